@@ -1,0 +1,53 @@
+# Everything a user or developer needs; each target makes its own virtual environment first.
+PYTHON ?= $(shell tools/find-python)
+VENV := .venv
+RUN := $(VENV)/bin/
+DIR ?= .
+RAM ?=
+ENGINE ?=
+IMAGES ?=
+ARGS ?=
+UP_FLAGS = $(if $(RAM),--ram $(RAM)) $(if $(ENGINE),--engine $(ENGINE)) $(if $(IMAGES),--images $(IMAGES)) $(ARGS)
+
+.DEFAULT_GOAL := help
+.PHONY: help install up down test test-full check golden bench-cli clean
+
+help:  ## Show this help
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+install: $(VENV)/.installed  ## Install stackctl into .venv
+
+$(VENV)/.installed: pyproject.toml tools/make-venv
+	@tools/make-venv "$(PYTHON)" $(VENV) .
+	@touch $@
+
+$(VENV)/.developer: $(VENV)/.installed
+	@tools/make-venv "$(PYTHON)" $(VENV) '.[dev]'
+	@touch $@
+
+up: $(VENV)/.installed  ## Bring the stack up: make up RAM=16G [ENGINE=embedded|docker] [IMAGES=debian] [ARGS=...]
+	@$(RUN)stackctl --project "$(DIR)" up $(UP_FLAGS)
+
+down: $(VENV)/.installed  ## Stop the stack; its data stays
+	@$(RUN)stackctl --project "$(DIR)" down $(ARGS)
+
+test: $(VENV)/.developer check  ## Run all checks and tests on both engines
+	@tools/run-tests $(RUN)python $(ARGS)
+
+test-full: $(VENV)/.developer  ## Run the exhaustive matrices too
+	@$(RUN)python -m pytest --full $(ARGS)
+
+check: $(VENV)/.developer  ## Lint, types, import contracts
+	@$(RUN)ruff check .
+	@$(RUN)ruff format --check .
+	@$(RUN)mypy
+	@$(RUN)lint-imports --no-logo
+
+golden: $(VENV)/.developer  ## Rewrite the golden files
+	@$(RUN)python -m pytest -q --golden tests/golden tests/unit/settings
+
+bench-cli: $(VENV)/.developer  ## Time the command line against a bare interpreter, and up against bare Compose
+	@$(RUN)python tools/bench_cli.py
+
+clean:  ## Remove the virtual environment and caches; never data
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

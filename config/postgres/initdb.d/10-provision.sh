@@ -1,0 +1,4 @@
+#!/bin/sh
+# Runs once, on an empty data directory, while the server listens on its socket only.
+set -eu
+exec psql -X -q -U postgres -d postgres -f /etc/stackctl/postgres/provision.sql

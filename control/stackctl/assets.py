@@ -1,0 +1,18 @@
+"""Where the files that are rendered or copied live: beside the package in a wheel, at the root of a checkout."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+_PACKAGE = Path(__file__).parent
+
+
+def root() -> Path:
+    """The folder that holds `stack/`, `config/` and `dashboards/`."""
+    packed = _PACKAGE / "_assets"
+    return packed if packed.is_dir() else _PACKAGE.parent.parent
+
+
+def read(name: str) -> str:
+    """The text of one asset, by its path below the root: `config/postgres/catalog-17.tsv`."""
+    return (root() / name).read_text(encoding="utf-8")

@@ -1,0 +1,116 @@
+"""The commands: each parses its options, calls one operation and prints the result."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stackctl.cli.options import with_profile
+from stackctl.cli.session import session
+
+Flags = dict[str, str | None]
+Timeout = Annotated[float, typer.Option(help="Seconds to wait until all is healthy.", min=1)]
+
+
+@with_profile
+def init(flags: Flags, sets: list[str]) -> None:
+    """Write a commented stackctl.yaml from flags and this host; never overwrites."""
+    from stackctl.operations.init import init_command
+
+    session.finish(init_command(session.request(flags, sets)))
+
+
+@with_profile
+def size(flags: Flags, sets: list[str]) -> None:
+    """Print parameters, pools and the memory proof, with reasons; touches nothing."""
+    from stackctl.operations.size import size_command
+
+    session.finish(size_command(session.request(flags, sets)))
+
+
+@with_profile
+def render(
+    out: Annotated[Path, typer.Option(help="Folder to write to.")],
+    flags: Flags,
+    sets: list[str],
+    target: Annotated[str, typer.Option(help="compose, or conf for any PostgreSQL.")] = "compose",
+) -> None:
+    """Write the files, and change nothing else."""
+    from stackctl.operations.render import render_command
+
+    session.finish(render_command(session.request(flags, sets), out, target))
+
+
+@with_profile
+def plan(flags: Flags, sets: list[str]) -> None:
+    """Show what up would change on the running stack; exit code 12 where it would."""
+    from stackctl.operations.plan import plan_command
+
+    session.finish(plan_command(session.request(flags, sets), session.runner()))
+
+
+@with_profile
+def up(flags: Flags, sets: list[str], timeout: Timeout = 300) -> None:
+    """Bring the stack up, wait until healthy, print the addresses; again, it changes nothing."""
+    from stackctl.operations.up import up_command
+
+    session.finish(up_command(session.request(flags, sets), session.runner(), session.output.note, timeout))
+
+
+def down(
+    destroy_data: Annotated[bool, typer.Option("--destroy-data", help="Remove the data too.")] = False,
+    yes_destroy: Annotated[str | None, typer.Option(metavar="NAME", help="The project's name, as consent.")] = None,
+) -> None:
+    """Stop the stack; the data stays."""
+    from stackctl.operations.down import down_command
+
+    def confirmed(name: str) -> str | None:
+        if yes_destroy is not None or not sys.stdin.isatty():
+            return yes_destroy
+        return str(typer.prompt(f"Type {name} to destroy its data", err=True))
+
+    request, runner = session.request(), session.runner()
+    session.finish(down_command(request, runner, session.output.note, destroy=destroy_data, confirmed=confirmed))
+
+
+def status() -> None:
+    """Show services, versions, addresses, memory and drift."""
+    from stackctl.operations.status import status_command
+
+    session.finish(status_command(session.request(), session.runner()))
+
+
+def logs(
+    service: Annotated[str | None, typer.Argument(help="One service; all without it.")] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as lines come.")] = False,
+    slow: Annotated[bool, typer.Option("--slow", help="Only slow statements.")] = False,
+    tail: Annotated[int, typer.Option(help="Lines to show.", min=1)] = 100,
+) -> None:
+    """Show what the services wrote."""
+    from stackctl.operations.logs import logs_command
+
+    session.finish(logs_command(session.request(), session.runner(), service, slow=slow, tail=tail, follow=follow))
+
+
+def health() -> None:
+    """Check the running stack in depth; exit code 30 where a check fails."""
+    from stackctl.operations.health import health_command
+
+    session.finish(health_command(session.request(), session.runner()))
+
+
+@with_profile
+def doctor(flags: Flags, sets: list[str]) -> None:
+    """Check this host before anything runs; exit code 30 where a check fails."""
+    from stackctl.operations.doctor import doctor_command
+
+    session.finish(doctor_command(session.request(flags, sets), session.runner()))
+
+
+def register(app: typer.Typer) -> None:
+    """Add all commands, in the order of their use."""
+    for command in (init, size, render, plan, up, down, status, health, logs, doctor):
+        app.command()(command)

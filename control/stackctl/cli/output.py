@@ -1,0 +1,99 @@
+"""Print a result: JSON for scripts, tables for people; rich on a terminal, plain columns elsewhere."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from stackctl.errors import Problem
+from stackctl.operations.result import Block, Line, Result, Table
+
+SCHEMA = "stackctl/v1"
+_STYLES = {"title": "bold", "good": "green", "bad": "bold red", "dim": "dim", "plain": ""}
+
+
+class Output:
+    """Where a command's words go: its result to stdout, notes and progress to stderr."""
+
+    def __init__(
+        self, *, as_json: bool = False, quiet: bool = False, verbose: bool = False, color: bool = True
+    ) -> None:
+        self.as_json = as_json
+        self._quiet = quiet
+        self.verbose = verbose
+        self._color = color and "NO_COLOR" not in os.environ
+        self._began = time.monotonic()
+
+    def note(self, text: str) -> None:
+        """One step of progress, with the seconds since the start."""
+        if not self._quiet:
+            self._error(f"{time.monotonic() - self._began:6.1f}s  {text}")
+
+    def echo(self, command: str) -> None:
+        """A command line that is about to run, for pasting."""
+        if self.verbose or not self._quiet:
+            self._error(f"  $ {command}")
+
+    def result(self, command: str, result: Result) -> None:
+        """Print what an operation gave."""
+        if self.as_json:
+            ok = result.exit_code in (0, 12)
+            self._json(command, ok, result.data, result.warnings, result.errors)
+            return
+        for warning in result.warnings:
+            self._error(_sentence("warning", warning))
+        self._blocks(result.blocks)
+        for error in result.errors:
+            self._error(_sentence("error", error))
+
+    def failure(self, command: str, problems: Sequence[Problem]) -> None:
+        """Print why a command failed, one line for each problem."""
+        if self.as_json:
+            self._json(command, False, {}, (), problems)
+            return
+        for problem in problems:
+            self._error(_sentence("error", problem))
+
+    def _json(self, command: str, ok: bool, data: Any, warnings: Sequence[Problem], errors: Sequence[Problem]) -> None:
+        document = {
+            "schema": SCHEMA,
+            "command": command,
+            "ok": ok,
+            "data": data,
+            "warnings": [_record(warning) for warning in warnings],
+            "errors": [_record(error) for error in errors],
+        }
+        sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+
+    def _blocks(self, blocks: Sequence[Block]) -> None:
+        if sys.stdout.isatty() and self._color:
+            from stackctl.cli.terminal import show
+
+            show(blocks, _STYLES)
+            return
+        for block in blocks:
+            sys.stdout.write(block.text + "\n" if isinstance(block, Line) else plain_table(block))
+
+    def _error(self, text: str) -> None:
+        sys.stderr.write(text + "\n")
+
+
+def plain_table(table: Table) -> str:
+    """Columns padded with spaces, for pipes and files."""
+    rows = [list(table.columns), *[list(row) for row in table.rows]]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(table.columns))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    head = [f"\n{table.title}"] if table.title else [""]
+    return "\n".join([*head, *lines]) + "\n"
+
+
+def _sentence(kind: str, problem: Problem) -> str:
+    return f"{kind}: {problem.message}" + (f" ({problem.hint})" if problem.hint else "")
+
+
+def _record(problem: Problem) -> dict[str, str]:
+    return {"code": problem.code, "message": problem.message, "hint": problem.hint}

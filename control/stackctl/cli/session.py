@@ -1,0 +1,39 @@
+"""What the global options said, for the commands."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import typer
+
+from stackctl.cli.output import Output
+from stackctl.engine.runner import Runner
+from stackctl.operations.result import Request, Result
+
+
+@dataclass
+class Session:
+    """One run of the command line."""
+
+    project: str = "."
+    command: str = ""
+    output: Output = field(default_factory=Output)
+
+    def request(self, flags: Mapping[str, str | None] | None = None, sets: Sequence[str] = ()) -> Request:
+        """What an operation is asked."""
+        return Request(self.project, flags or {}, sets, dict(os.environ))
+
+    def runner(self) -> Runner:
+        """Runs commands and echoes them."""
+        return Runner(self.output.echo)
+
+    def finish(self, result: Result) -> None:
+        """Print a result and end with its exit code."""
+        self.output.result(self.command, result)
+        if result.exit_code:
+            raise typer.Exit(result.exit_code)
+
+
+session = Session()

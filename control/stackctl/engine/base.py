@@ -1,0 +1,103 @@
+"""What every engine can do: one protocol for Docker Compose and for embedded processes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from stackctl.hardware.model import Build
+from stackctl.render.manifest import Target
+from stackctl.render.model import Place
+from stackctl.sizing.model import Sizing
+from stackctl.units import Bytes
+
+Note = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Project:
+    """One project: its name, its folder, and the places stackctl keeps below `.stackctl/`."""
+
+    name: str
+    folder: Path
+
+    @property
+    def private(self) -> Path:
+        """`.stackctl/`, mode 0700."""
+        return self.folder / ".stackctl"
+
+    @property
+    def rendered(self) -> Path:
+        """The rendered files."""
+        return self.private / "rendered"
+
+    @property
+    def secrets(self) -> Path:
+        """The secret files."""
+        return self.private / "secrets"
+
+
+@dataclass(frozen=True)
+class ServiceState:
+    """One service as the engine sees it. `health` is healthy, starting, unhealthy or none."""
+
+    name: str
+    state: str
+    health: str
+    version: str = ""
+    address: str = ""
+    memory: Bytes | None = None
+    cpus: float | None = None
+    started_at: str | None = None
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """What an engine renders for: the place, the services it can supply, the build, and why a service is missing."""
+
+    target: Target
+    place: Place
+    services: tuple[str, ...]
+    build: Build
+    missing: Mapping[str, str] = field(default_factory=dict)
+
+
+class Engine(Protocol):
+    """A way to run the stack. Methods raise StackError with the engine's own words."""
+
+    name: str
+
+    def deployment(self, wanted: Sequence[str]) -> Deployment:
+        """The place and the services that can be supplied; raises ImageUnavailable where PostgreSQL cannot."""
+
+    def extra(self, sizing: Sizing, deployment: Deployment) -> Mapping[str, Any]:
+        """What this engine's own templates need besides."""
+
+    def prepare(self, deployment: Deployment, note: Note) -> None:
+        """Have everything at hand before the running stack is touched: images, programs, accounts."""
+
+    def start(self, deployment: Deployment, sizing: Sizing, changed: Sequence[str], timeout: float, note: Note) -> None:
+        """Bring the services to the rendered files and wait until healthy. `changed` names services to restart."""
+
+    def stop(self, note: Note) -> None:
+        """Stop all services; data stays."""
+
+    def destroy(self, note: Note) -> None:
+        """Remove the stopped stack's data. Only called after the project's name was typed."""
+
+    def running(self) -> bool:
+        """Whether any service of this project runs."""
+
+    def services(self) -> tuple[ServiceState, ...]:
+        """All services that should run, as they are now."""
+
+    def query(self, sql: str, database: str = "postgres") -> list[dict[str, Any]]:
+        """Rows of `sql` as the administrator; raises Unhealthy where the server does not answer."""
+
+    def logs(self, service: str | None, tail: int) -> Iterator[str]:
+        """The last `tail` lines of one service, or of all."""
+
+    def follow(self, service: str | None) -> int:
+        """Print log lines as they come until interrupted."""

@@ -1,0 +1,62 @@
+"""Command lines of Docker Compose, as lists. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def compose(name: str, folder: Path, *words: str) -> list[str]:
+    """`docker compose` for the project `name` whose rendered files are in `folder`."""
+    return [
+        "docker",
+        "compose",
+        "--project-name",
+        name,
+        "--project-directory",
+        str(folder),
+        "--file",
+        str(folder / "compose.yaml"),
+        *words,
+    ]
+
+
+def up(services: Sequence[str], timeout: int) -> list[str]:
+    """Start or recreate what differs from the files, then wait until healthy.
+
+    The long-running services are named: a one-off that ended would otherwise count as a failure of the wait.
+    """
+    return [
+        "up",
+        "--detach",
+        "--remove-orphans",
+        "--no-build",
+        "--wait",
+        "--wait-timeout",
+        str(timeout),
+        *services,
+    ]
+
+
+def down(destroy: bool) -> list[str]:
+    """Stop and remove containers and networks; with `destroy` the volumes too."""
+    return ["down", "--remove-orphans", *(["--volumes"] if destroy else [])]
+
+
+def psql(database: str, *options: str) -> list[str]:
+    """psql as the administrator, over the socket inside the database's container."""
+    return [
+        "exec",
+        "-T",
+        "postgres",
+        "psql",
+        "-X",
+        "-A",
+        "-t",
+        "-q",
+        "-U",
+        "postgres",
+        "-d",
+        database,
+        *options,
+    ]

@@ -1,0 +1,98 @@
+"""What Docker Engine says of containers and volumes. Reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from stackctl.engine.base import ServiceState
+from stackctl.units import Bytes
+
+_PROJECT = "com.docker.compose.project"
+_SERVICE = "com.docker.compose.service"
+FINGERPRINT = "stackctl.secrets"
+
+
+def engine_version() -> tuple[int, ...] | None:
+    """Version of the engine that answers, None where none does."""
+    import docker
+    from docker.errors import DockerException
+
+    try:
+        client = docker.from_env(timeout=10)
+        text = client.version()["Version"]
+    except DockerException:
+        return None
+    return tuple(int(part) for part in text.split("+")[0].split("-")[0].split(".") if part.isdigit())
+
+
+def service_states(project: str) -> tuple[ServiceState, ...]:
+    """The project's long-running services, by name."""
+    found = [_state(container) for container in _containers(project) if not _one_off(container)]
+    return tuple(sorted(found, key=lambda state: state.name))
+
+
+def any_running(project: str) -> bool:
+    """Whether any container of the project runs."""
+    return any(container.status in ("running", "restarting") for container in _containers(project))
+
+
+def foreign_volume(project: str, fingerprint: str) -> str | None:
+    """Name of a volume of the project that was made under other secrets, None where all is well."""
+    import docker
+
+    for volume in docker.from_env().volumes.list(filters={"label": f"{_PROJECT}={project}"}):
+        label = (volume.attrs.get("Labels") or {}).get(FINGERPRINT, fingerprint)
+        if label != fingerprint:
+            return str(volume.name)
+    return None
+
+
+def present(reference: str) -> bool:
+    """Whether the engine has the image."""
+    import docker
+    from docker.errors import ImageNotFound
+
+    try:
+        docker.from_env().images.get(reference)
+    except ImageNotFound:
+        return False
+    return True
+
+
+def _containers(project: str) -> Iterator[Any]:
+    import docker
+
+    mine = f"{_PROJECT}={project}"
+    yield from docker.from_env().containers.list(all=True, filters={"label": mine}, ignore_removed=True)
+
+
+def _one_off(container: Any) -> bool:
+    return bool(container.attrs["HostConfig"]["RestartPolicy"]["Name"] in ("no", ""))
+
+
+def _state(container: Any) -> ServiceState:
+    state = container.attrs["State"]
+    running = state["Status"] == "running"
+    health = state.get("Health", {}).get("Status", "none")
+    ports = [each["HostPort"] for binds in container.ports.values() if binds for each in binds]
+    image = container.attrs["Config"]["Image"]
+    return ServiceState(
+        name=container.labels[_SERVICE],
+        state=state["Status"],
+        health=health if running else "unhealthy",
+        version=image.rsplit(":", 1)[-1],
+        address=f"127.0.0.1:{ports[0]}" if ports else "",
+        memory=_memory(container) if running else None,
+        cpus=(container.attrs["HostConfig"]["NanoCpus"] or 0) / 1e9 or None,
+        started_at=state["StartedAt"] if running else None,
+    )
+
+
+def _memory(container: Any) -> Bytes | None:
+    stats = container.stats(stream=False, one_shot=True)
+    used = stats.get("memory_stats", {})
+    if "usage" not in used:
+        return None
+    cache = used.get("stats", {}).get("total_inactive_file", used.get("stats", {}).get("inactive_file", 0))
+    return Bytes(used["usage"] - cache)

@@ -1,0 +1,1 @@
+"""The stack as supervised processes, without containers."""

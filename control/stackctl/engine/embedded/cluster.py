@@ -1,0 +1,123 @@
+"""The PostgreSQL cluster of an embedded stack: initialise it once, provision roles, ask it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stackctl.engine.embedded.home import Home
+from stackctl.engine.embedded.programs import Server
+from stackctl.engine.query import as_json, rows
+from stackctl.engine.runner import Completed, Runner
+from stackctl.errors import EngineFailed, StackError, Unhealthy
+
+INITDB_OPTIONS = (
+    "--data-checksums",
+    "--auth-local=peer",
+    "--auth-host=scram-sha-256",
+    "--encoding=UTF8",
+    "--locale=C.UTF-8",
+)
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """One cluster: the server's programs, the home it lives in, the port that names its socket."""
+
+    server: Server
+    home: Home
+    runner: Runner
+    port: int
+
+    @property
+    def data(self) -> Path:
+        """The data directory."""
+        return self.home.data(self.server.major)
+
+    def initialise(self) -> bool:
+        """Make the cluster where there is none, roles and database included; True where it was made.
+
+        It is made under another name and renamed at the end, so that an interrupted run leaves no half cluster.
+        """
+        if (self.data / "PG_VERSION").exists():
+            return False
+        fresh = self.data.with_name(f"{self.data.name}.new")
+        shutil.rmtree(fresh, ignore_errors=True)
+        self._run("initdb", "-D", str(fresh), "-U", "postgres", *INITDB_OPTIONS)
+        fresh.rename(self.data)
+        return True
+
+    def ready(self) -> bool:
+        """Whether it takes connections."""
+        return self._run("pg_isready", "-q", *self._socket(), check=False).returncode == 0
+
+    def provision(self) -> None:
+        """State roles, database and extension; safe to run again. Raises EngineFailed with psql's words."""
+        file = str(self.home.config / "postgres" / "provision.sql")
+        environment = {"SECRETS_DIR": str(self.home.secrets)}
+        self._run(
+            "psql",
+            "-X",
+            "-q",
+            *self._socket(),
+            "-U",
+            "postgres",
+            "-d",
+            "postgres",
+            "-f",
+            file,
+            env=environment,
+        )
+
+    def query(self, sql: str, database: str) -> list[dict[str, Any]]:
+        """Rows of `sql` as the administrator."""
+        try:
+            done = self._run(
+                "psql",
+                "-X",
+                "-A",
+                "-t",
+                "-q",
+                *self._socket(),
+                "-U",
+                "postgres",
+                "-d",
+                database,
+                "-c",
+                as_json(sql),
+            )
+        except StackError as error:
+            raise Unhealthy(f"PostgreSQL does not answer: {error}", hint="stackctl logs postgres") from error
+        return rows(done.stdout)
+
+    def _socket(self) -> tuple[str, ...]:
+        return ("-h", str(self.home.run), "-p", str(self.port))
+
+    def _run(self, program: str, *options: str, check: bool = True, env: Mapping[str, str] | None = None) -> Completed:
+        environment = {"LC_ALL": "C.UTF-8", **(env or {})}
+        return self.runner.run(
+            [self.server.program(program), *options],
+            user=self.home.user,
+            cwd=self.home.work,
+            env=environment,
+            check=check,
+            timeout=300,
+            quiet=program != "initdb",
+        )
+
+
+def config_error(log: Path) -> EngineFailed | None:
+    """The configuration error that keeps the server from starting, in its own words, None where there is none."""
+    try:
+        lines = log.read_text(errors="replace").splitlines()[-40:]
+    except OSError:
+        return None
+    faults = [line for line in lines if "FATAL:" in line or ("LOG:" in line and "postgresql.conf" in line)]
+    if not faults:
+        return None
+    return EngineFailed(
+        f"PostgreSQL does not start: {faults[-1].split(': ', 1)[-1].strip()}", hint="stackctl logs postgres"
+    )

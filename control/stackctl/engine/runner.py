@@ -1,0 +1,111 @@
+"""The only place that starts processes. Commands are argument lists, echoed so that a person can paste them."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stackctl.errors import EngineFailed, NoEngine, TimedOut
+
+
+@dataclass(frozen=True)
+class Completed:
+    """A command that ended: what it was, its exit status and its output."""
+
+    argv: tuple[str, ...]
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@dataclass(frozen=True)
+class SystemUser:
+    """An account that a command runs as when stackctl itself is root."""
+
+    name: str
+    uid: int
+    gid: int
+
+
+class Runner:
+    """Runs commands to their end. `echo` is given each command line that changes something."""
+
+    def __init__(self, echo: Callable[[str], None] = lambda _line: None) -> None:
+        self._echo = echo
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+        input: str | None = None,
+        timeout: float | None = None,
+        check: bool = True,
+        user: SystemUser | None = None,
+        quiet: bool = False,
+    ) -> Completed:
+        """Run `argv` and wait. `env` is added to this process's environment; `quiet` leaves the echo out.
+
+        Raises NoEngine where the program is missing, TimedOut after `timeout` seconds, and EngineFailed for a non-zero
+        exit status unless `check` is False.
+        """
+        if not quiet:
+            self._echo(shlex.join(argv))
+        try:
+            done = subprocess.run(
+                argv,
+                env=_environment(env, user),
+                cwd=cwd,
+                input=input,
+                stdin=subprocess.DEVNULL if input is None else None,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=timeout,
+                check=False,
+                **_identity(user),
+            )
+        except FileNotFoundError as error:
+            raise NoEngine(f"{argv[0]} is not installed", hint="stackctl doctor lists what is missing") from error
+        except subprocess.TimeoutExpired as error:
+            raise TimedOut(
+                f"{shlex.join(argv)} took more than {timeout:.0f} s", hint="try again with --verbose"
+            ) from error
+        completed = Completed(tuple(argv), done.returncode, done.stdout, done.stderr)
+        if check and done.returncode != 0:
+            raise failed(completed)
+        return completed
+
+    def follow(self, argv: Sequence[str], *, cwd: Path | None = None, user: SystemUser | None = None) -> int:
+        """Run `argv` with its output going straight to ours; gives back its exit status."""
+        self._echo(shlex.join(argv))
+        done = subprocess.run(argv, cwd=cwd, check=False, env=_environment(None, user), **_identity(user))
+        return int(done.returncode)
+
+
+def failed(done: Completed) -> EngineFailed:
+    """The error for a command that ended badly: its last line says why."""
+    lines = [line for line in (done.stderr or done.stdout).strip().splitlines() if line.strip()]
+    reason = lines[-1].strip() if lines else f"exit status {done.returncode}"
+    return EngineFailed(
+        f"{shlex.join(done.argv[:6])}: {reason}",
+        hint="run it by hand, or again with --verbose, to see all of its output",
+    )
+
+
+def _environment(extra: Mapping[str, str] | None, user: SystemUser | None) -> dict[str, str]:
+    base = dict(os.environ)
+    if user is not None:
+        base = {key: base[key] for key in ("PATH", "LANG", "LC_ALL", "TZ") if key in base}
+        base |= {"HOME": "/nonexistent", "USER": user.name, "LOGNAME": user.name}
+    return base | dict(extra or {})
+
+
+def _identity(user: SystemUser | None) -> dict[str, Any]:
+    return {} if user is None else {"user": user.uid, "group": user.gid, "extra_groups": [], "umask": 0o077}

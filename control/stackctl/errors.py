@@ -1,0 +1,104 @@
+"""The tree of errors: each says what happened, where, one hint, and its exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong: a stable code for scripts, a sentence, and what to do about it."""
+
+    code: str
+    message: str
+    hint: str
+
+
+class StackError(Exception):
+    """Something the user can act on. Carries every problem found, the first one being the headline."""
+
+    exit_code = 1
+    code = "defect"
+
+    def __init__(self, message: str, *, hint: str, code: str | None = None, exit_code: int | None = None) -> None:
+        super().__init__(message)
+        self.problems: tuple[Problem, ...] = (Problem(code or self.code, message, hint),)
+        if exit_code is not None:
+            self.exit_code = exit_code
+
+    @property
+    def hint(self) -> str:
+        """What to do about the first problem."""
+        return self.problems[0].hint
+
+
+class UsageError(StackError):
+    """Options that contradict one another."""
+
+    exit_code = 2
+    code = "usage"
+
+
+class ProfileError(StackError):
+    """A profile, a setting or a project directory that cannot be used."""
+
+    exit_code = 10
+    code = "profile"
+
+    @classmethod
+    def of(cls, problems: Sequence[Problem]) -> ProfileError:
+        """One error that carries all `problems`; there must be at least one."""
+        first = problems[0]
+        error = cls(first.message, hint=first.hint, code=first.code)
+        error.problems = tuple(problems)
+        return error
+
+
+class EditedByHand(StackError):
+    """A rendered file no longer has the bytes that were written."""
+
+    exit_code = 11
+    code = "edited"
+
+
+class EngineFailed(StackError):
+    """A command of the engine failed, a port is taken, or a disk is full."""
+
+    exit_code = 20
+    code = "engine"
+
+
+class NoEngine(StackError):
+    """No engine can run here."""
+
+    exit_code = 21
+    code = "no_engine"
+
+
+class ImageUnavailable(StackError):
+    """An image, or a PostgreSQL version, cannot be had here."""
+
+    exit_code = 22
+    code = "image"
+
+
+class Unhealthy(StackError):
+    """The stack runs and is not healthy, or a host check failed."""
+
+    exit_code = 30
+    code = "unhealthy"
+
+
+class TimedOut(StackError):
+    """Something did not happen within its time."""
+
+    exit_code = 31
+    code = "timeout"
+
+
+class Locked(StackError):
+    """Another run holds the project's lock."""
+
+    exit_code = 44
+    code = "locked"

@@ -1,0 +1,132 @@
+"""Health checks: facts in, one verdict each out. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from stackctl.health.model import Check, Facts, Status
+
+_LONG_QUERY = 300.0
+_IDLE_TRANSACTION = 60.0
+_DEAD_SHARE = 0.2
+_DEAD_ROWS = 10_000
+_WRAPAROUND_WARN, _WRAPAROUND_FAIL = 1_000_000_000, 1_500_000_000
+
+
+def judge(facts: Facts) -> tuple[Check, ...]:
+    """All checks, in the order in which an operator would ask."""
+    found = [*_services(facts)]
+    if facts.connections is None:
+        return (
+            *found,
+            Check("database", Status.FAIL, "PostgreSQL does not answer", "stackctl logs postgres"),
+        )
+    return (
+        *found,
+        Check("database", Status.OK, "PostgreSQL answers"),
+        _share(
+            "connections",
+            facts.connections,
+            facts.max_connections,
+            "connections",
+            "stackctl db activity shows who holds them",
+        ),
+        _share(
+            "pool",
+            facts.app_connections,
+            facts.app_limit,
+            "of the app's connections",
+            "more workers do not help; look for slow statements",
+        ),
+        _longer(
+            "long_queries",
+            facts.longest_query_seconds,
+            _LONG_QUERY,
+            "longest statement",
+            "stackctl logs postgres --slow",
+        ),
+        _longer(
+            "idle_in_transaction",
+            facts.longest_idle_transaction_seconds,
+            _IDLE_TRANSACTION,
+            "longest idle transaction",
+            "a client forgot to commit; it holds back vacuum",
+        ),
+        _bloat(facts),
+        _wraparound(facts),
+        _names("pending_restart", facts.pending_restart, "wait for a restart", "stackctl up restarts what must"),
+        _names(
+            "alter_system", facts.altered, "set by ALTER SYSTEM", "ALTER SYSTEM RESET NAME, and pin it in stackctl.yaml"
+        ),
+        _names("drift", facts.drifted, "not as the profile says", "stackctl plan shows the difference"),
+        _disk(facts),
+    )
+
+
+def _services(facts: Facts) -> list[Check]:
+    if not facts.services:
+        return [Check("services", Status.FAIL, "nothing runs", "stackctl up")]
+    return [
+        Check(
+            f"service_{name}",
+            Status.OK if state == "healthy" else Status.FAIL,
+            state,
+            "" if state == "healthy" else f"stackctl logs {name}",
+        )
+        for name, state in sorted(facts.services.items())
+    ]
+
+
+def _share(name: str, used: int, limit: int, what: str, hint: str) -> Check:
+    share = used / limit if limit else 0.0
+    status = Status.FAIL if share > 0.9 else Status.WARN if share > 0.75 else Status.OK
+    return Check(name, status, f"{used} of {limit} {what}", "" if status is Status.OK else hint)
+
+
+def _longer(name: str, seconds: float | None, limit: float, what: str, hint: str) -> Check:
+    if seconds is None:
+        return Check(name, Status.OK, f"no {what.split(' ', 1)[1]}")
+    status = Status.WARN if seconds > limit else Status.OK
+    return Check(name, status, f"{what} runs for {seconds:.0f} s", "" if status is Status.OK else hint)
+
+
+def _bloat(facts: Facts) -> Check:
+    bad = [
+        f"{table} {dead} of {dead + live}"
+        for table, dead, live in facts.dead_tuples
+        if dead > _DEAD_ROWS and dead > _DEAD_SHARE * (dead + live)
+    ]
+    if not bad:
+        return Check("dead_tuples", Status.OK, "no table has more than 20 % dead rows")
+    return Check(
+        "dead_tuples",
+        Status.WARN,
+        f"dead rows: {', '.join(bad[:3])}",
+        "VACUUM (VERBOSE) the table, and look for what holds it back",
+    )
+
+
+def _wraparound(facts: Facts) -> Check:
+    age = facts.oldest_transaction_age or 0
+    status = Status.FAIL if age > _WRAPAROUND_FAIL else Status.WARN if age > _WRAPAROUND_WARN else Status.OK
+    hint = "" if status is Status.OK else "vacuum the oldest tables now; the server stops at 2 billion"
+    return Check("wraparound", status, f"oldest transaction is {age} old, of 2 billion", hint)
+
+
+def _names(name: str, found: Sequence[str], what: str, hint: str) -> Check:
+    if not found:
+        return Check(name, Status.OK, "none")
+    return Check(name, Status.WARN, f"{', '.join(found)}: {what}", hint)
+
+
+def _disk(facts: Facts) -> Check:
+    if facts.disk_free is None or not facts.disk_total:
+        return Check("disk", Status.SKIP, "not measured")
+    free = facts.disk_free / facts.disk_total
+    status = Status.FAIL if free < 0.05 else Status.WARN if free < 0.15 else Status.OK
+    return Check(
+        "disk",
+        status,
+        f"{free:.0%} free",
+        "" if status is Status.OK else "free space, or move the data to a larger disk",
+    )

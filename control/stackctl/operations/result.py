@@ -1,0 +1,50 @@
+"""What an operation gives back: data for scripts, blocks for people, and the exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from stackctl.errors import Problem
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of text. `style` is one of plain, title, good, bad, dim."""
+
+    text: str
+    style: str = "plain"
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows below column names."""
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    title: str = ""
+
+
+Block = Line | Table
+
+
+@dataclass(frozen=True)
+class Result:
+    """`data` is what `--json` prints; `blocks` say the same for people."""
+
+    data: Mapping[str, Any]
+    blocks: Sequence[Block]
+    warnings: Sequence[Problem] = ()
+    errors: Sequence[Problem] = ()
+    exit_code: int = 0
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the command line asked for, in the words of the flags."""
+
+    project: str
+    flags: Mapping[str, str | None] = field(default_factory=dict)
+    sets: Sequence[str] = ()
+    environ: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,64 @@
+"""`stackctl status`: services, addresses, memory, drift."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from stackctl.engine.runner import Runner
+from stackctl.errors import StackError
+from stackctl.operations.engines import recorded_engine
+from stackctl.operations.project import open_project
+from stackctl.operations.result import Block, Line, Request, Result, Table
+from stackctl.operations.up import service_data
+from stackctl.units import human
+
+_DRIFT = "SELECT name FROM pg_settings WHERE source = 'configuration file' AND sourcefile LIKE '%postgresql.auto.conf'"
+_PENDING = "SELECT name FROM pg_settings WHERE pending_restart"
+_VERSION = "SELECT current_setting('server_version') AS version"
+
+
+def status_command(request: Request, runner: Runner) -> Result:
+    """What runs now. Exit code 0 also where nothing runs; `health` is the judge."""
+    opened = open_project(request)
+    engine = recorded_engine(opened, runner)
+    services = engine.services()
+    version, drift, pending = "", [], []
+    try:
+        version = engine.query(_VERSION)[0]["version"]
+        drift = [row["name"] for row in engine.query(_DRIFT)]
+        pending = [row["name"] for row in engine.query(_PENDING)]
+    except StackError:
+        pass
+    data: dict[str, Any] = {
+        "name": opened.project.name,
+        "engine": engine.name,
+        "running": any(state.state == "running" for state in services),
+        "postgres": version,
+        "services": [service_data(state) for state in services],
+        "drift": {"alter_system": drift, "pending_restart": pending},
+        "last_backup": None,
+    }
+    rows = [
+        [
+            s.name,
+            s.state,
+            s.health,
+            s.version or "-",
+            s.address or "-",
+            human(s.memory) if s.memory else "-",
+            s.started_at or "-",
+        ]
+        for s in services
+    ]
+    title = f"{opened.project.name} on the {engine.name} engine" + (f", PostgreSQL {version}" if version else "")
+    out: list[Block] = [Line(title, "title")]
+    out.append(
+        Table(["service", "state", "health", "version", "address", "memory", "since"], rows)
+        if rows
+        else Line("nothing runs")
+    )
+    if drift:
+        out.append(Line(f"Set by ALTER SYSTEM, beside the profile: {', '.join(drift)}", "bad"))
+    if pending:
+        out.append(Line(f"Waiting for a restart: {', '.join(pending)}", "bad"))
+    return Result(data, out)

@@ -1,0 +1,59 @@
+"""The manifest: which asset becomes which file, rendered or copied byte for byte, and for which engine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Target(Enum):
+    """What is rendered for."""
+
+    COMPOSE = "compose"
+    EMBEDDED = "embedded"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One asset and its destination. Assets that end in `.j2` are rendered, others copied.
+
+    A source that is a folder is copied whole. `service` limits the entry to stacks that have it, `target` to an engine.
+    """
+
+    source: str
+    destination: str
+    mode: int = 0o644
+    service: str | None = None
+    target: Target | None = None
+
+
+ENTRIES = (
+    Entry("stack/compose/compose.yaml.j2", "compose.yaml", target=Target.COMPOSE),
+    Entry("config/supervisor/supervisord.conf.j2", "supervisord.conf", target=Target.EMBEDDED),
+    Entry("config/postgres/postgresql.conf.j2", "postgres/postgresql.conf"),
+    Entry("config/postgres/pg_hba.conf.j2", "postgres/pg_hba.conf"),
+    Entry("config/postgres/pg_ident.conf.j2", "postgres/pg_ident.conf"),
+    Entry("config/postgres/provision.sql.j2", "postgres/provision.sql"),
+    Entry("config/postgres/initdb.d", "postgres/initdb.d", mode=0o755, target=Target.COMPOSE),
+    Entry("config/gunicorn/gunicorn.conf.py", "gunicorn/gunicorn.conf.py"),
+    Entry("stack/app", "app"),
+    Entry("config/prometheus/prometheus.yml.j2", "prometheus/prometheus.yml", service="prometheus"),
+    Entry("config/prometheus/rules", "prometheus/rules", service="prometheus"),
+    Entry("config/alertmanager/alertmanager.yml", "alertmanager/alertmanager.yml", service="alertmanager"),
+    Entry(
+        "config/grafana/provisioning/datasources/prometheus.yml.j2",
+        "grafana/provisioning/datasources/prometheus.yml",
+        service="grafana",
+    ),
+    Entry(
+        "config/grafana/provisioning/dashboards/stack.yml.j2",
+        "grafana/provisioning/dashboards/stack.yml",
+        service="grafana",
+    ),
+    Entry("dashboards", "grafana/dashboards", service="grafana"),
+)
+
+POSTGRES_ENTRIES = (
+    Entry("config/postgres/postgresql.conf.j2", "postgresql.conf"),
+    Entry("config/postgres/pg_hba.conf.j2", "pg_hba.conf"),
+)

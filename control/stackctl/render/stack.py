@@ -1,0 +1,117 @@
+"""Render the whole stack: a sizing and an engine's place in, files as values out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from stackctl import __version__, assets
+from stackctl.hardware.model import HardwareProfile
+from stackctl.render import environment
+from stackctl.render.manifest import ENTRIES, POSTGRES_ENTRIES, Entry, Target
+from stackctl.render.model import File, Place
+from stackctl.sizing.model import Sizing
+from stackctl.units import human
+
+SERVICES = ("postgres", "migrate", "app", "exporter", "prometheus", "alertmanager", "grafana")
+_VOLUMES = {
+    "postgres": "pgdata",
+    "prometheus": "prometheus",
+    "alertmanager": "alertmanager",
+    "grafana": "grafana",
+}
+_EXPORTER_COLLECTORS = (
+    "long_running_transactions",
+    "postmaster",
+    "database_wraparound",
+    "stat_statements",
+    "stat_activity_autovacuum",
+)
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Everything that the templates may ask for, beside the sizing: names and addresses, never a secret."""
+
+    name: str
+    place: Place
+    services: tuple[str, ...]
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+def render_stack(sizing: Sizing, stack: Stack, target: Target) -> tuple[File, ...]:
+    """All files of the stack for `target`, in the manifest's order."""
+    context = _context(sizing, stack)
+    return tuple(
+        file
+        for entry in ENTRIES
+        if entry.target in (None, target) and entry.service in (None, *stack.services)
+        for file in _files(entry, context)
+    )
+
+
+def render_postgres(sizing: Sizing) -> tuple[File, ...]:
+    """postgresql.conf and pg_hba.conf for any PostgreSQL, without a path in them."""
+    context = _header(sizing.profile) | {"sizing": sizing, "place": None, "origins": ("samenet",)}
+    return tuple(file for entry in POSTGRES_ENTRIES for file in _files(entry, context))
+
+
+def profile_line(profile: HardwareProfile) -> str:
+    """The profile on one line, for the first line of every file."""
+    return (
+        f"{human(profile.ram)} RAM, {profile.cpus} CPUs, {profile.storage}, {human(profile.disk)} disk, "
+        f"{profile.workload}, PostgreSQL {profile.postgres}, {profile.app_workers} workers"
+    )
+
+
+def _header(profile: HardwareProfile) -> dict[str, Any]:
+    return {"version": __version__, "profile_line": profile_line(profile)}
+
+
+def _context(sizing: Sizing, stack: Stack) -> dict[str, Any]:
+    place = stack.place
+    return {
+        **_header(sizing.profile),
+        "sizing": sizing,
+        "name": stack.name,
+        "place": place,
+        "origins": place.origins,
+        "services": stack.services,
+        "environments": {
+            "app": environment.app(sizing, place),
+            "migrate": environment.migrate(place),
+            "exporter": environment.exporter(place),
+        },
+        "exporter_flags": exporter_flags(sizing.profile.postgres),
+        "volumes": [_VOLUMES[service] for service in stack.services if service in _VOLUMES],
+        **stack.extra,
+    }
+
+
+def exporter_flags(postgres: int) -> list[str]:
+    """Collectors that are off by default and needed; the checkpointer's view exists from PostgreSQL 17."""
+    names: Sequence[str] = (*_EXPORTER_COLLECTORS, "stat_checkpointer") if postgres >= 17 else _EXPORTER_COLLECTORS
+    return [f"--collector.{name}" for name in names]
+
+
+def _files(entry: Entry, context: Mapping[str, Any]) -> Iterator[File]:
+    if entry.source.endswith(".j2"):
+        from stackctl.render.templates import render
+
+        yield File(entry.destination, render(entry.source, context), entry.mode)
+        return
+    source = assets.root() / entry.source
+    if source.is_file():
+        yield File(entry.destination, source.read_bytes(), entry.mode)
+        return
+    for path in sorted(_regular(source)):
+        yield File(f"{entry.destination}/{path.relative_to(source).as_posix()}", path.read_bytes(), entry.mode)
+
+
+def _regular(folder: Path) -> Iterator[Path]:
+    for path in folder.rglob("*"):
+        hidden = any(part.startswith(".") or part == "__pycache__" for part in path.relative_to(folder).parts)
+        if path.is_file() and not hidden:
+            yield path

@@ -1,0 +1,93 @@
+"""Pins: the app's own, which no server knows, and the check of all of them before sizing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from stackctl.errors import Problem
+from stackctl.settings import values
+from stackctl.sizing.catalog import Catalog
+from stackctl.sizing.model import Pins
+from stackctl.units import parse_pg_time
+
+
+@dataclass(frozen=True)
+class Span:
+    """The whole numbers that an app-side pin may have."""
+
+    low: int
+    high: int
+
+
+STATEMENT_TIMEOUT = "PG_STATEMENT_TIMEOUT"
+_SWITCHES = ("DB_POOL_PRE_PING",)
+# 0 and -1 mean "without limit" to SQLAlchemy's pool: no sum of pools would hold, so they are out of range.
+SPANS = {
+    STATEMENT_TIMEOUT: Span(0, 2_147_483_647),
+    "PG_CONNECT_TIMEOUT": Span(1, 600),
+    "PG_KEEPALIVES_IDLE": Span(0, 86_400),
+    "PG_PREPARED_STATEMENT_CACHE": Span(0, 10_000),
+    "DB_POOL_SIZE": Span(1, 10_000),
+    "DB_MAX_OVERFLOW": Span(0, 10_000),
+    "DB_POOL_TIMEOUT": Span(1, 3_600),
+    "DB_POOL_RECYCLE": Span(1, 604_800),
+}
+APP_PINS = (*SPANS, *_SWITCHES)
+# Keys of stackctl.yaml
+PIN_KEYS = {
+    "pool.size": "DB_POOL_SIZE",
+    "pool.max_overflow": "DB_MAX_OVERFLOW",
+    "pool.timeout": "DB_POOL_TIMEOUT",
+    "pool.recycle": "DB_POOL_RECYCLE",
+    "pool.pre_ping": "DB_POOL_PRE_PING",
+    "pool.connect_timeout": "PG_CONNECT_TIMEOUT",
+    "pool.keepalives_idle": "PG_KEEPALIVES_IDLE",
+    "pool.prepared_statements": "PG_PREPARED_STATEMENT_CACHE",
+    "app.statement_timeout": STATEMENT_TIMEOUT,
+}
+
+
+def app_value(name: str, text: str) -> str:
+    """The app-side pin's value as sizing reads it: digits, or on and off. Raises Fault.
+
+    The statement timeout may have a unit (`30s`); it comes back in milliseconds.
+    """
+    if name in _SWITCHES:
+        return "on" if values.boolean(text) else "off"
+    if name == STATEMENT_TIMEOUT:
+        text = _millis(text)
+    return str(values.whole(text, SPANS[name].low, SPANS[name].high))
+
+
+def _millis(text: str) -> str:
+    if text.strip().lstrip("+-").isdigit():
+        return text
+    try:
+        return str(parse_pg_time(text))
+    except (ValueError, OverflowError) as error:
+        raise values.Fault(str(error), "write 30s, or a number of milliseconds") from error
+
+
+def check_pins(pins: Pins, catalog: Catalog, origins: Mapping[str, str] | None = None) -> list[Problem]:
+    """What is wrong with `pins` for this server version; `origins` are those of Settings."""
+    places = origins or {}
+    found = []
+    for name, pin in pins.items():
+        origin = places.get(name, pin.provenance)
+        if name in APP_PINS:
+            problem = _check_app(name, pin.value, origin)
+        else:
+            # The catalogue names the parameter itself.
+            problem = catalog.check(name, pin.value, origin.removesuffix(name).rstrip(" ."))
+        if problem is not None:
+            found.append(problem)
+    return found
+
+
+def _check_app(name: str, text: str, origin: str) -> Problem | None:
+    try:
+        app_value(name, text)
+    except values.Fault as fault:
+        return Problem("bad_value", f"{origin}: {fault}", fault.hint)
+    return None

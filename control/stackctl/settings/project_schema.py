@@ -1,0 +1,133 @@
+"""The schema of stackctl.yaml. Every value comes out as text, to be read like a flag's or a variable's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetCoreSchemaHandler
+from pydantic_core import CoreSchema, core_schema
+
+from stackctl.hardware.model import POSTGRES_MAJORS, Pooler, Storage, Workload
+from stackctl.settings import pins, values
+
+_SIZE = {"type": "string", "pattern": r"^\s*[0-9]+(\.[0-9]+)?\s*[KMGTkmgt]([iI]?[bB])?\s*$"}
+_NAME = {"type": "string", "pattern": values.NAME_PATTERN}
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, str | int):
+        return str(value)
+    if value is None:
+        raise values.Fault("has no value", "write one, or remove the line")
+    raise values.Fault("is not a single value", "write one value behind the colon")
+
+
+class _Key:
+    """Annotation of a key: how its text is checked, and what an editor is told about it."""
+
+    def __init__(self, check: Callable[[str], object], schema: dict[str, Any], description: str = "") -> None:
+        self._check = check
+        self._schema = schema | ({"description": description} if description else {})
+
+    def _read(self, value: object) -> str:
+        text = _text(value)
+        self._check(text)
+        return text
+
+    def __get_pydantic_core_schema__(self, _source: object, _handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(self._read)
+
+    def __get_pydantic_json_schema__(self, _schema: CoreSchema, _handler: object) -> dict[str, Any]:
+        return dict(self._schema)
+
+
+def _whole(low: int, high: int) -> dict[str, Any]:
+    return {"type": "integer", "minimum": low, "maximum": high}
+
+
+def _pin(key: str, description: str) -> _Key:
+    name = pins.PIN_KEYS[key]
+    schema: dict[str, Any] = {"type": "boolean"}
+    if name == pins.STATEMENT_TIMEOUT:
+        schema = {"type": ["string", "integer"]}
+    elif name in pins.SPANS:
+        schema = _whole(pins.SPANS[name].low, pins.SPANS[name].high)
+    return _Key(lambda text: pins.app_value(name, text), schema, description)
+
+
+def _parameter(name: str) -> str:
+    for key, pin in pins.PIN_KEYS.items():
+        if name == pin:
+            raise values.Fault("is not a parameter of PostgreSQL", f"write it as {key}")
+    return name
+
+
+Port = Annotated[str, _Key(values.port, _whole(1, 65_535))]
+Value = Annotated[str, _Key(str, {"type": ["string", "number", "boolean"]})]
+Parameter = Annotated[str, AfterValidator(_parameter)]
+
+
+class Section(BaseModel):
+    """A mapping whose keys are all known."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Profile(Section):
+    """The machine and its purpose; what is left out is detected."""
+
+    ram: Annotated[str, _Key(values.ram, _SIZE, "Memory of the whole machine: 16G")] = ""
+    cpus: Annotated[str, _Key(values.cpus, _whole(1, 1024), "Whole CPUs")] = ""
+    storage: Annotated[str, _Key(values.storage, {"enum": list(Storage)}, "Kind of disk under the data")] = ""
+    disk: Annotated[str, _Key(values.disk, _SIZE, "Size of that disk: 200G")] = ""
+    workload: Annotated[str, _Key(values.workload, {"enum": list(Workload)}, "What it mostly does")] = ""
+    postgres: Annotated[str, _Key(values.postgres, {"enum": list(POSTGRES_MAJORS)}, "Major version")] = ""
+    app_workers: Annotated[str, _Key(values.app_workers, _whole(1, 256), "Worker processes of the app")] = ""
+    pooler: Annotated[str, _Key(values.pooler, {"enum": list(Pooler)}, "Connection pooler")] = ""
+
+
+class Ports(Section):
+    """Ports on loopback."""
+
+    app: Port = ""
+    metrics: Port = ""
+    postgres: Port = ""
+    exporter: Port = ""
+    prometheus: Port = ""
+    alertmanager: Port = ""
+    grafana: Port = ""
+
+
+class Pool(Section):
+    """The app's connections; sizes are per worker, times in seconds."""
+
+    size: Annotated[str, _pin("pool.size", "Connections that each worker keeps")] = ""
+    max_overflow: Annotated[str, _pin("pool.max_overflow", "Connections beyond them in a burst")] = ""
+    timeout: Annotated[str, _pin("pool.timeout", "How long a request waits for a connection")] = ""
+    recycle: Annotated[str, _pin("pool.recycle", "Age at which a connection is replaced")] = ""
+    pre_ping: Annotated[str, _pin("pool.pre_ping", "Test a connection before it is used")] = ""
+    connect_timeout: Annotated[str, _pin("pool.connect_timeout", "Limit for making a connection")] = ""
+    keepalives_idle: Annotated[str, _pin("pool.keepalives_idle", "Idle time before TCP asks")] = ""
+    prepared_statements: Annotated[str, _pin("pool.prepared_statements", "Kept per connection; 0: none")] = ""
+
+
+class App(Section):
+    """The application."""
+
+    statement_timeout: Annotated[str, _pin("app.statement_timeout", "30s, or milliseconds; 0: none")] = ""
+
+
+class ProjectFile(Section):
+    """stackctl.yaml: the settings of one project."""
+
+    name: Annotated[str, _Key(values.name, _NAME, "Name of the project")] = ""
+    engine: Annotated[str, _Key(values.engine, {"enum": list(values.ENGINES)}, "What runs the stack")] = ""
+    images: Annotated[str, _Key(values.images, {"enum": list(values.IMAGES)}, "Where images come from")] = ""
+    profile: Profile | None = None
+    ports: Ports | None = None
+    postgres: dict[Parameter, Value] | None = Field(None, description="Pins of any PostgreSQL parameter")
+    pool: Pool | None = None
+    app: App | None = None

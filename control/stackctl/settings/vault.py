@@ -1,0 +1,148 @@
+"""The project's secrets: generated once, kept as files, never replaced silently."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import secrets
+import shlex
+import stat
+from pathlib import Path
+
+from stackctl.errors import ProfileError
+from stackctl.settings import scram
+from stackctl.settings.secret import Secret
+
+ROLES = ("superuser", "owner", "app", "monitor", "backup")
+PASSWORDS = (*(f"{role}_password" for role in ROLES), "grafana_password")
+
+_SALT_BYTES = 16
+# Exactly what token_urlsafe(32) gives: anything shorter was cut off.
+_WHOLE = re.compile(r"[A-Za-z0-9_-]{43}")
+# Containers read secrets as users that the host does not know: the files are open, the directory is shut.
+_FILE_MODE = 0o444
+_DIRECTORY_MODE = 0o700
+
+
+class Vault:
+    """Secrets in one directory, each a file of its own that can be mounted by itself."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    def ensure(self) -> tuple[str, ...]:
+        """Make what is missing and check what is there; gives back the names of the files it made.
+
+        Raises ProfileError where the directory is open to others, or a file is not what was written.
+        """
+        try:
+            for directory in (self.directory.parent, self.directory):
+                directory.mkdir(mode=_DIRECTORY_MODE, exist_ok=True)
+            self._check_directory()
+            made = [name for name in PASSWORDS if self._create_password(name)]
+            made += [f"{role}_verifier" for role in ROLES if self._create_verifier(role)]
+        except OSError as error:
+            raise self._unusable(error) from error
+        for name in PASSWORDS:
+            self.password(name)
+        for role in ROLES:
+            self.verifier(role)
+        return tuple(made)
+
+    def path(self, name: str) -> Path:
+        """The file of `name`, for mounting."""
+        return self.directory / name
+
+    def password(self, name: str) -> Secret:
+        """The secret called `name`. Raises ProfileError where its file is missing, empty or cut off."""
+        text = self._read(name)
+        if not _WHOLE.fullmatch(text):
+            raise self._damaged(name, "not what was written to it" if text.strip() else "its file is empty")
+        return Secret(text)
+
+    def verifier(self, role: str) -> Secret:
+        """The SCRAM verifier of `role`. Raises ProfileError where it does not fit the role's password."""
+        text = self._read(f"{role}_verifier")
+        if not scram.matches(text, self.password(f"{role}_password")):
+            raise self._damaged(f"{role}_verifier", f"it does not belong to {role}_password")
+        return Secret(text)
+
+    def fingerprint(self) -> str:
+        """12 hex digits that tell sets of secrets apart. Verifiers are salted, so it helps no guesser."""
+        digest = hashlib.sha256()
+        for name in sorted(PASSWORDS):
+            digest.update(name.encode() + b"\n")
+        for role in sorted(ROLES):
+            digest.update(hashlib.sha256(self.verifier(role).reveal().encode()).digest())
+        return digest.hexdigest()[:12]
+
+    def _check_directory(self) -> None:
+        mode = stat.S_IMODE(self.directory.stat().st_mode)
+        if mode & 0o077:
+            message = f"{self.directory}: holds secrets and is open to other users (mode {mode:04o})"
+            hint = f"chmod 700 {shlex.quote(str(self.directory))}, and rotate the secrets if others log in here"
+            raise ProfileError(message, hint=hint, code="open_secrets")
+
+    def _read(self, name: str) -> str:
+        try:
+            self._check_directory()
+            return self.path(name).read_bytes().decode("ascii", "replace")
+        except OSError as error:
+            raise self._unusable(error) from error
+
+    def _create_password(self, name: str) -> bool:
+        verifier = self.path(name.replace("_password", "_verifier"))
+        if verifier.exists() and not self.path(name).exists():
+            raise self._damaged(name, "its file is gone")
+        return self._create(name, secrets.token_urlsafe(32))
+
+    def _create_verifier(self, role: str) -> bool:
+        salt = secrets.token_bytes(_SALT_BYTES)
+        return self._create(f"{role}_verifier", scram.verifier(self.password(f"{role}_password"), salt))
+
+    def _create(self, name: str, text: str) -> bool:
+        """Write a file whole or not at all; False where there already is one, which is left alone."""
+        target = self.path(name)
+        if target.is_symlink() or target.exists():
+            return False
+        draft = self.directory / f".{name}.{secrets.token_hex(8)}"
+        try:
+            _write(draft, text)
+            # Unlike a rename, a link never takes the place of what another run wrote meanwhile.
+            os.link(draft, target)
+        except FileExistsError:
+            return False
+        finally:
+            draft.unlink(missing_ok=True)
+        _sync(self.directory)
+        return True
+
+    def _damaged(self, name: str, what: str) -> ProfileError:
+        hint = f"put {self.path(name)} back from a copy: a new one does not open an existing database"
+        return ProfileError(f"secret {name}: {what}", hint=hint, code="bad_secret")
+
+    def _unusable(self, error: OSError) -> ProfileError:
+        where = error.filename or self.directory
+        return ProfileError(
+            f"secrets in {self.directory}: {where}: {error.strerror or error}",
+            hint="use a project directory that this user may write, on a disk that keeps permissions",
+            code="secrets_unusable",
+        )
+
+
+def _write(path: Path, text: str) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        os.fchmod(descriptor, _FILE_MODE)
+        file.write(text)
+        file.flush()
+        os.fsync(descriptor)
+
+
+def _sync(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,121 @@
+"""The catalogue of a server version: which parameters exist, their units, ranges and defaults."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from stackctl.errors import Problem
+from stackctl.units import parse_pg_size, parse_pg_time, pg_size
+
+_MEMORY_UNITS = {"B": 1, "kB": 1024, "8kB": 8192, "MB": 1024**2}
+_TIME_UNITS = {"ms": 1, "s": 1000, "min": 60_000}
+_TIME_NAMES = (("d", 86_400_000), ("h", 3_600_000), ("min", 60_000), ("s", 1000), ("ms", 1))
+_BOOLEANS = {
+    "on": "on",
+    "true": "on",
+    "yes": "on",
+    "1": "on",
+    "off": "off",
+    "false": "off",
+    "no": "off",
+    "0": "off",
+}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One parameter as `pg_settings` of a real server describes it."""
+
+    name: str
+    kind: str
+    unit: str
+    context: str
+    boot: str
+    low: str
+    high: str
+    choices: tuple[str, ...]
+
+    @property
+    def restart(self) -> bool:
+        """Whether a change needs a restart of the server."""
+        return self.context == "postmaster"
+
+    @property
+    def default(self) -> str:
+        """The boot value in postgresql.conf spelling, with its unit."""
+        return self.spell(self.boot)
+
+    def spell(self, raw: str) -> str:
+        """`raw`, a bare number of this parameter's unit, with the largest unit that fits; other values as they are."""
+        if not re.fullmatch(r"\d+", raw) or raw == "0":
+            return raw
+        if self.unit in _MEMORY_UNITS:
+            return pg_size(int(raw) * _MEMORY_UNITS[self.unit])
+        if self.unit in _TIME_UNITS:
+            millis = int(raw) * _TIME_UNITS[self.unit]
+            unit, factor = next((u, f) for u, f in _TIME_NAMES if millis % f == 0)
+            return f"{millis // factor}{unit}"
+        return raw
+
+    def number(self, value: str) -> float:
+        """`value` in bytes, milliseconds or plain units. Raises ValueError for a spelling the server would refuse."""
+        if re.fullmatch(r"-?\d+(\.\d+)?", value):
+            return float(value) * (_MEMORY_UNITS.get(self.unit) or _TIME_UNITS.get(self.unit) or 1)
+        if self.unit in _MEMORY_UNITS:
+            return float(parse_pg_size(value))
+        if self.unit in _TIME_UNITS:
+            return float(parse_pg_time(value))
+        raise ValueError(f"{value!r} is not a number")
+
+    def fault(self, value: str) -> str | None:
+        """What is wrong with `value`, None where the server would take it."""
+        if "\n" in value or "\0" in value:
+            return "a value is one line"
+        if self.kind == "bool":
+            return None if value.lower() in _BOOLEANS else f"{value!r} is not on or off"
+        if self.kind == "enum":
+            return None if value.lower() in self.choices else f"{value!r} is not one of {', '.join(self.choices)}"
+        return self._range_fault(value) if self.kind in ("integer", "real") else None
+
+    def _range_fault(self, value: str) -> str | None:
+        try:
+            number = self.number(value)
+        except ValueError as error:
+            return str(error)
+        factor = _MEMORY_UNITS.get(self.unit) or _TIME_UNITS.get(self.unit) or 1
+        if not float(self.low) * factor <= number <= float(self.high) * factor:
+            return f"{value!r} is outside {self.spell(self.low)} to {self.spell(self.high)}"
+        return None
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """All parameters of one PostgreSQL major version."""
+
+    major: int
+    entries: Mapping[str, Entry]
+
+    def check(self, name: str, value: str, origin: str) -> Problem | None:
+        """What is wrong with setting `name` to `value` at `origin`, None where it is fine."""
+        entry = self.entries.get(name)
+        if entry is None:
+            near = difflib.get_close_matches(name, self.entries, 1)
+            hint = f"did you mean {near[0]}?" if near else f"see pg_settings of PostgreSQL {self.major}"
+            return Problem("unknown_parameter", f"{origin}: PostgreSQL {self.major} has no parameter {name!r}", hint)
+        fault = entry.fault(value)
+        if fault is None:
+            return None
+        return Problem("bad_value", f"{origin}: {name}: {fault}", f"its default is {entry.default or 'empty'}")
+
+
+def parse_catalog(major: int, text: str) -> Catalog:
+    """Read the tab-separated catalogue of `major` (tools/settings-catalog writes it from a real server)."""
+    entries = {}
+    for line in text.splitlines():
+        name, kind, unit, context, boot, low, high, choices = line.split("\t")
+        picks = tuple(choices.split(",")) if choices else ()
+        entries[name] = Entry(name, kind, unit, context, boot, low, high, picks)
+    return Catalog(major, entries)

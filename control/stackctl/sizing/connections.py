@@ -1,0 +1,119 @@
+"""Connections: how many the server takes, and how roles and pools share them."""
+
+from __future__ import annotations
+
+from stackctl.errors import Problem
+from stackctl.hardware.model import HardwareProfile, Workload
+from stackctl.sizing.ledger import Ledger
+from stackctl.sizing.model import Connections, Pins, Role
+from stackctl.units import GIB, MIB, Bytes, pg_size
+
+_CAP = {Workload.WEB: 200, Workload.OLTP: 300, Workload.MIXED: 200, Workload.OLAP: 100, Workload.DEV: 100}
+_PER_GIB = 12.5
+TRANSACTION_TIMEOUT = "5min"
+OTHER_ROLES = ("owner", "monitor", "backup")
+_APP_MEMORY = 20  # percent of PostgreSQL's limit for the app's backends with 1 MB of work_mem each
+_APP_BACKEND = 11 * MIB
+
+
+def enter(ledger: Ledger, profile: HardwareProfile) -> int:
+    """Enter max_connections and the reserved ones; gives back max_connections."""
+    ledger.topic("Connections")
+    sized = max(20, min(int(profile.ram / GIB * _PER_GIB), _CAP[profile.workload]))
+    wanted = ledger.count(
+        "max_connections",
+        sized,
+        "12.5 per GiB of RAM up to the workload's cap: each busy backend costs 10 MB and more",
+        "requirement S3",
+    )
+    ledger.count(
+        "superuser_reserved_connections",
+        3,
+        "a way in for the administrator when all others are taken",
+        "stock",
+    )
+    ledger.count("reserved_connections", spare_slots(wanted), "kept for monitoring and backup", "requirement C1")
+    ledger.count(
+        "max_prepared_transactions",
+        0,
+        "two-phase commit, which nobody asked for; a forgotten one blocks vacuum",
+        "requirement S3",
+    )
+    return wanted
+
+
+def spare_slots(max_connections: int) -> int:
+    """Slots for roles that are granted pg_use_reserved_connections (from PostgreSQL 16)."""
+    return 2 if max_connections >= 50 else 0
+
+
+def role_limit(max_connections: int) -> int:
+    """Connection limit of each role that is not the app's: 5, down to 2 on small servers."""
+    return max(2, min(5, max_connections // 40))
+
+
+def small_work_mem(ram: Bytes) -> Bytes:
+    """work_mem of the roles that are not the app's: stock, or a quarter of it on small hosts."""
+    return Bytes(4 * MIB if ram >= 4 * GIB else MIB)
+
+
+def share(max_connections: int, workers: int, limit: Bytes, pins: Pins) -> Connections:
+    """Divide `max_connections`: half to the app's pools, a fifth of a worker's share as overflow.
+
+    The app's backends get at most a fifth of PostgreSQL's `limit` before any work_mem; this binds small hosts only.
+
+    The upper bound per worker is `(max_connections - reserved) / (workers + 1)` (requirement C1): one worker more
+    than configured may be alive while another is being replaced.
+    """
+    reserved = 3 + spare_slots(max_connections) + len(OTHER_ROLES) * role_limit(max_connections)
+    bound = max(1, (max_connections - reserved) // (workers + 1))
+    affordable = limit * _APP_MEMORY // 100 // _APP_BACKEND
+    per_worker = max(1, min(min(max_connections // 2, affordable) // workers, bound))
+    overflow = per_worker // 5
+    size = per_worker - overflow
+    if "DB_POOL_SIZE" in pins:
+        size = int(pins["DB_POOL_SIZE"].value)
+    if "DB_MAX_OVERFLOW" in pins:
+        overflow = int(pins["DB_MAX_OVERFLOW"].value)
+    total = workers * (size + overflow)
+    return Connections(
+        max_connections, workers, size, overflow, total, reserved, max_connections - reserved - total, bound
+    )
+
+
+def faults(connections: Connections) -> list[Problem]:
+    """The common mistake: pools that together want more than the server gives."""
+    c = connections
+    if c.headroom >= 0:
+        return []
+    per_worker = c.pool_size + c.max_overflow
+    message = (
+        f"pools of {c.workers} workers x {per_worker} = {c.app_total} connections, with {c.reserved} reserved, "
+        f"are more than max_connections {c.max_connections}"
+    )
+    return [
+        Problem(
+            "pool_too_large",
+            message,
+            f"at most {c.upper_bound} per worker (pool size + overflow), or fewer workers",
+        )
+    ]
+
+
+def roles(connections: Connections, profile: HardwareProfile, statement_timeout_ms: int) -> tuple[Role, ...]:
+    """The database roles; timeouts bind the app only, never backup, migration or monitoring (requirement S8)."""
+    small = {"work_mem": pg_size(small_work_mem(profile.ram))}
+    app = {
+        "statement_timeout": f"{statement_timeout_ms}ms",
+        "lock_timeout": "10s",
+        "idle_in_transaction_session_timeout": "60s",
+    }
+    if profile.postgres >= 17:
+        app["transaction_timeout"] = TRANSACTION_TIMEOUT
+    limit = role_limit(connections.max_connections)
+    return (
+        Role("owner", limit, small),
+        Role("app", connections.app_total, app),
+        Role("monitor", limit, small | {"statement_timeout": "10s"}),
+        Role("backup", limit, small),
+    )

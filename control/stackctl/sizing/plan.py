@@ -1,0 +1,102 @@
+"""Sizing: one profile and its pins in, everything that is rendered out. Pure."""
+
+from __future__ import annotations
+
+from stackctl.errors import Problem
+from stackctl.hardware.model import Build, HardwareProfile
+from stackctl.sizing import autovacuum, budget, connections, logging, memory, parallel, planner, wal
+from stackctl.sizing.catalog import Catalog
+from stackctl.sizing.ledger import Ledger
+from stackctl.sizing.model import BudgetItem, Connections, MemoryProof, Pins, PoolSettings, Sizing, Verdict
+from stackctl.units import GIB, Bytes, Millis, human
+
+
+def size(profile: HardwareProfile, pins: Pins, catalog: Catalog, build: Build) -> Sizing:
+    """Size the whole stack. The same input gives the same result; nothing is read and nothing is written."""
+    shares = budget.divide(profile)
+    limit = next(share.memory for share in shares if share.service == "postgres")
+    ledger = Ledger(catalog, pins)
+    max_connections = connections.enter(ledger, profile)
+    divided = connections.share(max_connections, profile.app_workers, limit, pins)
+    planner.enter(ledger, profile)
+    senders = wal.enter(ledger, profile, build)
+    workers = parallel.enter(ledger, profile, senders)
+    buffers = memory.enter_buffers(ledger, profile, limit, divided, workers)
+    operations = memory.enter_work_mem(ledger, profile, limit, buffers, divided, workers)
+    autovacuum.enter(ledger)
+    logging.enter(ledger)
+    proof = memory.prove(limit, buffers, divided, operations)
+    pool = pool_settings(pins)
+    return Sizing(
+        profile=profile,
+        budget=shares,
+        connections=divided,
+        pool=pool,
+        roles=connections.roles(divided, profile, pool.statement_timeout),
+        parameters=tuple(sorted(ledger.parameters(), key=lambda p: _TOPICS.index(p.topic))),
+        memory=proof,
+        shm_size=memory.shm_size(buffers, operations),
+        stop_grace_seconds=stop_grace(buffers.shared_buffers),
+        warnings=_warnings(shares, divided, proof),
+    )
+
+
+_TOPICS = (
+    "Memory",
+    "Connections",
+    "Planner",
+    "Parallelism",
+    "WAL and checkpoints",
+    "Autovacuum",
+    "Logging",
+    "Statistics",
+    "Time limits",
+    "Pinned",
+)
+
+
+def pool_settings(pins: Pins) -> PoolSettings:
+    """The app's side of its connections, with the pins of the environment contract in force."""
+
+    def number(name: str, default: int) -> int:
+        return int(pins[name].value) if name in pins else default
+
+    pre_ping = pins["DB_POOL_PRE_PING"].value if "DB_POOL_PRE_PING" in pins else "true"
+    return PoolSettings(
+        timeout_seconds=number("DB_POOL_TIMEOUT", 30),
+        recycle_seconds=number("DB_POOL_RECYCLE", 1800),
+        pre_ping=pre_ping.lower() in ("true", "on", "yes", "1"),
+        connect_timeout_seconds=number("PG_CONNECT_TIMEOUT", 10),
+        keepalives_idle_seconds=number("PG_KEEPALIVES_IDLE", 30),
+        prepared_statements=number("PG_PREPARED_STATEMENT_CACHE", 100),
+        statement_timeout=Millis(number("PG_STATEMENT_TIMEOUT", 30_000)),
+    )
+
+
+def stop_grace(shared_buffers: Bytes) -> int:
+    """Seconds to wait before SIGKILL: 60, and 8 for each GiB that a shutdown checkpoint may have to write."""
+    return min(60 + 8 * (shared_buffers // GIB), 300)
+
+
+def _warnings(shares: tuple[BudgetItem, ...], divided: Connections, proof: MemoryProof) -> tuple[Problem, ...]:
+    found = connections.faults(divided)
+    names = {share.service for share in shares}
+    if "prometheus" not in names:
+        found.append(
+            Problem(
+                "small_host",
+                "no monitoring below 1 GiB of RAM",
+                "give it 1G or watch it from another machine",
+            )
+        )
+    elif "grafana" not in names:
+        found.append(
+            Problem("small_host", "no Grafana and no Alertmanager below 2 GiB of RAM", "give it 2G to have them")
+        )
+    if proof.verdict is Verdict.FAIL:
+        message = f"worst case {human(proof.worst_case)} is more than PostgreSQL's limit {human(proof.limit)}"
+        found.append(Problem("memory", message, proof.fix or ""))
+    if proof.verdict is Verdict.WARN:
+        message = f"worst case {human(proof.worst_case)} leaves little of PostgreSQL's limit {human(proof.limit)}"
+        found.append(Problem("memory_tight", message, "a smaller work_mem gives room"))
+    return tuple(found)

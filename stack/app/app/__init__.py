@@ -1,0 +1,1 @@
+"""The reference application: a small JSON API over PostgreSQL."""

@@ -1,0 +1,135 @@
+"""Runs one unit of work at a time on a connection; the only way from a request to the database."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from typing import TypeVar
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm import Session
+
+from app import metrics
+from app.backoff import delays
+from app.engine import for_requests
+from app.faults import DatabaseUnavailable, PoolFull, fault_of
+from app.pool import WatchedPool, connect
+from app.settings import Settings
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+Work = Callable[[Session], T]
+
+
+class Database:
+    """As many threads as the pool has connections, with a queue in front that waits a bounded time.
+
+    A request waits in the event loop, not in a thread and not in the pool, and holds a connection
+    only while its unit of work runs.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._engine = for_requests(settings)
+        # A single statement needs no BEGIN and COMMIT: one round trip instead of three.
+        self._autocommit = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._pool = WatchedPool(self._engine, settings.max_overflow)
+        self._threads = ThreadPoolExecutor(settings.pool_capacity, "database")
+        self._slots = asyncio.Semaphore(settings.pool_capacity)
+        self._warm = asyncio.Event()
+        self.last_answer = float("-inf")
+
+    async def read(self, route: str, work: Work[T]) -> T:
+        """Return what `work` finds, in autocommit: for one SELECT."""
+        return await self.run(route, self._autocommit, work, self._settings.pool_timeout_seconds)
+
+    async def write(self, route: str, work: Work[T]) -> T:
+        """Return what `work` gives, committed."""
+        return await self.run(route, self._engine, work, self._settings.pool_timeout_seconds)
+
+    async def probe(self, route: str, work: Work[T], patience: float) -> T:
+        """Like `read`, but gives up waiting for a connection after `patience` seconds."""
+        return await self.run(route, self._autocommit, work, patience)
+
+    async def run(self, route: str, engine: Engine, work: Work[T], patience: float) -> T:
+        """Run `work` in a thread of its own; raise DatabaseFault when the database is to blame."""
+        started = time.perf_counter()
+        await self._admit(patience)
+        future = self._threads.submit(self._unit, route, engine, work, started, started + patience)
+        # The slot is free when the thread is, which is later than this coroutine's end if the client
+        # goes away and the server cancels it.
+        loop = asyncio.get_running_loop()
+        future.add_done_callback(lambda done: self._release(loop, done))
+        return await asyncio.wrap_future(future)
+
+    async def _admit(self, patience: float) -> None:
+        try:
+            async with asyncio.timeout(patience):
+                await self._warm.wait()
+                await self._slots.acquire()
+        except TimeoutError:
+            if not self._warm.is_set():
+                raise DatabaseUnavailable from None
+            metrics.POOL_TIMEOUTS.inc()
+            raise PoolFull from None
+
+    def _release(self, loop: asyncio.AbstractEventLoop, _future: Future[T]) -> None:
+        # A thread may outlive the loop when the process is told to stop at once.
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(self._slots.release)
+
+    def _unit(self, route: str, engine: Engine, work: Work[T], queued: float, deadline: float) -> T:
+        try:
+            with connect(engine, deadline) as connection:
+                self._pool.publish()
+                metrics.POOL_WAIT.observe(time.perf_counter() - queued)
+                with (
+                    metrics.QUERY_DURATION.labels(route).time(),
+                    Session(connection, expire_on_commit=False) as session,
+                    session.begin(),
+                ):
+                    result = work(session)
+            self.last_answer = time.monotonic()
+            return result
+        except (PoolTimeout, PoolFull) as error:
+            metrics.POOL_TIMEOUTS.inc()
+            raise PoolFull from error
+        except DBAPIError as error:
+            fault = fault_of(error)
+            if fault is None:
+                raise
+            if isinstance(fault, DatabaseUnavailable):
+                metrics.CONNECTION_ERRORS.inc()
+                log.warning("database unavailable: %s", error.orig)
+            raise fault from error
+        finally:
+            self._pool.publish()
+
+    async def warm_up(self) -> None:
+        """Fill the pool, trying until the database answers; requests wait in front until then."""
+        loop = asyncio.get_running_loop()
+        for delay in delays():
+            try:
+                await loop.run_in_executor(self._threads, self._pool.fill)
+            except (DBAPIError, OSError) as error:
+                metrics.CONNECTION_ERRORS.inc()
+                log.warning("waiting for the database at %s: %s", self._settings.endpoint, error)
+                await asyncio.sleep(delay)
+            else:
+                self._warm.set()
+                return
+
+    def retire(self) -> None:
+        """Close the connections that are not in use: a successor waits for them."""
+        self._engine.dispose()
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._engine.dispose()

@@ -1,0 +1,53 @@
+"""Puts the application together."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from app import health, problems, tools
+from app.database import Database
+from app.request_metrics import RequestMetrics
+from app.settings import Settings, from_environment
+
+# A worker takes connections only after this or when its pool is warm, so that its colleagues serve
+# meanwhile. No longer: the process must answer /healthz while a database is away.
+WARM_UP_HEAD_START_SECONDS = 2.0
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """Return the application; without settings they are read from the environment when it starts."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        database = Database(settings or from_environment(os.environ))
+        app.state.database = database
+        warming = asyncio.create_task(database.warm_up())
+        await asyncio.wait({warming}, timeout=WARM_UP_HEAD_START_SECONDS)
+        try:
+            yield
+        finally:
+            warming.cancel()
+            database.close()
+
+    app = FastAPI(
+        title="Reference application",
+        lifespan=lifespan,
+        # A client that posts to the wrong spelling should hear so, not be sent on.
+        redirect_slashes=False,
+        # The interactive pages load their scripts from outside; /openapi.json stays.
+        docs_url=None,
+        redoc_url=None,
+    )
+    problems.install(app)
+    app.add_middleware(RequestMetrics)
+    app.include_router(tools.router)
+    app.include_router(health.router)
+    return app
+
+
+app = create_app()

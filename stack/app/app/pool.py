@@ -1,0 +1,83 @@
+"""The connection pool as the metrics see it, and its warming up."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from contextlib import ExitStack
+from typing import Any, cast
+
+from sqlalchemy import Connection, Engine, QueuePool, event
+from sqlalchemy.exc import DBAPIError
+
+from app import metrics
+from app.backoff import delays
+from app.faults import PoolFull, server_is_full
+
+log = logging.getLogger(__name__)
+
+# A reload is over in about a second.
+LONGEST_RETRY_SECONDS = 0.5
+
+
+def connect(engine: Engine, deadline: float) -> Connection:
+    """Return a connection; while the server has no room for one more, try until the deadline.
+
+    During a reload the leaving workers' connections still count. Each attempt looks into the pool
+    first, so it also finds what another request gives back. The deadline is one of perf_counter().
+    """
+    for delay in delays(LONGEST_RETRY_SECONDS):
+        try:
+            return engine.connect()
+        except DBAPIError as error:
+            if not server_is_full(error):
+                raise
+            if time.perf_counter() + delay > deadline:
+                raise PoolFull from error
+            time.sleep(delay)
+    raise AssertionError("the delays never end")
+
+
+class WatchedPool:
+    """An engine's pool with its gauges."""
+
+    def __init__(self, engine: Engine, max_overflow: int) -> None:
+        self._engine = engine
+        # Reading the pool and setting the gauges is one step; otherwise a late thread could leave an
+        # old number behind for as long as nothing happens.
+        self._lock = threading.Lock()
+        metrics.POOL_SIZE.set(self._pool.size())
+        metrics.POOL_MAX_OVERFLOW.set(max_overflow)
+        event.listen(engine, "invalidate", _count_invalidation)
+        event.listen(engine, "soft_invalidate", _count_invalidation)
+
+    @property
+    def _pool(self) -> QueuePool:
+        return cast(QueuePool, self._engine.pool)
+
+    def publish(self) -> None:
+        """Set the gauges to what the pool holds now."""
+        with self._lock:
+            pool = self._pool
+            metrics.POOL_CHECKED_OUT.set(pool.checkedout())
+            metrics.POOL_IDLE.set(pool.checkedin())
+            # Starts at minus the pool's size and counts up with every connection that is opened.
+            metrics.POOL_OVERFLOW.set(max(0, pool.overflow()))
+
+    def fill(self) -> None:
+        """Open the pool's connections; raise the driver's error when not even one can be had."""
+        with ExitStack() as held:
+            held.enter_context(self._engine.connect())
+            try:
+                for _ in range(self._pool.size() - 1):
+                    held.enter_context(self._engine.connect())
+            except DBAPIError as error:
+                # While an old generation of workers leaves, its connections still count against the
+                # role's limit. One is enough to serve; the others follow when they are needed.
+                log.warning("pool not filled: %s", error.orig)
+        self.publish()
+
+
+def _count_invalidation(_connection: Any, _record: Any, _error: Any) -> None:
+    metrics.POOL_INVALIDATIONS.inc()

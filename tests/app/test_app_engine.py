@@ -1,0 +1,71 @@
+"""What a connection of the pool is told, seen from the server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, QueuePool, text
+
+from app.engine import for_migrations, for_requests
+from app.settings import from_environment
+from running_app import Database
+
+Make = Callable[..., Engine]
+
+
+@pytest.fixture
+def engine(database: Database) -> Iterator[Make]:
+    made: list[Engine] = []
+
+    def make(**environ: str) -> Engine:
+        made.append(for_requests(from_environment(database.environ() | environ)))
+        return made[-1]
+
+    yield make
+    for engine in made:
+        engine.dispose()
+
+
+def one(engine: Engine, sql: str) -> Any:
+    with engine.connect() as connection:
+        return connection.scalar(text(sql))
+
+
+def prepared(engine: Engine, statements: int) -> int:
+    """Return how many statements the session holds after each was used ten times."""
+    with engine.connect() as connection:
+        for number in range(statements):
+            for _ in range(10):
+                connection.scalar(text(f"SELECT {number}"))
+        found: int = connection.scalar(text("SELECT count(*) FROM pg_prepared_statements"))
+        return found
+
+
+def test_connections_are_reused(engine: Make) -> None:
+    pooled = engine(DB_POOL_SIZE="1")
+    assert isinstance(pooled.pool, QueuePool)
+    assert len({one(pooled, "SELECT pg_backend_pid()") for _ in range(5)}) == 1
+
+
+def test_the_statement_timeout_is_sent_when_direct(engine: Make) -> None:
+    assert one(engine(PG_STATEMENT_TIMEOUT="1234"), "SHOW statement_timeout") == "1234ms"
+    # Behind a pooler the role's or the server's own value holds.
+    assert one(engine(PG_STATEMENT_TIMEOUT="1234", DB_POOLER="pgbouncer"), "SHOW statement_timeout") == "0"
+
+
+def test_migrations_have_no_statement_timeout(database: Database) -> None:
+    settings = from_environment(database.environ("owner") | {"PG_STATEMENT_TIMEOUT": "1234"})
+    assert one(for_migrations(settings), "SHOW statement_timeout") == "0"
+
+
+def test_statements_are_prepared_up_to_the_bound(engine: Make) -> None:
+    assert prepared(engine(), statements=3) == 3
+    # Two are kept; the third goes with the statement after the one that looked.
+    assert prepared(engine(PG_PREPARED_STATEMENT_CACHE="2"), statements=5) == 3
+
+
+@pytest.mark.parametrize("off", [{"PG_PREPARED_STATEMENT_CACHE": "0"}, {"DB_POOLER": "pgbouncer"}])
+def test_nothing_is_prepared_where_it_is_off(engine: Make, off: dict[str, str]) -> None:
+    assert prepared(engine(**off), statements=3) == 0

@@ -1,0 +1,69 @@
+"""Metrics across workers, their deaths and restarts."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import httpx
+
+from running_app import Database, Serve, Served
+from running_postgres import wait_until
+
+
+def ask(served: Served, path: str, times: int) -> None:
+    # A connection each, so that the kernel spreads them over the workers.
+    for _ in range(times):
+        httpx.get(served.url + path)
+
+
+def test_counts_are_summed_over_workers(database: Database, serve: Serve) -> None:
+    served = serve(database.environ(), 3, DB_POOL_SIZE="2", DB_MAX_OVERFLOW="4")
+    assert served.metric("http_requests_total", route="/tools/{tool_id}") == 0
+    ask(served, "/tools/1", 40)
+    labels = {"method": "GET", "route": "/tools/{tool_id}"}
+    assert served.metric("http_requests_total", code="404", **labels) == 40
+    assert served.metric("http_request_duration_seconds_count", **labels) == 40
+    assert served.metric("app_db_query_duration_seconds_count", route="/tools/{tool_id}") == 40
+    assert served.metric("app_db_pool_size") == 6
+    assert served.metric("app_db_pool_max_overflow") == 12
+    wait_until(lambda: served.metric("app_db_pool_idle") == 6)
+    assert served.metric("app_db_pool_overflow") == 0
+    assert served.metric("app_db_pool_wait_seconds_count") >= 40
+
+
+def test_a_killed_worker_leaves_its_counts_and_takes_its_gauges(database: Database, serve: Serve) -> None:
+    served = serve(database.environ(), 2, DB_POOL_SIZE="2")
+    ask(served, "/tools/1", 30)
+    for victim in served.workers():
+        os.kill(victim, signal.SIGKILL)
+    wait_until(lambda: served.metric("app_db_pool_size") == 4 and served.ready())
+    ask(served, "/tools/1", 10)
+    assert served.metric("http_requests_total", route="/tools/{tool_id}") == 40
+    assert served.metric("http_request_duration_seconds_count", route="/tools/{tool_id}") == 40
+    # Three files for each of two workers, two for all the departed.
+    assert len(list(served.directory.glob("*.db"))) == 8
+
+
+def test_a_start_begins_at_zero(database: Database, serve: Serve) -> None:
+    first = serve(database.environ())
+    ask(first, "/tools/1", 5)
+    first.process.kill()
+    first.process.wait()
+    assert list(first.directory.glob("counter_*.db"))
+    second = serve(database.environ())
+    assert second.metric("http_requests_total", route="/tools/{tool_id}") == 0
+
+
+def test_clients_cannot_make_series(database: Database, serve: Serve) -> None:
+    served = serve(database.environ())
+    for number in range(20):
+        served.client.get(f"/no/such/{number}")
+        served.client.get(f"/tools/{number + 1}")
+        served.client.request(f"VERB{chr(65 + number)}", "/tools")
+    assert served.metric("http_requests_total", route="unmatched", code="404") == 20
+    assert served.metric("http_requests_total", method="other", route="/tools", code="405") == 20
+    text = httpx.get(served.metrics_url).text
+    assert "/no/such" not in text
+    assert "VERB" not in text
+    assert 'route="/tools/7"' not in text

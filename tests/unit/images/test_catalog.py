@@ -1,0 +1,52 @@
+"""Names of the images that are built here."""
+
+from pathlib import Path
+
+import pytest
+
+from stackctl import assets
+from stackctl.errors import ImageUnavailable
+from stackctl.images import catalog
+from stackctl.images.model import Image, Recipe
+
+STACK = assets.root() / "stack"
+
+
+def test_every_service_has_a_recipe_that_exists() -> None:
+    found = catalog.recipes(STACK)
+    assert sorted(found) == ["alertmanager", "pgbouncer", "postgres", "postgres-exporter", "prometheus"]
+    for recipe in found.values():
+        assert recipe.dockerfile.is_file()
+        assert recipe.base == "stackctl/base:trixie"
+
+
+def test_the_app_is_built_from_the_context_it_is_given() -> None:
+    recipe = catalog.app_recipe(STACK, Path("/project/app"), "python:3.13-slim-trixie")
+    assert recipe.dockerfile.is_file()
+    assert recipe.context == Path("/project/app")
+    assert recipe.base == "python:3.13-slim-trixie"
+
+
+def test_tags_carry_the_version_for_people_and_the_content() -> None:
+    assert catalog.reference("postgres", "0123456789ab") == "stackctl/postgres:17-0123456789ab"
+    assert catalog.reference("prometheus", "0123456789ab") == "stackctl/prometheus:2.53-0123456789ab"
+    assert catalog.reference("app", "0123456789ab") == "stackctl/app:0123456789ab"
+
+
+def test_images_join_recipes_and_hashes() -> None:
+    recipe = Recipe(Path("/s/Dockerfile"), Path("/s"), "stackctl/base:trixie")
+    expected = Image("pgbouncer", "stackctl/pgbouncer:1.24-aaaaaaaaaaaa", "debian", recipe)
+    assert catalog.images({"pgbouncer": recipe}, {"pgbouncer": "aaaaaaaaaaaa"}) == (expected,)
+
+
+def test_grafana_is_named_as_missing_with_the_reason() -> None:
+    assert [absent.service for absent in catalog.ABSENT] == ["grafana"]
+    assert "Grafana" in catalog.ABSENT[0].reason
+
+
+def test_only_the_major_that_debian_has() -> None:
+    catalog.require_major(17)
+    with pytest.raises(ImageUnavailable) as caught:
+        catalog.require_major(18)
+    assert caught.value.exit_code == 22
+    assert "--pg 17" in caught.value.hint

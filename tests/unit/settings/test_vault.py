@@ -1,0 +1,131 @@
+"""The vault: made once, kept, guarded."""
+
+import os
+import stat
+import threading
+
+import pytest
+
+from stackctl.errors import ProfileError
+from stackctl.settings.vault import PASSWORDS, Vault
+
+ROLES = {"superuser", "owner", "app", "monitor", "backup"}
+NAMES = {"grafana_password"} | {f"{role}_{kind}" for role in ROLES for kind in ("password", "verifier")}
+
+
+@pytest.fixture
+def vault(tmp_path):
+    vault = Vault(tmp_path / ".stackctl" / "secrets")
+    vault.ensure()
+    return vault
+
+
+def _contents(vault):
+    return {path.name: path.read_text() for path in vault.directory.iterdir()}
+
+
+def _mode(path):
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.mark.parametrize("umask", [0, 0o022, 0o077])
+def test_files_are_open_inside_a_shut_directory_under_any_umask(tmp_path, umask):
+    before = os.umask(umask)
+    try:
+        vault = Vault(tmp_path / ".stackctl" / "secrets")
+        assert set(vault.ensure()) == NAMES
+    finally:
+        os.umask(before)
+    assert _mode(vault.directory) == _mode(vault.directory.parent) == 0o700
+    assert {path.name: _mode(path) for path in vault.directory.iterdir()} == dict.fromkeys(NAMES, 0o444)
+
+
+def test_secrets_differ_are_long_and_stay(vault):
+    first = _contents(vault)
+    assert vault.ensure() == ()
+    assert _contents(vault) == first
+    passwords = {vault.password(name).reveal() for name in PASSWORDS}
+    assert len(passwords) == 6
+    assert {len(password) for password in passwords} == {43}
+
+
+def test_verifiers_do_not_hold_the_password(vault):
+    text = vault.verifier("app").reveal()
+    assert text.startswith("SCRAM-SHA-256$4096:")
+    assert vault.password("app_password").reveal() not in text
+
+
+def test_runs_at_the_same_time_agree(tmp_path):
+    vaults = [Vault(tmp_path / "s" / "secrets") for _ in range(8)]
+    made = []
+    threads = [threading.Thread(target=lambda v=vault: made.extend(v.ensure())) for vault in vaults]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(made) == sorted(NAMES)
+    assert {path.name for path in vaults[0].directory.iterdir()} == NAMES
+
+
+def test_a_crash_before_the_verifier_is_mended(vault):
+    vault.path("app_verifier").unlink()
+    password = vault.password("app_password")
+    assert vault.ensure() == ("app_verifier",)
+    assert vault.password("app_password") == password
+
+
+@pytest.mark.parametrize("mode", [0o755, 0o750, 0o701])
+def test_a_directory_that_others_can_enter_is_refused(vault, mode):
+    vault.directory.chmod(mode)
+    for use in (vault.ensure, lambda: vault.password("app_password"), vault.fingerprint):
+        with pytest.raises(ProfileError) as caught:
+            use()
+        assert f"open to other users (mode {mode:04o})" in str(caught.value)
+        assert caught.value.hint.startswith(f"chmod 700 {vault.directory}")
+
+
+def _replace(vault, name, text):
+    vault.path(name).unlink()
+    vault.path(name).write_text(text)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        ("app_password", lambda _: "", "secret app_password: its file is empty"),
+        ("app_password", lambda text: text[:-1], "secret app_password: not what was written to it"),
+        ("grafana_password", lambda text: text + "\n", "secret grafana_password: not what was written to it"),
+        ("app_verifier", lambda text: text[:-5], "secret app_verifier: it does not belong to app_password"),
+        ("app_password", lambda text: text[::-1], "secret app_verifier: it does not belong to app_password"),
+    ],
+)
+def test_a_damaged_file_is_refused_and_its_text_not_shown(vault, name, change, message):
+    text = vault.path(name).read_text()
+    _replace(vault, name, change(text))
+    with pytest.raises(ProfileError) as caught:
+        vault.ensure()
+    assert str(caught.value) == message
+    assert text[:8] not in caught.value.hint
+
+
+def test_a_lost_password_is_not_replaced_while_its_verifier_is_there(vault):
+    vault.path("owner_password").unlink()
+    with pytest.raises(ProfileError, match="secret owner_password: its file is gone"):
+        vault.ensure()
+    assert not vault.path("owner_password").exists()
+
+
+def test_a_place_that_cannot_hold_secrets(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ProfileError, match="File exists"):
+        Vault(tmp_path / "file" / "secrets").ensure()
+
+
+def test_fingerprints_tell_sets_of_secrets_apart(vault, tmp_path):
+    other = Vault(tmp_path / "other")
+    other.ensure()
+    first = vault.fingerprint()
+    assert len(first) == 12
+    assert int(first, 16) >= 0
+    assert first == Vault(vault.directory).fingerprint()
+    assert first != other.fingerprint()
