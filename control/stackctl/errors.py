@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 
 
 @dataclass(frozen=True)
@@ -102,3 +104,13 @@ class Locked(StackError):
 
     exit_code = 44
     code = "locked"
+
+
+def unwritable(folder: PurePath, error: OSError) -> ProfileError | EngineFailed:
+    """The error for a folder that cannot be written."""
+    if error.errno == errno.ENOSPC:
+        return EngineFailed(f"{folder}: the disk is full, nothing was changed", hint="free some space and run it again")
+    return ProfileError(
+        f"{folder}: cannot be written: {error.strerror or error}",
+        hint="use a folder that you may write to, or --project",
+    )

@@ -110,7 +110,10 @@ def doctor(flags: Flags, sets: list[str]) -> None:
     session.finish(doctor_command(session.request(flags, sets), session.runner()))
 
 
-def register(app: typer.Typer) -> None:
-    """Add all commands, in the order of their use."""
-    for command in (init, size, render, plan, up, down, status, health, logs, doctor):
+COMMANDS = {each.__name__: each for each in (init, size, render, plan, up, down, status, health, logs, doctor)}
+
+
+def register(app: typer.Typer, only: str = "") -> None:
+    """Add the command `only`, or all where there is no such one: building them takes longer than sizing."""
+    for command in [COMMANDS[only]] if only in COMMANDS else COMMANDS.values():
         app.command()(command)

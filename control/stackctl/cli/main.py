@@ -11,24 +11,27 @@ import typer
 
 from stackctl import __version__
 from stackctl.cli import commands
-from stackctl.cli.options import hoist
+from stackctl.cli.options import command_of, hoist
 from stackctl.cli.output import Output
 from stackctl.cli.session import session
-from stackctl.errors import Problem, StackError
+from stackctl.errors import Problem, StackError, UsageError
 
 # Typer carries its own copy of Click; its exceptions are reached through the public name that derives from them.
 _ClickError: Any = typer.BadParameter.__mro__[2]
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 INTERRUPTED = 130
 DEFECT = 1
 USAGE = 2
 
 
-commands.register(app)
+def build(only: str = "") -> typer.Typer:
+    """The command line with the one command that was asked for, or with all."""
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+    app.callback(invoke_without_command=True)(options)
+    commands.register(app, only)
+    return app
 
 
-@app.callback(invoke_without_command=True)
 def options(
     context: typer.Context,
     project: Annotated[str, typer.Option(help="Project folder.", metavar="DIR")] = ".",
@@ -46,6 +49,8 @@ def options(
         sys.stdout.write(f"stackctl {__version__}\n")
         raise typer.Exit
     if context.invoked_subcommand is None:
+        if as_json:
+            raise UsageError("no command is given", hint="stackctl --help lists the commands and their options")
         sys.stdout.write(context.get_help() + "\n")
         raise typer.Exit(USAGE)
 
@@ -58,8 +63,14 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     """Run `arguments`; gives back the exit code. All errors end here."""
     session.output = Output(as_json="--json" in arguments)
-    session.command = next((word for word in arguments if not word.startswith("-")), "")
-    return _bounded(lambda: app(hoist(arguments), prog_name="stackctl", standalone_mode=False))
+    session.command = command_of(arguments)
+    return _bounded(lambda: _call(hoist(arguments)))
+
+
+def _call(arguments: list[str]) -> Any:
+    code = build(session.command)(arguments, prog_name="stackctl", standalone_mode=False)
+    sys.stdout.flush()
+    return code
 
 
 def _bounded(call: Callable[[], Any]) -> int:
@@ -75,7 +86,8 @@ def _bounded(call: Callable[[], Any]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         session.output.failure(session.command, [Problem("interrupted", "interrupted", "")])
         return INTERRUPTED
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit):
+        # A reader that went away, such as `head`; Typer makes SystemExit(1) of it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:

@@ -78,3 +78,11 @@ def hoist(arguments: Sequence[str]) -> list[str]:
         else:
             rest.append(word)
     return front + rest
+
+
+def command_of(arguments: Sequence[str]) -> str:
+    """The command's name among `arguments`, empty where there is none."""
+    waiting = hoist(arguments)
+    while waiting and waiting[0].startswith("-"):
+        waiting = waiting[2 if waiting[0] == "--project" else 1 :]
+    return waiting[0] if waiting else ""

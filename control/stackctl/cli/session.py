@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import typer
 
 from stackctl.cli.output import Output
-from stackctl.engine.runner import Runner
 from stackctl.operations.result import Request, Result
+
+if TYPE_CHECKING:
+    from stackctl.engine.runner import Runner
 
 
 @dataclass
@@ -27,6 +30,8 @@ class Session:
 
     def runner(self) -> Runner:
         """Runs commands and echoes them."""
+        from stackctl.engine.runner import Runner
+
         return Runner(self.output.echo)
 
     def finish(self, result: Result) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Protocol
 
 from stackctl.hardware.model import Build
@@ -14,29 +13,6 @@ from stackctl.sizing.model import Sizing
 from stackctl.units import Bytes
 
 Note = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Project:
-    """One project: its name, its folder, and the places stackctl keeps below `.stackctl/`."""
-
-    name: str
-    folder: Path
-
-    @property
-    def private(self) -> Path:
-        """`.stackctl/`, mode 0700."""
-        return self.folder / ".stackctl"
-
-    @property
-    def rendered(self) -> Path:
-        """The rendered files."""
-        return self.private / "rendered"
-
-    @property
-    def secrets(self) -> Path:
-        """The secret files."""
-        return self.private / "secrets"
 
 
 @dataclass(frozen=True)

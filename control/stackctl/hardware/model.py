@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from stackctl.units import Bytes
+from stackctl.units import Bytes, human
 
 
 class Storage(StrEnum):
@@ -72,3 +72,11 @@ class Build:
 
 PORTABLE_BUILD = Build()
 FULL_BUILD = Build(lz4=True, zstd=True, llvm=True)
+
+
+def profile_line(profile: HardwareProfile) -> str:
+    """The profile on one line, for the first line of every file."""
+    return (
+        f"{human(profile.ram)} RAM, {profile.cpus} CPUs, {profile.storage}, {human(profile.disk)} disk, "
+        f"{profile.workload}, PostgreSQL {profile.postgres}, {profile.app_workers} workers"
+    )

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 from stackctl import assets
-from stackctl.errors import ProfileError
+from stackctl.errors import ProfileError, unwritable
 from stackctl.hardware.model import PORTABLE_BUILD
 from stackctl.operations.project import larger_than_host, open_project, sized
 from stackctl.operations.result import Line, Request, Result
-from stackctl.render.write import unwritable
 from stackctl.settings.model import Settings
-from stackctl.units import GIB, MIB
+from stackctl.settings.pins import PIN_KEYS
+from stackctl.sizing.model import Pins
+from stackctl.units import GIB, KIB, MIB
 
 EXAMPLE = "config/stackctl.example.yaml"
 
@@ -51,14 +53,32 @@ def project_file(settings: Settings, example: str) -> str:
         "pooler": profile.pooler.value,
     }
     text = "\n".join(line for line in example.splitlines() if "yaml-language-server" not in line) + "\n"
-    text = text.lstrip("#\n ") if text.startswith("#\n") else text
+    text = text.removeprefix("#\n")
     for key, value in values.items():
         text = re.sub(rf"(?m)^  {key}: .*$", f"  {key}: {value}", text)
     text = re.sub(r"(?m)^engine: .*$", f"engine: {settings.engine}", text)
     if settings.images:
         text = re.sub(r"(?m)^#images: .*$", f"images: {settings.images}", text)
+    if settings.provenance["name"] != "default":
+        text = re.sub(r"(?m)^#name: .*$", f"name: {settings.name}", text)
+    return _pinned(text, settings.pins)
+
+
+def _pinned(text: str, pins: Pins) -> str:
+    """The example with each pin as the first key of its section."""
+    keys = {name: key for key, name in PIN_KEYS.items()}
+    for name, pin in pins.items():
+        section, key = keys.get(name, f"postgres.{name}").split(".", 1)
+        text = text.replace(f"\n{section}:\n", f"\n{section}:\n  {key}: {_scalar(pin.value)}\n")
     return text
 
 
+def _scalar(value: str) -> str:
+    return value if re.fullmatch(r"[1-9][0-9]*[A-Za-z]*", value) else json.dumps(value, ensure_ascii=False)
+
+
 def _size(size: int) -> str:
-    return f"{size // GIB}G" if size % GIB == 0 else f"{size // MIB}M"
+    for unit, factor in (("G", GIB), ("M", MIB)):
+        if size % factor == 0:
+            return f"{size // factor}{unit}"
+    return f"{size // KIB}K"

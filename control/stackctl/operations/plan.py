@@ -6,11 +6,11 @@ from typing import Any
 
 from stackctl.engine.runner import Runner
 from stackctl.errors import Unhealthy
+from stackctl.hardware.model import profile_line
 from stackctl.operations.changes import RUNNING_SETTINGS, Changes, parameter_changes, restarted_services
 from stackctl.operations.project import catalog_for
 from stackctl.operations.result import Block, Line, Request, Result, Table
 from stackctl.operations.stack import Prepared, prepare
-from stackctl.render.stack import profile_line
 from stackctl.render.write import compare
 
 CHANGES_PENDING = 12

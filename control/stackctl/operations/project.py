@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import unicodedata
+import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stackctl import assets
-from stackctl.engine.base import Project
+from stackctl.engine.project import Project
 from stackctl.errors import Problem, ProfileError
 from stackctl.hardware.detect import detect
 from stackctl.hardware.model import FULL_BUILD, PORTABLE_BUILD, Build, HardwareProfile, Host
@@ -72,10 +72,10 @@ def as_last_time(request: Request, state: State | None) -> Request:
 
 
 def default_name(folder: Path) -> str:
-    """The folder's name in the letters Compose allows, and six hex digits of its path."""
+    """The folder's name in the letters Compose allows, and six hex digits of its path's CRC-32."""
     plain = unicodedata.normalize("NFKD", folder.name).encode("ascii", "ignore").decode().lower()
     word = re.sub(r"[^a-z0-9_-]+", "-", plain).strip("-_") or "stack"
-    return f"{word[:40]}-{hashlib.sha256(os.fsencode(folder)).hexdigest()[:6]}"
+    return f"{word[:40]}-{zlib.crc32(os.fsencode(folder)) & 0xFFFFFF:06x}"
 
 
 def catalog_for(postgres: int) -> Catalog:

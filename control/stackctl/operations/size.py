@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from stackctl.hardware.model import profile_line
 from stackctl.operations.project import assumed_build, fitted, larger_than_host, open_project, sized
 from stackctl.operations.result import Block, Line, Request, Result, Table
-from stackctl.render.stack import profile_line
 from stackctl.settings.model import Settings
 from stackctl.sizing.model import Sizing, Verdict
 from stackctl.units import human

@@ -8,8 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from stackctl.errors import ProfileError
-from stackctl.render.write import unwritable
+from stackctl.errors import ProfileError, unwritable
 
 
 @dataclass(frozen=True)

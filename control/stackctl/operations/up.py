@@ -20,6 +20,7 @@ from stackctl.render.write import snapshot, write
 
 Note = Callable[[str], None]
 RELOAD = "SELECT pg_reload_conf()"
+REFUSED = "SELECT name, setting, error FROM pg_file_settings WHERE error IS NOT NULL"
 DEFAULT_TIMEOUT = 300.0
 _LOG_LINES = 15
 
@@ -58,9 +59,17 @@ def _apply(prepared: Prepared, changes: Changes, timeout: float, note: Note) -> 
         engine.start(prepared.deployment, prepared.sizing, restarts, timeout, note)
         if reload_needed(changes) and changes.running:
             engine.query(RELOAD)
+            _refuse_bad_lines(prepared)
     except StackError as error:
         note(f"failed: {error}")
         raise _with_log(prepared, error, before, changes, note) from error
+
+
+def _refuse_bad_lines(prepared: Prepared) -> None:
+    """A reload keeps the old value of a line that the server refuses, and says so only in its log."""
+    if refused := prepared.engine.query(REFUSED):
+        lines = "; ".join(f"{row['name']} = {row['setting']}: {row['error']}" for row in refused)
+        raise EngineFailed(f"PostgreSQL refuses {lines}", hint="stackctl logs postgres says why; change the pin")
 
 
 def _with_log(
@@ -85,6 +94,8 @@ def _go_back(prepared: Prepared, before: tuple[File, ...], changes: Changes, not
             write(project.rendered, before)
         if changes.running and before:
             note("going back to the previous configuration")
+            if prepared.opened.state is not None:
+                save(project.private, prepared.opened.state)
             engine.start(prepared.deployment, prepared.sizing, prepared.deployment.services, 120, note)
     except StackError as second:
         note(f"going back failed too: {second}")

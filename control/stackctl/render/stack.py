@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from stackctl import __version__, assets
-from stackctl.hardware.model import HardwareProfile
+from stackctl.hardware.model import HardwareProfile, profile_line
 from stackctl.render import environment
 from stackctl.render.manifest import ENTRIES, POSTGRES_ENTRIES, Entry, Target
 from stackctl.render.model import File, Place
 from stackctl.sizing.model import Sizing
-from stackctl.units import human
 
 SERVICES = ("postgres", "migrate", "app", "exporter", "prometheus", "alertmanager", "grafana")
 _VOLUMES = {
@@ -56,14 +55,6 @@ def render_postgres(sizing: Sizing) -> tuple[File, ...]:
     """postgresql.conf and pg_hba.conf for any PostgreSQL, without a path in them."""
     context = _header(sizing.profile) | {"sizing": sizing, "place": None, "origins": ("samenet",)}
     return tuple(file for entry in POSTGRES_ENTRIES for file in _files(entry, context))
-
-
-def profile_line(profile: HardwareProfile) -> str:
-    """The profile on one line, for the first line of every file."""
-    return (
-        f"{human(profile.ram)} RAM, {profile.cpus} CPUs, {profile.storage}, {human(profile.disk)} disk, "
-        f"{profile.workload}, PostgreSQL {profile.postgres}, {profile.app_workers} workers"
-    )
 
 
 def _header(profile: HardwareProfile) -> dict[str, Any]:

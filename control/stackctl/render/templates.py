@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
@@ -13,6 +14,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from stackctl import assets
 from stackctl.sizing.model import Parameter
 from stackctl.units import MIB
+
+# 4GB, -1, 0.05, pg_stat_statements; 1.5GB and 2026-01-01 would be two tokens, which stops the server.
+_BARE = re.compile(r"-?\d+[A-Za-z]*|-?\d+\.\d+|[A-Za-z][A-Za-z0-9_]*")
+
+# An expansion of no width takes the blank away from before the sign.
+_COMMENT = re.compile(r"(\s)([;#])")
 
 
 @cache
@@ -51,9 +58,8 @@ def pg_quote(value: str) -> str:
 
 
 def pg_value(value: str) -> str:
-    """A value of postgresql.conf: bare where it is a plain word or number with a unit, else quoted."""
-    plain = value.replace("_", "").replace(".", "").replace("-", "").isalnum() and value.isascii()
-    return value if plain and not value.startswith(("_", ".")) else pg_quote(value)
+    """A value of postgresql.conf: bare where its reader takes it for one word or number, else quoted."""
+    return value if _BARE.fullmatch(value) else pg_quote(value)
 
 
 def by_topic(parameters: Iterable[Parameter]) -> Iterator[tuple[str, list[Parameter]]]:
@@ -63,8 +69,8 @@ def by_topic(parameters: Iterable[Parameter]) -> Iterator[tuple[str, list[Parame
 
 
 def ini(value: str) -> str:
-    """A value of supervisord.conf, in which a bare % begins an expansion."""
-    return value.replace("%", "%%")
+    """A value of supervisord.conf, in which % begins an expansion, and ; or # after a blank a comment."""
+    return _COMMENT.sub(r"\1%(here).0s\2", value.replace("%", "%%"))
 
 
 def command(argv: Sequence[str]) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from stackctl.errors import EditedByHand, EngineFailed, ProfileError
+from stackctl.errors import EditedByHand, ProfileError, unwritable
 from stackctl.render.model import File
 
 RECORD = ".rendered.json"
@@ -51,16 +51,6 @@ def write(folder: Path, files: Iterable[File]) -> None:
         _replace(folder, files, record)
     except OSError as error:
         raise unwritable(folder, error) from error
-
-
-def unwritable(folder: Path, error: OSError) -> ProfileError | EngineFailed:
-    """The error for a folder that cannot be written."""
-    if error.errno == 28:
-        return EngineFailed(f"{folder}: the disk is full, nothing was changed", hint="free some space and run it again")
-    return ProfileError(
-        f"{folder}: cannot be written: {error.strerror or error}",
-        hint="use a folder that you may write to, or --project",
-    )
 
 
 def _checked_record(folder: Path) -> Mapping[str, list[str]]:

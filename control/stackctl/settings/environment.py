@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import io
 from collections.abc import Mapping
 from pathlib import Path
@@ -91,6 +90,8 @@ def _bindings(text: str) -> list[tuple[int, str, str]]:
 def _unknown(line: int, name: str) -> Problem | None:
     if name in NAMES:
         return None
+    import difflib
+
     near = difflib.get_close_matches(name, NAMES, 1, cutoff=0.85)
     if not near and not name.startswith("STACKCTL_"):
         return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable
 
@@ -31,6 +30,8 @@ class Fault(ValueError):
 def nearest(word: str, options: Iterable[str]) -> str:
     """A hint: the option that `word` was probably meant to be, or all of them."""
     known = list(options)
+    import difflib
+
     near = difflib.get_close_matches(word, known, 1)
     return f"did you mean {near[0]}?" if near else f"choose one of {', '.join(known)}"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -102,6 +101,8 @@ class Catalog:
         """What is wrong with setting `name` to `value` at `origin`, None where it is fine."""
         entry = self.entries.get(name)
         if entry is None:
+            import difflib
+
             near = difflib.get_close_matches(name, self.entries, 1)
             hint = f"did you mean {near[0]}?" if near else f"see pg_settings of PostgreSQL {self.major}"
             return Problem("unknown_parameter", f"{origin}: PostgreSQL {self.major} has no parameter {name!r}", hint)

@@ -16,8 +16,8 @@ _APP_MEMORY = 20  # percent of PostgreSQL's limit for the app's backends with 1 
 _APP_BACKEND = 11 * MIB
 
 
-def enter(ledger: Ledger, profile: HardwareProfile) -> int:
-    """Enter max_connections and the reserved ones; gives back max_connections."""
+def enter(ledger: Ledger, profile: HardwareProfile) -> tuple[int, int]:
+    """Enter max_connections and the ones kept back; gives back both numbers."""
     ledger.topic("Connections")
     sized = max(20, min(int(profile.ram / GIB * _PER_GIB), _CAP[profile.workload]))
     wanted = ledger.count(
@@ -26,20 +26,22 @@ def enter(ledger: Ledger, profile: HardwareProfile) -> int:
         "12.5 per GiB of RAM up to the workload's cap: each busy backend costs 10 MB and more",
         "requirement S3",
     )
-    ledger.count(
+    kept = ledger.count(
         "superuser_reserved_connections",
         3,
         "a way in for the administrator when all others are taken",
         "stock",
     )
-    ledger.count("reserved_connections", spare_slots(wanted), "kept for monitoring and backup", "requirement C1")
+    kept += ledger.count(
+        "reserved_connections", spare_slots(wanted), "kept for monitoring and backup", "requirement C1"
+    )
     ledger.count(
         "max_prepared_transactions",
         0,
         "two-phase commit, which nobody asked for; a forgotten one blocks vacuum",
         "requirement S3",
     )
-    return wanted
+    return wanted, kept
 
 
 def spare_slots(max_connections: int) -> int:
@@ -57,7 +59,7 @@ def small_work_mem(ram: Bytes) -> Bytes:
     return Bytes(4 * MIB if ram >= 4 * GIB else MIB)
 
 
-def share(max_connections: int, workers: int, limit: Bytes, pins: Pins) -> Connections:
+def share(max_connections: int, kept: int, workers: int, limit: Bytes, pins: Pins) -> Connections:
     """Divide `max_connections`: half to the app's pools, a fifth of a worker's share as overflow.
 
     The app's backends get at most a fifth of PostgreSQL's `limit` before any work_mem; this binds small hosts only.
@@ -65,7 +67,7 @@ def share(max_connections: int, workers: int, limit: Bytes, pins: Pins) -> Conne
     The upper bound per worker is `(max_connections - reserved) / (workers + 1)` (requirement C1): one worker more
     than configured may be alive while another is being replaced.
     """
-    reserved = 3 + spare_slots(max_connections) + len(OTHER_ROLES) * role_limit(max_connections)
+    reserved = kept + len(OTHER_ROLES) * role_limit(max_connections)
     bound = max(1, (max_connections - reserved) // (workers + 1))
     affordable = limit * _APP_MEMORY // 100 // _APP_BACKEND
     per_worker = max(1, min(min(max_connections // 2, affordable) // workers, bound))

@@ -111,15 +111,7 @@ def enter_work_mem(
     fixed = prove(limit, buffers, connections, parallel).worst_case
     room = max(limit * 15 // 16 - fixed, 0)
     shares = connections.app_total + parallel.parallel_workers + 1.31 * (parallel.per_gather + 1)
-    sized = floor_power_of_two(max(int(room / shares), 64 * KIB))
-    sized = Bytes(max(min(sized, _WORK_MEM_CAP[profile.workload]), 64 * KIB))
     ledger.topic("Memory")
-    work_mem = ledger.memory(
-        "work_mem",
-        sized,
-        f"{human(int(room))} left by the fixed items, over {shares:.0f} operations at once, down to a power of two",
-        "requirement S10",
-    )
     multiplier = float(
         ledger.set(
             "hash_mem_multiplier",
@@ -127,6 +119,14 @@ def enter_work_mem(
             "hashes keep to work_mem, so that the proof holds",
             "requirement S10",
         )
+    )
+    sized = floor_power_of_two(max(int(room / shares / max(1.0, multiplier)), 64 * KIB))
+    sized = Bytes(max(min(sized, _WORK_MEM_CAP[profile.workload]), 64 * KIB))
+    work_mem = ledger.memory(
+        "work_mem",
+        sized,
+        f"{human(int(room))} left by the fixed items, over {shares:.0f} operations at once, down to a power of two",
+        "requirement S10",
     )
     return Operations(work_mem, multiplier, parallel.parallel_workers, parallel.per_gather, parallel.wal_senders)
 

@@ -51,7 +51,7 @@ def _enter_sizes(ledger: Ledger, profile: HardwareProfile) -> None:
     ledger.memory(
         "wal_buffers", Bytes(16 * MIB if profile.ram >= 2 * GIB else 4 * MIB), "one segment", "requirement S4"
     )
-    kept = floor_to(min(3 * largest, disk * 3 // 10), SEGMENT)
+    kept = floor_to(min(3 * ceiling, disk * 3 // 10), SEGMENT)
     ledger.memory(
         "max_slot_wal_keep_size",
         kept,

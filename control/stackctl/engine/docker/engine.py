@@ -7,8 +7,9 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from stackctl.engine.base import Deployment, Note, Project, ServiceState
+from stackctl.engine.base import Deployment, Note, ServiceState
 from stackctl.engine.docker import argv, containers, images, place
+from stackctl.engine.project import Project
 from stackctl.engine.query import as_json, rows
 from stackctl.engine.runner import Completed, Runner
 from stackctl.errors import EngineFailed, NoEngine, ProfileError, StackError, TimedOut, Unhealthy
@@ -17,6 +18,8 @@ from stackctl.render.manifest import Target
 from stackctl.settings.model import Ports
 from stackctl.settings.vault import Vault
 from stackctl.sizing.model import Sizing
+
+_CLEAR_LINE = "\x1b[2K"
 
 
 class DockerEngine:
@@ -62,6 +65,10 @@ class DockerEngine:
 
     def start(self, deployment: Deployment, sizing: Sizing, changed: Sequence[str], timeout: float, note: Note) -> None:
         """`docker compose up --wait`, then restarts for files that Compose does not look into."""
+        broken = [state.name for state in self.services() if state.name in changed and state.health == "unhealthy"]
+        if broken:
+            # What failed under earlier files would end the wait before these are read.
+            self._compose("restart", *broken)
         before = {state.name: state.started_at for state in self.services()}
         lasting = [service for service in deployment.services if service != "migrate"]
         self._up(argv.up(lasting, int(timeout)), timeout, note)
@@ -105,7 +112,9 @@ class DockerEngine:
             str(tail),
             *(["--no-log-prefix", service] if service else []),
         ]
-        yield from self._compose(*words, quiet=True).stdout.splitlines()
+        for line in self._compose(*words, quiet=True).stdout.splitlines():
+            # Compose clears the terminal's line even where there is none, whatever --ansi says.
+            yield line.removeprefix(_CLEAR_LINE)
 
     def follow(self, service: str | None) -> int:
         """Print lines as they come."""

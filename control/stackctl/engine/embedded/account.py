@@ -55,7 +55,9 @@ def _useradd() -> list[str]:
         "--shell",
         "/usr/sbin/nologin",
     ]
-    return ["useradd", *options, ACCOUNT]
+    # Not 999, the number of PostgreSQL's user in images: on a host with both engines they would be one account.
+    numbers = ["--key", "SYS_UID_MAX=899", "--key", "SYS_GID_MAX=899"]
+    return ["useradd", *numbers, *options, ACCOUNT]
 
 
 def _group_exists() -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from stackctl.engine.base import Deployment, Note, Project, ServiceState
+from stackctl.engine.base import Deployment, Note, ServiceState
 from stackctl.engine.embedded import home as homes
 from stackctl.engine.embedded import place, probes
 from stackctl.engine.embedded.account import service_user
@@ -16,6 +16,7 @@ from stackctl.engine.embedded.programs import find_server, find_service
 from stackctl.engine.embedded.supervisor import Supervisor, end_orphans, orphans
 from stackctl.engine.embedded.transplant import python_for, site_packages
 from stackctl.engine.logs import follow_files, tail_files
+from stackctl.engine.project import Project
 from stackctl.engine.runner import Runner
 from stackctl.errors import EngineFailed, TimedOut
 from stackctl.render import environment
@@ -108,7 +109,11 @@ class EmbeddedEngine:
     def services(self) -> tuple[ServiceState, ...]:
         """States as supervisord tells them, health as the services themselves do."""
         where = place.place_of(self._home, self._ports, self._postgres)
-        return tuple(self._state(name, info, where) for name, info in sorted(self._supervisor.processes().items()))
+        found = self._supervisor.processes()
+        if not found:
+            names = sorted(set(orphans(self._home).values()))
+            return tuple(ServiceState(name, "orphaned", "unhealthy") for name in names)
+        return tuple(self._state(name, info, where) for name, info in sorted(found.items()))
 
     def query(self, sql: str, database: str = "postgres") -> list[dict[str, Any]]:
         """Rows of `sql` as the administrator, over the socket."""

@@ -8,7 +8,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from stackctl.engine.base import Project
+from stackctl.engine.project import Project
 from stackctl.engine.runner import SystemUser
 from stackctl.errors import ProfileError
 

@@ -1,0 +1,68 @@
+"""Stacks of both engines: one of each for the tests that leave it as it was, and new ones for the others."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from running_stack import Stack, docker
+
+ENGINES = ("embedded", "docker")
+NewStack = Callable[..., Stack]
+
+
+@pytest.fixture(scope="session")
+def docker_engine() -> None:
+    """An engine that answers; elsewhere the test is left out, unless one was promised."""
+    try:
+        answers = docker("info", seconds=30).code == 0
+    except OSError:
+        answers = False
+    if not answers:
+        if os.environ.get("STACKCTL_REQUIRE_ENGINE"):
+            pytest.fail("STACKCTL_REQUIRE_ENGINE is set and no Docker Engine answers")
+        pytest.skip("no Docker Engine answers")
+
+
+@pytest.fixture(scope="session", params=ENGINES)
+def engine(request: pytest.FixtureRequest) -> str:
+    """Each engine in turn."""
+    if request.param == "docker":
+        request.getfixturevalue("docker_engine")
+    name: str = request.param
+    return name
+
+
+@pytest.fixture(scope="session")
+def stack(engine: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A stack that runs; tests leave it running with the same configuration."""
+    made = Stack(tmp_path_factory.mktemp(f"shared-{engine}"), engine)
+    made.write()
+    try:
+        made.up()
+        yield made
+    finally:
+        made.remove()
+
+
+@pytest.fixture
+def new_stack(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[NewStack]:
+    """Projects that are not up yet; what they start is removed afterwards."""
+    made: list[Stack] = []
+
+    def make(engine: str, folder: Path | None = None) -> Stack:
+        if engine == "docker":
+            request.getfixturevalue("docker_engine")
+        place = folder or tmp_path / f"project-{len(made)}"
+        place.mkdir(parents=True, exist_ok=True)
+        found = Stack(place, engine)
+        found.write()
+        made.append(found)
+        return found
+
+    yield make
+    for stack in made:
+        stack.remove()

@@ -1,0 +1,419 @@
+"""Sizing as a whole: the reference machine against the requirements, pins, and what must always hold."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from profiles import GIB, MIB, REFERENCE, changed, sized
+from stackctl.hardware.model import FULL_BUILD, PORTABLE_BUILD, HardwareProfile, Pooler, Storage, Workload
+from stackctl.settings.resolve import default_workers
+from stackctl.sizing.model import Verdict
+from stackctl.units import Bytes, parse_pg_size
+
+# Requirements S1 to S8 and C1, by hand.
+AT_REFERENCE = {
+    "shared_buffers": "4GB",
+    "effective_cache_size": "12GB",
+    "work_mem": "32MB",
+    "maintenance_work_mem": "1GB",
+    "autovacuum_work_mem": "256MB",
+    "hash_mem_multiplier": "1.0",
+    "random_page_cost": "1.1",
+    "effective_io_concurrency": "200",
+    "default_statistics_target": "100",
+    "jit": "off",
+    "max_connections": "200",
+    "max_prepared_transactions": "0",
+    "superuser_reserved_connections": "3",
+    "reserved_connections": "2",
+    "wal_buffers": "16MB",
+    "min_wal_size": "1GB",
+    "max_wal_size": "4GB",
+    "max_slot_wal_keep_size": "12GB",
+    "wal_compression": "lz4",
+    "wal_level": "replica",
+    "checkpoint_timeout": "15min",
+    "checkpoint_completion_target": "0.9",
+    "max_wal_senders": "5",
+    "autovacuum": "on",
+    "autovacuum_max_workers": "4",
+    "autovacuum_naptime": "10s",
+    "autovacuum_vacuum_threshold": "50",
+    "autovacuum_analyze_threshold": "50",
+    "autovacuum_vacuum_scale_factor": "0.05",
+    "autovacuum_analyze_scale_factor": "0.025",
+    "autovacuum_vacuum_cost_limit": "2000",
+    "autovacuum_vacuum_cost_delay": "2ms",
+    "log_min_duration_statement": "1s",
+    "log_checkpoints": "on",
+    "log_lock_waits": "on",
+    "log_connections": "on",
+    "log_disconnections": "on",
+    "shared_preload_libraries": "pg_stat_statements",
+    "pg_stat_statements.track": "all",
+    "pg_stat_statements.max": "10000",
+    "idle_in_transaction_session_timeout": "5min",
+    "max_parallel_workers": "4",
+    "max_parallel_workers_per_gather": "2",
+}
+
+
+@pytest.mark.parametrize(("name", "value"), AT_REFERENCE.items())
+def test_parameters_of_the_reference_machine(name, value):
+    assert sized().value(name) == value
+
+
+def test_a_parameter_that_is_left_alone_has_no_value():
+    with pytest.raises(KeyError):
+        sized().value("fsync")
+
+
+@pytest.mark.parametrize("letters", ["%m", "%p", "%u", "%d", "%a", "%h"])
+def test_log_lines_say_when_who_and_where(letters):
+    assert letters in sized().value("log_line_prefix")
+
+
+def test_connections_of_the_reference_machine():
+    shape = sized().connections
+    assert (shape.max_connections, shape.workers, shape.pool_size, shape.max_overflow) == (200, 4, 20, 5)
+    # 3 for the administrator, 2 for monitoring and backup, 5 for each of three roles
+    assert (shape.app_total, shape.reserved, shape.headroom) == (100, 20, 80)
+    assert shape.upper_bound == 36  # (200 - 20) / (4 + 1)
+
+
+def test_budget_of_the_reference_machine():
+    shares = {item.service: (item.memory // MIB, item.cpus) for item in sized().budget}
+    assert shares == {
+        "system": (1024, 0.12),
+        "postgres": (12_800, 1.8),
+        "app": (1024, 1.08),
+        "migrate": (128, 0.4),
+        "exporter": (128, 0.12),
+        "prometheus": (768, 0.2),
+        "alertmanager": (128, 0.08),
+        "grafana": (384, 0.2),
+    }
+    assert sum(memory for memory, _ in shares.values()) == 16_384
+
+
+def test_memory_proof_of_the_reference_machine():
+    proof = sized().memory
+    assert proof.limit == 13_421_772_800  # 12.5 GiB
+    assert {item.name: item.size for item in proof.items} == {
+        "shared memory": 4_485_993_594,  # 1.03 x 4 GiB + 30 MiB + 200 x 150 KiB
+        "app backends": 100 * 10 * MIB,
+        "other roles": 20 * 14 * MIB,
+        "WAL senders": 50 * MIB,
+        "autovacuum": 4 * 266 * MIB,
+        "maintenance": GIB,
+        "app work_mem": 100 * 32 * MIB,
+        "parallel workers": 4 * 42 * MIB,
+        "/dev/shm": 131_868_917,  # 1.31 x 32 MiB x 3
+    }
+    assert proof.worst_case == 11_733_499_247
+    assert (proof.verdict, proof.fix) == (Verdict.OK, None)
+    assert proof.typical < proof.worst_case
+
+
+def test_roles_of_the_reference_machine():
+    roles = {role.name: (role.connection_limit, dict(role.settings)) for role in sized().roles}
+    assert roles == {
+        "owner": (5, {"work_mem": "4MB"}),
+        "app": (
+            100,
+            {
+                "statement_timeout": "30000ms",
+                "lock_timeout": "10s",
+                "idle_in_transaction_session_timeout": "60s",
+                "transaction_timeout": "5min",
+            },
+        ),
+        "monitor": (5, {"work_mem": "4MB", "statement_timeout": "10s"}),
+        "backup": (5, {"work_mem": "4MB"}),
+    }
+
+
+def test_the_rest_of_the_reference_machine():
+    sizing = sized()
+    assert (sizing.shm_size, sizing.stop_grace_seconds, sizing.warnings) == (GIB, 92, ())
+    assert sizing.pool.statement_timeout == 30_000
+    assert (sizing.pool.timeout_seconds, sizing.pool.recycle_seconds, sizing.pool.pre_ping) == (30, 1800, True)
+    assert (sizing.pool.connect_timeout_seconds, sizing.pool.keepalives_idle_seconds) == (10, 30)
+    assert sizing.pool.prepared_statements == 100
+
+
+@pytest.mark.parametrize(
+    ("fields", "name", "value"),
+    [
+        ({"storage": Storage.HDD}, "random_page_cost", "4.0"),
+        ({"storage": Storage.HDD}, "effective_io_concurrency", "2"),
+        ({"storage": Storage.NVME}, "random_page_cost", "1.1"),
+        ({"storage": Storage.NETWORK}, "effective_io_concurrency", "200"),
+        ({"workload": Workload.OLAP}, "jit", "on"),
+        ({"workload": Workload.MIXED}, "jit", "off"),
+        ({"workload": Workload.OLTP}, "max_connections", "200"),
+        ({"workload": Workload.OLTP, "ram_mib": 65_536}, "max_connections", "300"),
+        ({"workload": Workload.OLAP}, "max_connections", "100"),
+        ({"workload": Workload.OLAP, "cpus": 16}, "max_parallel_workers_per_gather", "8"),
+        ({"ram_mib": 65_536}, "shared_buffers", "8GB"),
+        ({"ram_mib": 65_536}, "maintenance_work_mem", "2GB"),
+        ({"ram_mib": 8192}, "shared_buffers", "2GB"),
+        ({"ram_mib": 8192}, "max_connections", "100"),
+        ({"cpus": 1}, "max_parallel_workers_per_gather", "0"),
+        ({"disk_gib": 10}, "max_wal_size", "2GB"),
+        ({"disk_gib": 10}, "min_wal_size", "512MB"),
+        ({"disk_gib": 10}, "max_slot_wal_keep_size", "3GB"),
+        ({"disk_gib": 1}, "max_wal_size", "192MB"),
+        ({"disk_gib": 1}, "min_wal_size", "48MB"),
+        ({"disk_gib": 1}, "max_slot_wal_keep_size", "304MB"),
+        ({"workload": Workload.OLAP, "disk_gib": 2000}, "max_wal_size", "16GB"),
+    ],
+)
+def test_other_machines(fields, name, value):
+    assert sized(changed(**fields)).value(name) == value
+
+
+@pytest.mark.parametrize(
+    ("build", "workload", "method"),
+    [
+        (FULL_BUILD, Workload.WEB, "lz4"),
+        (FULL_BUILD, Workload.OLAP, "zstd"),
+        (PORTABLE_BUILD, Workload.WEB, "off"),
+        (PORTABLE_BUILD, Workload.OLAP, "off"),
+    ],
+)
+def test_wal_is_compressed_by_the_best_the_build_has(build, workload, method):
+    assert sized(changed(workload=workload), build).value("wal_compression") == method
+
+
+def _services(ram_mib, workers):
+    sizing = sized(changed(ram_mib=ram_mib, app_workers=workers, cpus=2))
+    return {item.service for item in sizing.budget}, [warning.message for warning in sizing.warnings]
+
+
+def test_below_2_gib_there_is_no_grafana_and_no_alertmanager():
+    services, warnings = _services(2047, 1)
+    assert services == {"system", "postgres", "app", "migrate", "exporter", "prometheus"}
+    assert warnings == ["no Grafana and no Alertmanager below 2 GiB of RAM"]
+
+
+def test_below_1_gib_there_is_no_monitoring():
+    services, warnings = _services(1023, 1)
+    assert services == {"system", "postgres", "app", "migrate"}
+    assert warnings == ["no monitoring below 1 GiB of RAM"]
+
+
+def test_from_2_gib_everything_runs():
+    services, warnings = _services(2048, 2)
+    assert {"exporter", "prometheus", "alertmanager", "grafana"} <= services
+    assert warnings == []
+
+
+@pytest.mark.parametrize("ram_mib", [768, 1024, 1536])
+def test_small_machines_take_at_least_20_connections(ram_mib):
+    shape = sized(changed(ram_mib=ram_mib, app_workers=1, cpus=1)).connections
+    assert shape.max_connections == 20
+    assert (shape.reserved, shape.headroom >= 0) == (9, True)
+
+
+def test_budget_of_a_small_machine():
+    sizing = sized(changed(ram_mib=2048, cpus=2, app_workers=2))
+    assert {item.service: item.memory // MIB for item in sizing.budget} == {
+        "system": 128,
+        "app": 336,
+        "migrate": 128,
+        "exporter": 64,
+        "prometheus": 102,
+        "alertmanager": 64,
+        "grafana": 256,
+        "postgres": 970,
+    }
+    shape = sizing.connections
+    assert (shape.max_connections, shape.pool_size, shape.max_overflow, shape.app_total) == (25, 4, 1, 10)
+
+
+def test_a_pooler_gets_its_share():
+    assert sized(changed(pooler=Pooler.PGBOUNCER)).share("pgbouncer").memory == 128 * MIB
+    assert sized().share("pgbouncer") is None
+
+
+def test_fewer_connections_shrink_the_pools_and_leave_more_work_mem():
+    sizing = sized(max_connections="100")
+    shape = sizing.connections
+    assert (shape.pool_size, shape.max_overflow, shape.app_total, shape.reserved) == (10, 2, 48, 11)
+    assert sizing.value("work_mem") == "64MB"  # 4925 MiB over 48 + 4 + 3.93 operations
+    assert sizing.memory.verdict is Verdict.OK
+
+
+def test_pinned_buffers_change_the_proof():
+    items = {item.name: item.size for item in sized(shared_buffers="2GB").memory.items}
+    assert items["shared memory"] == 2_274_085_437  # 1.03 x 2 GiB + 30 MiB + 200 x 150 KiB
+
+
+def test_larger_pinned_buffers_leave_less_work_mem():
+    sizing = sized(shared_buffers="6GB")
+    assert sizing.value("work_mem") == "16MB"  # 4264 - 2109 MiB over 107.93 operations: 20 MiB
+    assert sizing.memory.verdict is Verdict.OK
+
+
+def test_a_pinned_hash_multiplier_halves_work_mem():
+    sizing = sized(hash_mem_multiplier="2.0")
+    assert sizing.value("work_mem") == "16MB"
+    assert sizing.memory.verdict is Verdict.OK
+
+
+def test_pinned_maintenance_memory_bounds_autovacuum():
+    assert sized(maintenance_work_mem="64MB").value("autovacuum_work_mem") == "16MB"
+
+
+def test_autovacuum_without_a_limit_of_its_own_counts_as_maintenance():
+    items = {item.name: item.size for item in sized(autovacuum_work_mem="-1").memory.items}
+    assert items["autovacuum"] == 4 * (1024 + 10) * MIB
+
+
+def test_pinned_wal_size_moves_what_follows_from_it():
+    sizing = sized(max_wal_size="8GB")
+    assert (sizing.value("min_wal_size"), sizing.value("max_slot_wal_keep_size")) == ("2GB", "24GB")
+
+
+def test_more_connections_kept_for_the_administrator_leave_fewer():
+    assert sized(superuser_reserved_connections="23").connections.reserved == 40
+
+
+def test_app_pins_reach_the_pool():
+    sizing = sized(DB_POOL_SIZE="7", DB_MAX_OVERFLOW="0", DB_POOL_PRE_PING="off", PG_STATEMENT_TIMEOUT="5000")
+    assert (sizing.connections.app_total, sizing.pool.pre_ping) == (28, False)
+    assert {role.name: role for role in sizing.roles}["app"].settings["statement_timeout"] == "5000ms"
+
+
+@pytest.mark.parametrize(
+    ("pins", "fields"),
+    [
+        ({"work_mem": "128MB"}, {}),
+        ({"work_mem": "2GB"}, {}),
+        ({"work_mem": "64MB", "hash_mem_multiplier": "4"}, {}),
+        ({"shared_buffers": "12GB"}, {}),
+        ({"shared_buffers": "12GB", "work_mem": "64kB"}, {}),
+        ({"work_mem": "64MB"}, {"ram_mib": 2048, "app_workers": 2, "cpus": 2}),
+        ({"shared_buffers": "900MB"}, {"ram_mib": 2048, "app_workers": 2, "cpus": 2}),
+    ],
+)
+def test_a_pin_that_breaks_the_proof_is_refused_with_a_fix_that_works(pins, fields):
+    proof = sized(changed(**fields), **pins).memory
+    assert proof.verdict is Verdict.FAIL
+    name, value = proof.fix.removesuffix(" would fit").split(" at most ")
+    assert sized(changed(**fields), **{**pins, name: value}).memory.verdict is not Verdict.FAIL
+    # and it is not needlessly small
+    assert parse_pg_size(value) > 0
+    larger = f"{parse_pg_size(value) * 3 // 2 // 1024}kB"
+    assert sized(changed(**fields), **{**pins, name: larger}).memory.verdict is Verdict.FAIL
+
+
+def test_the_failing_proof_is_a_warning_that_names_the_fix():
+    sizing = sized(work_mem="128MB")
+    (warning,) = sizing.warnings
+    assert warning.code == "memory"
+    assert warning.message == "worst case 21 GiB is more than PostgreSQL's limit 12.5 GiB"
+    assert warning.hint == sizing.memory.fix
+
+
+def test_where_no_single_value_helps_the_fix_says_so():
+    proof = sized(maintenance_work_mem="100GB").memory
+    assert proof.fix == (
+        "fewer connections or more RAM would fit: neither a smaller work_mem nor smaller shared_buffers alone does"
+    )
+
+
+def test_a_proof_that_is_tight_is_told():
+    # 7736 MiB fixed + 107.93 x 45 MiB = 12593 MiB: above 31/32 of the limit (12400 MiB), below it (12800 MiB)
+    sizing = sized(work_mem="45MB")
+    assert sizing.memory.verdict is Verdict.WARN
+    assert [warning.code for warning in sizing.warnings] == ["memory_tight"]
+
+
+def test_pools_that_want_more_than_the_server_gives():
+    sizing = sized(DB_POOL_SIZE="60", DB_MAX_OVERFLOW="10")
+    problem = next(warning for warning in sizing.warnings if warning.code == "pool_too_large")
+    assert problem.message == (
+        "pools of 4 workers x 70 = 280 connections, with 20 reserved, are more than max_connections 200"
+    )
+    assert problem.hint == "at most 36 per worker (pool size + overflow), or fewer workers"
+    mended = sized(DB_POOL_SIZE="36", DB_MAX_OVERFLOW="0", work_mem="4MB")
+    assert (mended.connections.headroom, mended.warnings) == (36, ())
+
+
+def test_more_workers_than_the_machine_can_feed_are_refused():
+    sizing = sized(changed(ram_mib=1024, app_workers=64))
+    assert {"memory", "pool_too_large"} <= {warning.code for warning in sizing.warnings}
+
+
+@pytest.mark.parametrize("postgres", [15, 16, 17, 18])
+def test_every_version_gets_the_reference_values(postgres):
+    sizing = sized(changed(postgres=postgres))
+    names = {parameter.name for parameter in sizing.parameters}
+    lacking = {"reserved_connections"} if postgres == 15 else set()
+    assert names >= set(AT_REFERENCE) - lacking
+    assert not names & lacking
+    app = next(role for role in sizing.roles if role.name == "app")
+    assert ("transaction_timeout" in app.settings) is (postgres >= 17)
+
+
+SIZED = st.builds(
+    lambda ram_mib, cpus, storage, disk_gib, workload, postgres, pooler: HardwareProfile(
+        ram=Bytes(ram_mib * MIB),
+        cpus=cpus,
+        storage=storage,
+        disk=Bytes(disk_gib * GIB),
+        workload=workload,
+        postgres=postgres,
+        app_workers=default_workers(Bytes(ram_mib * MIB), cpus),
+        pooler=pooler,
+    ),
+    ram_mib=st.one_of(st.integers(512, 8192), st.integers(8192, 1_048_576)),
+    cpus=st.integers(1, 128),
+    storage=st.sampled_from(Storage),
+    disk_gib=st.integers(1, 65_536),
+    workload=st.sampled_from(Workload),
+    postgres=st.sampled_from([15, 16, 17, 18]),
+    pooler=st.sampled_from(Pooler),
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(SIZED, st.sampled_from([PORTABLE_BUILD, FULL_BUILD]))
+def test_what_must_hold_for_every_machine(profile, build):
+    sizing = sized(profile, build)
+    assert sum(item.memory for item in sizing.budget) <= profile.ram
+    assert sum(item.cpus for item in sizing.budget) <= profile.cpus + 1e-9
+    assert all(item.cpus >= 0.01 for item in sizing.budget)
+    shape = sizing.connections
+    assert shape.app_total == shape.workers * (shape.pool_size + shape.max_overflow)
+    assert shape.app_total + shape.reserved <= shape.max_connections
+    assert sum(role.connection_limit for role in sizing.roles) <= shape.max_connections
+    assert parse_pg_size(sizing.value("max_wal_size")) <= profile.disk / 5
+    assert parse_pg_size(sizing.value("max_slot_wal_keep_size")) <= profile.disk * 0.3
+    assert 2 * 16 * MIB <= parse_pg_size(sizing.value("min_wal_size")) <= parse_pg_size(sizing.value("max_wal_size"))
+    assert int(sizing.value("max_wal_senders")) >= 3
+    assert parse_pg_size(sizing.value("shared_buffers")) <= min(profile.ram / 4, 8 * GIB)
+    assert sized(profile, build) == sizing
+
+
+@settings(max_examples=300, deadline=None)
+@given(SIZED.filter(lambda profile: profile.ram >= 768 * MIB))
+def test_machines_of_768_mib_and_more_pass_the_proof(profile):
+    sizing = sized(profile)
+    assert sizing.memory.verdict is not Verdict.FAIL
+    assert sizing.memory.worst_case <= sizing.share("postgres").memory
+    assert not {"memory", "pool_too_large"} & {warning.code for warning in sizing.warnings}
+
+
+@settings(max_examples=150, deadline=None)
+@given(SIZED, st.integers(20, 2000))
+def test_pools_follow_a_pinned_max_connections(profile, wanted):
+    shape = sized(profile, max_connections=str(wanted)).connections
+    assert shape.max_connections == wanted
+    assert shape.headroom >= 0 or shape.pool_size + shape.max_overflow == 1
+
+
+def test_the_same_input_gives_the_same_result():
+    assert sized(REFERENCE, work_mem="16MB", jit="on") == sized(REFERENCE, work_mem="16MB", jit="on")
