@@ -69,6 +69,9 @@ def run(arguments: list[str]) -> int:
 
 def _call(arguments: list[str]) -> Any:
     code = build(session.command)(arguments, prog_name="stackctl", standalone_mode=False)
+    if code == INTERRUPTED and not session.finished:
+        # Typer makes an exit code of it, and nobody would have said a word.
+        raise KeyboardInterrupt
     sys.stdout.flush()
     return code
 

@@ -23,6 +23,7 @@ class Session:
     project: str = "."
     command: str = ""
     output: Output = field(default_factory=Output)
+    finished: bool = False
 
     def request(self, flags: Mapping[str, str | None] | None = None, sets: Sequence[str] = ()) -> Request:
         """What an operation is asked."""
@@ -37,6 +38,7 @@ class Session:
     def finish(self, result: Result) -> None:
         """Print a result and end with its exit code."""
         self.output.result(self.command, result)
+        self.finished = True
         if result.exit_code:
             raise typer.Exit(result.exit_code)
 

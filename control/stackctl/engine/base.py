@@ -57,6 +57,9 @@ class Engine(Protocol):
     def start(self, deployment: Deployment, sizing: Sizing, changed: Sequence[str], timeout: float, note: Note) -> None:
         """Bring the services to the rendered files and wait until healthy. `changed` names services to restart."""
 
+    def reload(self) -> None:
+        """Let the server read its configuration again; by a signal, as it may refuse to be logged in to."""
+
     def stop(self, note: Note) -> None:
         """Stop all services; data stays."""
 

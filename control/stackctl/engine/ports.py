@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from stackctl.errors import Problem
@@ -60,7 +61,9 @@ def _listening(port: int) -> set[str]:
 
 
 def _sockets(process: Path) -> set[str]:
-    try:
-        return {str(each.readlink()) for each in (process / "fd").iterdir()}
-    except OSError:
-        return set()
+    found = set()
+    with suppress(OSError):
+        for each in (process / "fd").iterdir():
+            with suppress(FileNotFoundError):  # closed meanwhile
+                found.add(str(each.readlink()))
+    return found

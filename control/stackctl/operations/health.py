@@ -8,7 +8,7 @@ from typing import Any
 from stackctl.engine.runner import Runner
 from stackctl.errors import EditedByHand, StackError
 from stackctl.health.checks import judge
-from stackctl.health.model import Check, Status
+from stackctl.health.model import Check, Facts, Status
 from stackctl.health.probes import collect
 from stackctl.operations.engines import recorded_engine
 from stackctl.operations.plan import find_changes
@@ -22,6 +22,8 @@ UNHEALTHY = 30
 def health_command(request: Request, runner: Runner) -> Result:
     """Check and judge. Exit code 30 where a check fails; a warning alone is 0."""
     opened = open_project(request)
+    if opened.state is None:
+        return checked(judge(Facts()))
     engine = recorded_engine(opened, runner)
     facts = collect(engine, opened.project.private, _drift(request, runner) if engine.running() else ())
     return checked(judge(facts))

@@ -55,7 +55,8 @@ def project_file(settings: Settings, example: str) -> str:
     text = "\n".join(line for line in example.splitlines() if "yaml-language-server" not in line) + "\n"
     text = text.removeprefix("#\n")
     for key, value in values.items():
-        text = re.sub(rf"(?m)^  {key}: .*$", f"  {key}: {value}", text)
+        # The first one: the profile is the file's first section, and others have keys of the same name.
+        text = re.sub(rf"(?m)^  {key}: .*$", f"  {key}: {value}", text, count=1)
     text = re.sub(r"(?m)^engine: .*$", f"engine: {settings.engine}", text)
     if settings.images:
         text = re.sub(r"(?m)^#images: .*$", f"images: {settings.images}", text)

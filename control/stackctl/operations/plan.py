@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from stackctl.engine.runner import Runner
@@ -11,6 +12,9 @@ from stackctl.operations.changes import RUNNING_SETTINGS, Changes, parameter_cha
 from stackctl.operations.project import catalog_for
 from stackctl.operations.result import Block, Line, Request, Result, Table
 from stackctl.operations.stack import Prepared, prepare
+from stackctl.render.manifest import ENGINE_FILES
+from stackctl.render.model import File
+from stackctl.render.sections import changed_services
 from stackctl.render.write import compare
 
 CHANGES_PENDING = 12
@@ -30,16 +34,26 @@ def plan_command(request: Request, runner: Runner) -> Result:
 
 def find_changes(prepared: Prepared) -> Changes:
     """Files against their record, parameters against the running server, services against the engine."""
-    files = compare(prepared.opened.project.rendered, prepared.files())
+    rendered = prepared.files()
+    files = compare(prepared.opened.project.rendered, rendered)
     if not prepared.engine.running():
         return Changes(files, (), [s for s in prepared.deployment.services if s != "migrate"], running=False)
     catalog = catalog_for(prepared.sizing.profile.postgres)
     try:
-        rows = prepared.engine.query(RUNNING_SETTINGS)
+        parameters = parameter_changes(prepared.sizing.parameters, prepared.engine.query(RUNNING_SETTINGS), catalog)
     except Unhealthy:
-        rows = []
-    parameters = parameter_changes(prepared.sizing.parameters, rows, catalog) if rows else []
-    return Changes(files, parameters, _not_healthy(prepared) + restarted_services(files, parameters), running=True)
+        return Changes(files, (), ["postgres", *_not_healthy(prepared)], running=True)
+    services = {*_not_healthy(prepared), *restarted_services(files, parameters), *_redefined(prepared, rendered)}
+    return Changes(files, parameters, sorted(services), running=True)
+
+
+def _redefined(prepared: Prepared, rendered: Sequence[File]) -> set[str]:
+    """Services that the engine's own file describes differently, so that the engine restarts them."""
+    folder, found = prepared.opened.project.rendered, set()
+    for file in rendered:
+        if file.path in ENGINE_FILES and (folder / file.path).is_file():
+            found |= changed_services(file.path, (folder / file.path).read_bytes(), file.content)
+    return found - {"migrate"}
 
 
 def _not_healthy(prepared: Prepared) -> list[str]:

@@ -13,9 +13,11 @@ from stackctl import assets
 from stackctl.engine.project import Project
 from stackctl.errors import Problem, ProfileError
 from stackctl.hardware.detect import detect
-from stackctl.hardware.model import FULL_BUILD, PORTABLE_BUILD, Build, HardwareProfile, Host
+from stackctl.hardware.model import FULL_BUILD, PORTABLE_BUILD, Build, HardwareProfile, Host, Pooler
 from stackctl.operations.result import Request
 from stackctl.operations.state import State, load
+from stackctl.settings.flags import read_flags
+from stackctl.settings.layers import Layer
 from stackctl.settings.model import Settings
 from stackctl.settings.pins import check_pins
 from stackctl.settings.resolve import resolve
@@ -49,7 +51,6 @@ def open_project(request: Request) -> Opened:
     folder = folder.resolve()
     state = load(folder / ".stackctl")
     host = detect(folder)
-    request = as_last_time(request, state)
     settings = resolve(
         folder,
         request.flags,
@@ -57,18 +58,44 @@ def open_project(request: Request) -> Opened:
         request.environ,
         host,
         default_name=state.name if state else default_name(folder),
-        default_postgres=state.postgres if state else NEWEST,
+        default_postgres=NEWEST,
+        last=last_layer(request, state),
     )
-    if settings.provenance["postgres"] == "default" and settings.images == "debian" and state is None:
-        settings = replace(settings, profile=replace(settings.profile, postgres=DEBIAN))
-    return Opened(Project(settings.name, folder), settings, state, host, request)
+    if settings.provenance["postgres"] == "default":
+        settings = replace(settings, profile=replace(settings.profile, postgres=_version(settings, state)))
+    return Opened(Project(settings.name, folder), settings, state, host, as_last_time(request, state))
+
+
+def _version(settings: Settings, state: State | None) -> int:
+    """The recorded version of the engine's data, or the newest that its images have."""
+    recorded = state.versions.get(recorded_or_asked(settings, state)) if state else None
+    return recorded or (DEBIAN if settings.images == "debian" else NEWEST)
+
+
+def recorded_or_asked(settings: Settings, state: State | None) -> str:
+    """The engine that was asked for, else the recorded one; `auto` before the first `up`."""
+    return state.engine if settings.engine == "auto" and state is not None else settings.engine
+
+
+def last_layer(request: Request, state: State | None) -> Layer:
+    """The profile flags of the last `up`, where the request has none of its own; they give way to files."""
+    if state is None or _has_profile(request):
+        return Layer()
+    return read_flags(state.flags, () if request.sets else tuple(state.sets))
+
+
+def _has_profile(request: Request) -> bool:
+    return any(request.flags.get(key) for key in REMEMBERED)
 
 
 def as_last_time(request: Request, state: State | None) -> Request:
-    """The request, with the profile of the last `up` where it gives none of its own."""
-    if state is None or request.sets or any(request.flags.get(key) for key in REMEMBERED):
+    """The request to remember: with the profile of the last `up` where it gives none of its own.
+
+    A new profile starts without the old one's pins; new pins alone take the place of the old ones.
+    """
+    if state is None or _has_profile(request):
         return request
-    return replace(request, flags={**request.flags, **state.flags}, sets=tuple(state.sets))
+    return replace(request, flags={**request.flags, **state.flags}, sets=request.sets or tuple(state.sets))
 
 
 def default_name(folder: Path) -> str:
@@ -93,8 +120,7 @@ def sized(settings: Settings, build: Build) -> Sizing:
 
 def assumed_build(settings: Settings, state: State | None) -> Build:
     """The build to size for before an engine was asked: the images have everything, the wheel does not."""
-    engine = settings.engine if settings.engine != "auto" else state.engine if state else "docker"
-    return PORTABLE_BUILD if engine == "embedded" else FULL_BUILD
+    return PORTABLE_BUILD if recorded_or_asked(settings, state) == "embedded" else FULL_BUILD
 
 
 def larger_than_host(profile: HardwareProfile, host: Host) -> list[Problem]:
@@ -125,7 +151,9 @@ def fitted(settings: Settings, host: Host) -> Settings:
 
 
 def refuse_failing(sizing: Sizing) -> None:
-    """Raise ProfileError where the memory proof fails or the pools do not fit the connections."""
+    """Raise ProfileError where the memory proof fails, the pools do not fit, or a service cannot be rendered yet."""
+    if sizing.profile.pooler is Pooler.PGBOUNCER:
+        raise ProfileError("profile.pooler: pgbouncer can be sized, but not run yet", hint="--pooler none")
     faults = [warning for warning in sizing.warnings if warning.code in ("memory", "pool_too_large")]
     if faults:
         raise ProfileError.of(faults)

@@ -11,6 +11,8 @@ from stackctl.settings.model import Settings
 from stackctl.sizing.model import Sizing, Verdict
 from stackctl.units import human
 
+_PARAMETER = ("name", "value", "default", "restart", "why", "source", "provenance")
+
 
 def size_command(request: Request) -> Result:
     """Size the request's profile. Exit code 10 where the memory proof fails."""
@@ -58,18 +60,7 @@ def data(sizing: Sizing, settings: Settings) -> dict[str, Any]:
             {"name": r.name, "connection_limit": r.connection_limit, "settings": dict(r.settings)} for r in sizing.roles
         ],
         "shm_bytes": sizing.shm_size,
-        "parameters": [
-            {
-                "name": p.name,
-                "value": p.value,
-                "default": p.default,
-                "restart": p.restart,
-                "why": p.why,
-                "source": p.source,
-                "provenance": p.provenance,
-            }
-            for p in sizing.parameters
-        ],
+        "parameters": [{name: getattr(p, name) for name in _PARAMETER} for p in sizing.parameters],
     }
 
 

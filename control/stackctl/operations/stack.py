@@ -51,7 +51,9 @@ class Prepared:
         asked = self.opened.request
         flags = {key: asked.flags.get(key) for key in REMEMBERED if asked.flags.get(key)}
         name, choice = self.opened.project.name, self.choice
-        return State(name, choice.engine, reason, choice.images, profile.postgres, flags, list(asked.sets))
+        known = self.opened.state.versions if self.opened.state else {}
+        versions = {**known, choice.engine: profile.postgres}
+        return State(name, choice.engine, reason, choice.images, versions, flags, list(asked.sets))
 
     def files(self) -> tuple[File, ...]:
         """The rendered files; the secrets must exist, as volumes are labelled with their fingerprint."""
@@ -63,12 +65,12 @@ class Prepared:
 def prepare(request: Request, runner: Runner) -> Prepared:
     """Resolve, choose and size; refuse what cannot run on this host. Writes nothing."""
     opened = open_project(request)
-    _refuse_other_version(opened)
     if opened.settings.fit:
         opened = replace(opened, settings=fitted(opened.settings, opened.host))
     elif too_large := larger_than_host(opened.settings.profile, opened.host):
         raise ProfileError.of(too_large)
     choice = choose(opened, runner)
+    _refuse_other_version(opened, choice)
     refuse_failing(sized(opened.settings, PORTABLE_BUILD))
     engine = open_engine(opened, choice, runner)
     shares = {share.service for share in divide(opened.settings.profile)}
@@ -83,12 +85,13 @@ def make_secrets(prepared: Prepared) -> tuple[str, ...]:
     return Vault(prepared.opened.project.secrets).ensure()
 
 
-def _refuse_other_version(opened: Opened) -> None:
-    state, wanted = opened.state, opened.settings.profile.postgres
-    if state is not None and state.postgres != wanted:
+def _refuse_other_version(opened: Opened, choice: Choice) -> None:
+    wanted = opened.settings.profile.postgres
+    there = opened.state.versions.get(choice.engine, wanted) if opened.state else wanted
+    if there != wanted:
         raise ProfileError(
-            f"the data is PostgreSQL {state.postgres}, not {wanted}",
-            hint=f"--pg {state.postgres}; another major version needs a dump and a restore into a new project",
+            f"the data is PostgreSQL {there}, not {wanted}",
+            hint=f"--pg {there}; another major version needs a dump and a restore into a new project",
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from stackctl.errors import ProfileError, unwritable
@@ -15,14 +15,15 @@ from stackctl.errors import ProfileError, unwritable
 class State:
     """Decided by `up`. `images` is empty on the embedded engine.
 
-    `flags` and `sets` are those of the last `up`: a command that is given none means the same stack.
+    `versions` is the PostgreSQL major version of each engine's data. `flags` and `sets` are those of the last `up`: a
+    command that is given none means the same stack.
     """
 
     name: str
     engine: str
     reason: str
     images: str
-    postgres: int
+    versions: Mapping[str, int]
     flags: Mapping[str, str | None] = field(default_factory=dict)
     sets: Sequence[str] = ()
 
@@ -66,6 +67,11 @@ def make_private(private: Path) -> None:
         raise unwritable(private, error) from error
 
 
-def forget(private: Path) -> None:
-    """Drop the state: with the data gone, nothing binds the project to an engine or a version."""
-    (private / "state.json").unlink(missing_ok=True)
+def forget(private: Path, state: State) -> None:
+    """Drop the engine whose data is gone; another engine's data, where there is some, is then the project's."""
+    left = {engine: version for engine, version in state.versions.items() if engine != state.engine}
+    if left:
+        engine = next(iter(left))
+        save(private, replace(state, engine=engine, reason=f"the {state.engine} data was destroyed", versions=left))
+    else:
+        (private / "state.json").unlink(missing_ok=True)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from stackctl.engine.base import ServiceState
 from stackctl.engine.runner import Runner
 from stackctl.errors import StackError
 from stackctl.operations.engines import recorded_engine
@@ -20,6 +22,15 @@ _VERSION = "SELECT current_setting('server_version') AS version"
 def status_command(request: Request, runner: Runner) -> Result:
     """What runs now. Exit code 0 also where nothing runs; `health` is the judge."""
     opened = open_project(request)
+    if opened.state is None:
+        nothing: dict[str, Any] = {
+            "name": opened.project.name,
+            "engine": None,
+            "running": False,
+            "services": [],
+            "last_backup": None,
+        }
+        return Result(nothing, [Line(f"{opened.project.name} was never brought up: stackctl up")])
     engine = recorded_engine(opened, runner)
     services = engine.services()
     version, drift, pending = "", [], []
@@ -38,27 +49,21 @@ def status_command(request: Request, runner: Runner) -> Result:
         "drift": {"alter_system": drift, "pending_restart": pending},
         "last_backup": None,
     }
-    rows = [
-        [
-            s.name,
-            s.state,
-            s.health,
-            s.version or "-",
-            s.address or "-",
-            human(s.memory) if s.memory else "-",
-            s.started_at or "-",
-        ]
-        for s in services
-    ]
     title = f"{opened.project.name} on the {engine.name} engine" + (f", PostgreSQL {version}" if version else "")
-    out: list[Block] = [Line(title, "title")]
-    out.append(
-        Table(["service", "state", "health", "version", "address", "memory", "since"], rows)
-        if rows
-        else Line("nothing runs")
-    )
+    return Result(data, [Line(title, "title"), *_blocks(services, drift, pending)])
+
+
+def _blocks(services: Sequence[ServiceState], drift: Sequence[str], pending: Sequence[str]) -> list[Block]:
+    columns = ["service", "state", "health", "version", "address", "memory", "since"]
+    out: list[Block] = [Table(columns, [_row(state) for state in services]) if services else Line("nothing runs")]
     if drift:
         out.append(Line(f"Set by ALTER SYSTEM, beside the profile: {', '.join(drift)}", "bad"))
     if pending:
         out.append(Line(f"Waiting for a restart: {', '.join(pending)}", "bad"))
-    return Result(data, out)
+    return out
+
+
+def _row(state: ServiceState) -> list[str]:
+    memory = human(state.memory) if state.memory else "-"
+    known = (state.version or "-", state.address or "-", memory, state.started_at or "-")
+    return [state.name, state.state, state.health, *known]

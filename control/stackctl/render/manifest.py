@@ -27,6 +27,8 @@ class Entry:
     target: Target | None = None
 
 
+ENGINE_FILES = ("compose.yaml", "supervisord.conf")
+
 ENTRIES = (
     Entry("stack/compose/compose.yaml.j2", "compose.yaml", target=Target.COMPOSE),
     Entry("config/supervisor/supervisord.conf.j2", "supervisord.conf", target=Target.EMBEDDED),

@@ -40,6 +40,7 @@ def environment() -> Environment:
         mebibytes=lambda size: f"{size // MIB}m",
         combine=lambda first, second: {**first, **second},
         ini=ini,
+        compose=lambda text: text.replace("$", "$$"),
         command=command,
         environment=ini_environment,
     )

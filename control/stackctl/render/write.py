@@ -15,6 +15,7 @@ from stackctl.errors import EditedByHand, ProfileError, unwritable
 from stackctl.render.model import File
 
 RECORD = ".rendered.json"
+_STAGED = ".staged-"
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,9 @@ def _refuse_strangers(folder: Path, files: tuple[File, ...], record: Mapping[str
 
 
 def _replace(folder: Path, files: tuple[File, ...], record: Mapping[str, list[str]]) -> None:
-    staged = Path(tempfile.mkdtemp(prefix=".staged-", dir=folder))
+    for abandoned in folder.glob(f"{_STAGED}*"):
+        shutil.rmtree(abandoned, ignore_errors=True)
+    staged = Path(tempfile.mkdtemp(prefix=_STAGED, dir=folder))
     try:
         fresh = [file for file in files if _on_disk(folder / file.path) != _digest(file.content)]
         for file in fresh:

@@ -1,4 +1,4 @@
-"""Layers of given values: flag over environment over `.env` over stackctl.yaml."""
+"""Layers of given values: flag over environment over `.env` over stackctl.yaml over the flags of the last `up`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ FLAG = "flag"
 ENVIRONMENT = "environment"
 DOTENV = ".env"
 PROJECT_FILE = "stackctl.yaml"
+RECORDED = "last up"
 DETECTED = "detected"
 DEFAULT = "default"
 
@@ -28,6 +29,18 @@ class Layer:
 
     keys: dict[str, Given] = field(default_factory=dict)
     pins: dict[str, Given] = field(default_factory=dict)
+
+
+def recorded(layer: Layer) -> Layer:
+    """The flags of an earlier `up` as a layer of their own, below all that is given now."""
+
+    def earlier(given: Given) -> Given:
+        return Given(given.text, RECORDED, f"{given.origin} of the last up")
+
+    return Layer(
+        {key: earlier(given) for key, given in layer.keys.items()},
+        {name: earlier(given) for name, given in layer.pins.items()},
+    )
 
 
 def merge(layers: Iterable[Layer]) -> Layer:

@@ -1,4 +1,4 @@
-"""Settings from all layers: flag > environment > `.env` > stackctl.yaml > detected or default."""
+"""Settings from all layers: flag > environment > `.env` > stackctl.yaml > last up > detected or default."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from stackctl.settings import pins as pin_values
 from stackctl.settings import values
 from stackctl.settings.environment import read_dotenv, read_environment
 from stackctl.settings.flags import read_flags
-from stackctl.settings.layers import DEFAULT, DETECTED, PROJECT_FILE, Given, Layer, merge
+from stackctl.settings.layers import DEFAULT, DETECTED, PROJECT_FILE, Given, Layer, merge, recorded
 from stackctl.settings.model import Ports, Settings
 from stackctl.settings.values import Fault
 from stackctl.sizing.model import Pin
@@ -55,12 +55,13 @@ def resolve(
     *,
     default_name: str,
     default_postgres: int,
+    last: Layer | None = None,
 ) -> Settings:
-    """The settings of the project at `project`.
+    """The settings of the project at `project`; `last` is what the flags of the last `up` gave.
 
     Raises ProfileError with all that is wrong, UsageError for flags that contradict each other.
     """
-    given, problems, warnings = _gather(project, flags, sets, environ)
+    given, problems, warnings = _gather(project, flags, sets, environ, last or Layer())
     reading = _Reading(given, problems)
     profile = _profile(reading, host, default_postgres)
     name = reading.take("name", values.name, default_name)
@@ -78,7 +79,7 @@ def resolve(
 
 
 def _gather(
-    project: Path, flags: Mapping[str, str | None], sets: Sequence[str], environ: Mapping[str, str]
+    project: Path, flags: Mapping[str, str | None], sets: Sequence[str], environ: Mapping[str, str], last: Layer
 ) -> tuple[Layer, list[Problem], tuple[Problem, ...]]:
     problems: list[Problem] = []
     warnings: list[Problem] = []
@@ -89,6 +90,7 @@ def _gather(
         return layer
 
     readers: tuple[Callable[[], Layer], ...] = (
+        lambda: recorded(last),
         lambda: _project_file(project),
         dotenv,
         lambda: read_environment(environ),
@@ -144,7 +146,7 @@ def default_workers(ram: Bytes, cpus: int) -> int:
         return 1
     if ram < 4 * GIB:
         return 2
-    return min(16, max(4, cpus))
+    return min(16, max(4, cpus), ram // GIB)
 
 
 def _ports(reading: _Reading) -> Ports:

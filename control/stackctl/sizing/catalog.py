@@ -22,6 +22,8 @@ _BOOLEANS = {
     "no": "off",
     "0": "off",
 }
+# 0700 and 0x1c0, as in C
+_OTHER_BASE = re.compile(r"0([0-7]+)|0x[0-9a-fA-F]+")
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,8 @@ class Entry:
 
     def number(self, value: str) -> float:
         """`value` in bytes, milliseconds or plain units. Raises ValueError for a spelling the server would refuse."""
+        if self.kind == "integer" and (match := _OTHER_BASE.fullmatch(value)):
+            return float(int(match[1], 8) if match[1] else int(value, 16))
         if re.fullmatch(r"-?\d+(\.\d+)?", value):
             return float(value) * (_MEMORY_UNITS.get(self.unit) or _TIME_UNITS.get(self.unit) or 1)
         if self.unit in _MEMORY_UNITS:

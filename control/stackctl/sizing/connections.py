@@ -110,12 +110,14 @@ def roles(connections: Connections, profile: HardwareProfile, statement_timeout_
         "lock_timeout": "10s",
         "idle_in_transaction_session_timeout": "60s",
     }
+    # Said outright, so that a server-wide pin does not stop a migration or a dump.
+    unlimited = {"statement_timeout": "0"}
     if profile.postgres >= 17:
         app["transaction_timeout"] = TRANSACTION_TIMEOUT
     limit = role_limit(connections.max_connections)
     return (
-        Role("owner", limit, small),
+        Role("owner", limit, small | unlimited),
         Role("app", connections.app_total, app),
         Role("monitor", limit, small | {"statement_timeout": "10s"}),
-        Role("backup", limit, small),
+        Role("backup", limit, small | unlimited),
     )

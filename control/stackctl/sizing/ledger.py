@@ -50,7 +50,7 @@ class Ledger:
     def count(self, name: str, value: int, why: str, source: str) -> int:
         """Enter a count; gives back the one in force."""
         text = self.set(name, str(value), why, source)
-        return int(float(text)) if self.has(name) else value
+        return int(self._catalog.entries[name].number(text)) if self.has(name) else value
 
     def parameters(self) -> tuple[Parameter, ...]:
         """Everything entered, then the pins of parameters that no topic sizes."""

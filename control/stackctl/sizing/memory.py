@@ -58,18 +58,20 @@ def enter_buffers(
     rest = _enter_maintenance(ledger, profile)
     others = prove(limit, rest, connections, parallel).worst_case + connections.app_total * MIB
     ram = profile.ram
-    quarter = min(ram // 4, 8 * GIB, max((limit * 9 // 10 - others) * 100 // 103, 16 * MIB))
+    wanted, left = min(ram // 4, 8 * GIB), max((limit * 9 // 10 - others) * 100 // 103, 16 * MIB)
+    size = min(wanted, left)
+    why = "a quarter of RAM, at most 8 GB: beyond that the page cache serves as well and checkpoints grow"
     shared = ledger.memory(
         "shared_buffers",
-        floor_to(quarter, MIB if quarter < GIB else 16 * MIB),
-        "a quarter of RAM, at most 8 GB: beyond that the page cache serves as well and checkpoints grow",
+        floor_to(size, MIB if size < GIB else 16 * MIB),
+        why if wanted <= left else "what the other items leave of PostgreSQL's share, less than a quarter of RAM",
         "requirement S1",
     )
-    cache = floor_to(min(ram * 3 // 4, limit), MIB)
+    cache = min(ram * 3 // 4, limit)
     ledger.memory(
         "effective_cache_size",
-        cache,
-        "three quarters of RAM: what buffers and page cache may hold; allocates nothing",
+        floor_to(cache, MIB),
+        f"{'three quarters of RAM' if cache < limit else 'PostgreSQL has no more'}: buffers and page cache together",
         "requirement S1",
     )
     return replace(rest, shared_buffers=shared)
@@ -207,4 +209,4 @@ def _fix(excess: int, buffers: Buffers, connections: Connections, operations: Op
     buffers_less = floor_to(int(buffers.shared_buffers - excess / 1.03), MIB)
     if buffers_less >= 16 * MIB:
         return f"shared_buffers at most {pg_size(buffers_less)} would fit"
-    return "fewer connections or more RAM would fit: neither a smaller work_mem nor smaller shared_buffers alone does"
+    return "fewer connections, fewer --app-workers or more RAM would fit: work_mem and shared_buffers alone do not"

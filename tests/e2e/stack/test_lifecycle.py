@@ -62,6 +62,11 @@ def test_rows_written_through_the_api_are_there_after_down_and_up(stack: Stack) 
     assert down.code == 0, down.said
     assert down.data == {"name": stack.name, "stopped": True, "data_destroyed": False}
     assert stack.leftovers() == []
+    status = stack.run("status", "--json")
+    assert (status.code, status.data["running"]) == (0, False)
+    health = stack.run("health", "--json")
+    assert health.code == 30
+    assert [c["hint"] for c in health.data["checks"] if c["id"] == "services"] == ["stackctl up"]
     again = stack.run("down")
     assert again.code == 0, again.said
     assert "was not running" in again.out
@@ -128,12 +133,14 @@ def test_liveness_readiness_and_metrics_answer(stack: Stack) -> None:
     assert float(size.split()[1]) == 20.0
 
 
-def test_what_nobody_brought_up_cannot_be_asked(stack: Stack, tmp_path: object) -> None:
+def test_a_folder_where_nothing_was_brought_up_says_so(stack: Stack) -> None:
     other = Stack(stack.folder / "never", stack.engine)
-    other.folder.mkdir(exist_ok=True)
-    for words in (["status"], ["health"], ["logs"]):
-        done = other.run(*words, "--json")
-        assert done.code == 21, done.said
-        assert done.document["ok"] is False
-        assert "stackctl up" in done.document["errors"][0]["hint"]
+    other.folder.mkdir()
+    status = other.run("status", "--json")
+    assert (status.code, status.data["running"], status.data["services"]) == (0, False, [])
+    assert other.run("health").code == 30
+    logs = other.run("logs", "--json")
+    assert logs.code == 21, logs.said
+    assert logs.document["errors"][0]["hint"] == "stackctl up"
     assert other.run("down").code == 0
+    assert list(other.folder.iterdir()) == []

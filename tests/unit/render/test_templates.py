@@ -15,7 +15,7 @@ AWKWARD = [
     "plain",
     "two words",
     "it's",
-    'say "hi"',
+    'say "hi" now',
     "back\\slash",
     "trailing\\",
     "# not a comment",

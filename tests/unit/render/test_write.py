@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from stackctl.errors import EditedByHand, EngineFailed, ProfileError
+from stackctl.errors import EditedByHand, EngineFailed, ProfileError, unwritable
 from stackctl.render.model import File
-from stackctl.render.write import RECORD, FileChange, compare, snapshot, unwritable, write
+from stackctl.render.write import RECORD, FileChange, compare, snapshot, write
 
 ONE = File("a.conf", b"one\n")
 DEEP = File("b/c/d.sh", b"#!/bin/sh\n", 0o755)

@@ -22,6 +22,8 @@ def _problem(name, value, major=17):
         ("checkpoint_timeout", "900"),
         ("autovacuum_work_mem", "-1"),
         ("random_page_cost", "1.1"),
+        ("unix_socket_permissions", "0700"),
+        ("log_file_mode", "0x180"),
         ("jit", "on"),
         ("jit", "FALSE"),
         ("wal_compression", "lz4"),
@@ -44,6 +46,7 @@ def test_values_the_server_takes(name, value):
         ("shared_buffers", "64kB", "'64kB' is outside 128kB to "),
         ("checkpoint_timeout", "15m", "'15m' is not a PostgreSQL time value"),
         ("checkpoint_timeout", "2d", "'2d' is outside 30s to 1d"),
+        ("unix_socket_permissions", "01000", "'01000' is outside 0 to 511"),
         ("max_connections", "many", "'many' is not a number"),
         ("max_connections", "262144", "'262144' is outside 1 to 262143"),
         ("checkpoint_completion_target", "1.5", "'1.5' is outside 0 to 1"),
@@ -123,6 +126,7 @@ def test_numbers_are_compared_in_one_unit():
     assert entries["work_mem"].number("4096") == 4_194_304
     assert entries["statement_timeout"].number("30000") == entries["statement_timeout"].number("30s") == 30_000
     assert entries["checkpoint_timeout"].number("900") == 900_000
+    assert entries["log_file_mode"].number("0600") == entries["log_file_mode"].number("384") == 384
 
 
 def test_a_line_of_the_catalogue():

@@ -1,10 +1,14 @@
 """Sizing as a whole: the reference machine against the requirements, pins, and what must always hold."""
 
+import re
+from pathlib import Path
+
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from profiles import GIB, MIB, REFERENCE, changed, sized
+from stackctl import assets
 from stackctl.hardware.model import FULL_BUILD, PORTABLE_BUILD, HardwareProfile, Pooler, Storage, Workload
 from stackctl.settings.resolve import default_workers
 from stackctl.sizing.model import Verdict
@@ -63,6 +67,17 @@ def test_parameters_of_the_reference_machine(name, value):
     assert sized().value(name) == value
 
 
+@pytest.mark.parametrize(
+    ("file", "line"),
+    [(".env.example", r"#PG_([A-Z_]+)=(\S+)"), ("config/stackctl.example.yaml", r"  #([a-z_]+): (\S+)")],
+)
+def test_the_example_files_show_what_the_reference_machine_gets(file, line):
+    text = (Path(assets.root()) / file).read_text()
+    shown = {name.lower(): value for name, value in re.findall(f"(?m)^{line}$", text)}
+    names = ("shared_buffers", "work_mem", "maintenance_work_mem", "effective_cache_size", "max_connections")
+    assert {name: shown[name] for name in names} == {name: AT_REFERENCE[name] for name in names}
+
+
 def test_a_parameter_that_is_left_alone_has_no_value():
     with pytest.raises(KeyError):
         sized().value("fsync")
@@ -118,7 +133,7 @@ def test_memory_proof_of_the_reference_machine():
 def test_roles_of_the_reference_machine():
     roles = {role.name: (role.connection_limit, dict(role.settings)) for role in sized().roles}
     assert roles == {
-        "owner": (5, {"work_mem": "4MB"}),
+        "owner": (5, {"work_mem": "4MB", "statement_timeout": "0"}),
         "app": (
             100,
             {
@@ -129,7 +144,7 @@ def test_roles_of_the_reference_machine():
             },
         ),
         "monitor": (5, {"work_mem": "4MB", "statement_timeout": "10s"}),
-        "backup": (5, {"work_mem": "4MB"}),
+        "backup": (5, {"work_mem": "4MB", "statement_timeout": "0"}),
     }
 
 
@@ -320,7 +335,7 @@ def test_the_failing_proof_is_a_warning_that_names_the_fix():
 def test_where_no_single_value_helps_the_fix_says_so():
     proof = sized(maintenance_work_mem="100GB").memory
     assert proof.fix == (
-        "fewer connections or more RAM would fit: neither a smaller work_mem nor smaller shared_buffers alone does"
+        "fewer connections, fewer --app-workers or more RAM would fit: work_mem and shared_buffers alone do not"
     )
 
 
@@ -329,6 +344,7 @@ def test_a_proof_that_is_tight_is_told():
     sizing = sized(work_mem="45MB")
     assert sizing.memory.verdict is Verdict.WARN
     assert [warning.code for warning in sizing.warnings] == ["memory_tight"]
+    assert sized(work_mem="43MB").memory.verdict is Verdict.OK  # 12377 MiB
 
 
 def test_pools_that_want_more_than_the_server_gives():
@@ -399,6 +415,8 @@ def test_what_must_hold_for_every_machine(profile, build):
 
 
 @settings(max_examples=300, deadline=None)
+# Once 15 workers by its CPUs left this machine too little for the database.
+@example(changed(ram_mib=4096, cpus=15, app_workers=default_workers(Bytes(4 * GIB), 15)))
 @given(SIZED.filter(lambda profile: profile.ram >= 768 * MIB))
 def test_machines_of_768_mib_and_more_pass_the_proof(profile):
     sizing = sized(profile)

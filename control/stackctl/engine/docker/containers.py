@@ -85,7 +85,7 @@ def _state(container: Any) -> ServiceState:
         address=f"127.0.0.1:{ports[0]}" if ports else "",
         memory=_memory(container) if running else None,
         cpus=(container.attrs["HostConfig"]["NanoCpus"] or 0) / 1e9 or None,
-        started_at=state["StartedAt"] if running else None,
+        started_at=f"{state['StartedAt'][:19]}Z" if running else None,
     )
 
 

@@ -79,6 +79,10 @@ class DockerEngine:
             self._up(argv.up(lasting, int(timeout)), timeout, note)
         self._compose(*argv.psql("postgres", "-f", f"{place.CONFIG}/postgres/provision.sql"), quiet=True)
 
+    def reload(self) -> None:
+        """SIGHUP to the database's container."""
+        self._compose("kill", "--signal", "HUP", "postgres")
+
     def stop(self, note: Note) -> None:
         """Remove containers and networks; volumes stay."""
         self._compose(*argv.down(destroy=False), timeout=600)

@@ -10,26 +10,31 @@ from stackctl.engine.runner import Runner, SystemUser
 from stackctl.errors import NoEngine
 
 ACCOUNT = "stackctl"
+NOT_YET = -1
 
 
-def service_user(runner: Runner) -> SystemUser | None:
-    """None for an ordinary user; as root the system account, made where it is missing.
-
-    PostgreSQL refuses to run as root. Raises NoEngine where the account cannot be made.
-    """
+def service_user() -> SystemUser | None:
+    """None for an ordinary user; as root the system account, whose numbers are NOT_YET before it was made."""
     if os.geteuid() != 0:
         return None
     try:
         entry = pwd.getpwnam(ACCOUNT)
     except KeyError:
-        runner.run(_useradd())
-        entry = pwd.getpwnam(ACCOUNT)
+        return SystemUser(ACCOUNT, NOT_YET, NOT_YET)
     if entry.pw_uid == 0:
         raise NoEngine(
-            f"the account {ACCOUNT} is root",
-            hint="remove it from /etc/passwd; PostgreSQL refuses to run as root",
+            f"the account {ACCOUNT} is root", hint="remove it from /etc/passwd; PostgreSQL refuses to run as root"
         )
     return SystemUser(entry.pw_name, entry.pw_uid, entry.pw_gid)
+
+
+def ensure_account(runner: Runner) -> SystemUser | None:
+    """The service user, made where it is missing. Raises EngineFailed where it cannot be."""
+    user = service_user()
+    if user is not None and user.uid == NOT_YET:
+        runner.run(_useradd())
+        return service_user()
+    return user
 
 
 def user_name(user: SystemUser | None) -> str:

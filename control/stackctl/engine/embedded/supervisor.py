@@ -51,23 +51,24 @@ class Supervisor:
         except (OSError, http.client.HTTPException):
             return {}
 
-    def reread(self) -> None:
-        """Take over a changed configuration: stop what went, start what came, restart what changed."""
+    def reread(self) -> tuple[str, ...]:
+        """Take over a changed configuration: stop what went or changed, add what came; gives back what was stopped."""
         added, changed, removed = self._call("supervisor.reloadConfig")[0]
         for group in (*changed, *removed):
             self._call("supervisor.stopProcessGroup", group)
             self._call("supervisor.removeProcessGroup", group)
         for group in (*added, *changed):
             self._call("supervisor.addProcessGroup", group)
+        return (*changed, *removed)
 
     def restart(self, name: str) -> None:
         """Stop a program and start it again."""
         self._quietly("supervisor.stopProcess", name)
         self._quietly("supervisor.startProcess", name, False)
 
-    def start(self, name: str) -> None:
-        """Start a program that has stopped or given up."""
-        self._quietly("supervisor.startProcess", name, False)
+    def reload(self, name: str) -> None:
+        """SIGHUP to a program, if it runs."""
+        self._quietly("supervisor.signalProcess", name, "HUP")
 
     def shut_down(self, order: tuple[str, ...]) -> None:
         """Stop the programs in `order`, the others after them, then supervisord itself."""

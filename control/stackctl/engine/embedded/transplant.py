@@ -24,20 +24,30 @@ _NOT_NEEDED = shutil.ignore_patterns("mypy", "mypyc", "*__mypyc*", "ruff*", "pip
 _NOT_NEEDED_BASE = shutil.ignore_patterns("site-packages", "test", "idlelib", "ensurepip", "config-*", "tkinter")
 
 
-def python_for(runner: Runner, home: Home) -> str:
-    """Path of a Python that the services' user can run, with the app's libraries. Raises NoEngine for none."""
-    if home.user is None or _works(runner, home, sys.executable, _PROBE):
+def python_path(home: Home) -> str:
+    """Path of the Python that the services run with: ours where their user can reach it, else the copy's."""
+    mine = (Path(sys.executable).resolve(), site_packages(sys.executable).resolve())
+    if home.user is None or all(_open_to_others(path) for path in mine):
         return sys.executable
-    python, stamp = home.programs / "python", home.programs / "stamp"
-    if not stamp.exists() or stamp.read_text() != _stamp():
+    return str(home.programs / "python")
+
+
+def ensure_python(runner: Runner, home: Home) -> None:
+    """Make the copy where it is needed and missing. Raises NoEngine where the services' user cannot run it."""
+    python = Path(python_path(home))
+    stamp = home.programs / "stamp"
+    if str(python) != sys.executable and (not stamp.exists() or stamp.read_text() != _stamp()):
         _transplant(runner, home, python)
         stamp.write_text(_stamp())
-    if not _works(runner, home, str(python), _PROBE):
+    if home.user is not None and not _works(runner, home, str(python), _PROBE):
         raise NoEngine(
             f"the account {home.user.name} cannot run {sys.executable}, nor a copy of it",
             hint=f"install {_NAME} outside root's home, for all users",
         )
-    return str(python)
+
+
+def _open_to_others(path: Path) -> bool:
+    return all(parent.stat().st_mode & 0o001 for parent in path.parents) and bool(path.stat().st_mode & 0o004)
 
 
 def site_packages(python: str) -> Path:

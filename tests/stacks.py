@@ -1,0 +1,53 @@
+"""Whole stacks as both engines would render them, with everything that varies between machines fixed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from stackctl.engine.docker import place as docker
+from stackctl.engine.embedded import place as embedded
+from stackctl.engine.embedded.home import Home
+from stackctl.engine.runner import SystemUser
+from stackctl.render.manifest import Target
+from stackctl.render.model import File
+from stackctl.render.stack import SERVICES, Stack, render_stack
+from stackctl.settings.model import Ports
+from stackctl.sizing.model import Sizing
+
+IMAGES = {service: f"example/{service}:1.0" for service in SERVICES}
+_PROGRAMS = ("python", "postgres", "exporter", "prometheus", "alertmanager")
+
+
+def services_of(sizing: Sizing) -> tuple[str, ...]:
+    return tuple(service for service in SERVICES if sizing.share(service))
+
+
+def compose_files(
+    sizing: Sizing, *, engine: tuple[int, ...] | None = (28, 2), ports: Ports | None = None
+) -> tuple[File, ...]:
+    """The stack for Compose, as an engine of version `engine` gets it."""
+    services = services_of(sizing)
+    rest = {
+        **docker.extra(sizing, ports or Ports(), IMAGES, engine),
+        "secrets": docker.secret_names(sizing, services),
+        "secrets_folder": "../secrets",
+        "fingerprint": "0123456789ab",
+    }
+    stack = Stack("shop", docker.place_of(sizing.profile.postgres), services, rest)
+    return render_stack(sizing, stack, Target.COMPOSE)
+
+
+def embedded_files(sizing: Sizing, root: Path) -> tuple[File, ...]:
+    """The stack for the embedded engine in a home at `root`, under a system account."""
+    home = Home(root, root / "rendered", root / "secrets", root / "run", SystemUser("stackctl", 990, 990))
+    where = replace(embedded.place_of(home, Ports(), sizing.profile.postgres), shared_memory="posix")
+    programs = {name: f"{root}/programs/{name}" for name in _PROGRAMS}
+    services = tuple(service for service in services_of(sizing) if service != "grafana")
+    stack = Stack("shop", where, services, embedded.extra(home, programs, where, sizing))
+    return render_stack(sizing, stack, Target.EMBEDDED)
+
+
+def by_path(files: tuple[File, ...]) -> dict[str, str]:
+    """The files' text by their paths."""
+    return {file.path: file.content.decode() for file in files}

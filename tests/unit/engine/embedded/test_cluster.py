@@ -1,0 +1,36 @@
+"""Why a server does not start, in its own words."""
+
+import pytest
+
+from stackctl.engine.embedded.cluster import config_error
+
+SYNTAX = """\
+2026-01-01 00:00:00 GMT [1] LOG:  syntax error in file "/x/postgresql.conf" line 16, near token "GB"
+2026-01-01 00:00:00 GMT [1] FATAL:  configuration file "/x/postgresql.conf" contains errors
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ('2026 [1] FATAL:  could not create lock file "/x"\n', 'could not create lock file "/x"'),
+        (SYNTAX, 'configuration file "/x/postgresql.conf" contains errors'),
+        ("LOG:  database system is ready to accept connections\n", None),
+        ("", None),
+    ],
+)
+def test_the_servers_own_words(tmp_path, text, reason):
+    (tmp_path / "log").write_text(text)
+    error = config_error(tmp_path / "log", 0)
+    assert (error is None) is (reason is None)
+    if reason:
+        assert str(error) == f"PostgreSQL does not start: {reason}"
+
+
+def test_no_log_yet(tmp_path):
+    assert config_error(tmp_path / "log", 0) is None
+
+
+def test_what_an_earlier_start_logged_is_not_the_reason(tmp_path):
+    (tmp_path / "log").write_text(SYNTAX + "LOG:  shutting down\n")
+    assert config_error(tmp_path / "log", len(SYNTAX)) is None

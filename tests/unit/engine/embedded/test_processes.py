@@ -1,0 +1,33 @@
+"""Memory of a process and its children."""
+
+import os
+import subprocess
+import sys
+
+from stackctl.engine.embedded.processes import family_memory
+
+PARENT = """
+import subprocess, sys
+child = subprocess.Popen([sys.executable, "-c", "x = bytearray(b'1' * 50_000_000); print('up', flush=True); input()"],
+                         stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+child.stdout.readline()
+print("up", flush=True)
+sys.stdin.read()
+child.kill()
+"""
+
+
+def test_children_count():
+    process = subprocess.Popen([sys.executable, "-c", PARENT], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    try:
+        process.stdout.readline()
+        assert 50_000_000 < family_memory(process.pid) < 200_000_000
+    finally:
+        process.communicate()
+
+
+def test_a_process_that_is_gone():
+    done = subprocess.Popen(["true"])
+    done.wait()
+    assert family_memory(done.pid) is None
+    assert family_memory(os.getpid()) > 1_000_000

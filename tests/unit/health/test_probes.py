@@ -1,0 +1,68 @@
+"""Facts as they are collected from an engine."""
+
+from stackctl.engine.base import ServiceState
+from stackctl.errors import Unhealthy
+from stackctl.health.probes import collect
+
+
+class FakeEngine:
+    """Answers queries by what they read from, as a server would."""
+
+    def __init__(self, answers):
+        self.answers = answers
+
+    def services(self):
+        return (
+            ServiceState("app", "running", "healthy"),
+            ServiceState("postgres", "running", "starting"),
+            ServiceState("exporter", "exited", "unhealthy"),
+        )
+
+    def query(self, sql, database="postgres"):
+        if self.answers is None:
+            raise Unhealthy("no answer", hint="")
+        return next(rows for (table, name), rows in self.answers.items() if table in sql and name == database)
+
+
+ANSWERS = {
+    ("pg_stat_activity", "postgres"): [
+        {
+            "connections": 12,
+            "app": 3,
+            "max_connections": 200,
+            "app_limit": 100,
+            "longest": 1.5,
+            "idle": None,
+            "oldest": 700,
+        }
+    ],
+    ("pg_stat_user_tables", "app"): [{"name": "tools", "dead": 5, "live": 10}],
+    ("pg_settings", "postgres"): [
+        {"name": "work_mem", "pending_restart": False, "altered": True},
+        {"name": "shared_buffers", "pending_restart": True, "altered": False},
+        {"name": "jit", "pending_restart": False, "altered": False},
+    ],
+}
+
+
+def test_facts_of_a_server_that_answers(tmp_path):
+    facts = collect(FakeEngine(ANSWERS), tmp_path, ("jit",))
+    assert facts.services == {"app": "healthy", "postgres": "starting", "exporter": "exited"}
+    assert (facts.connections, facts.max_connections, facts.app_connections, facts.app_limit) == (12, 200, 3, 100)
+    assert (facts.longest_query_seconds, facts.longest_idle_transaction_seconds) == (1.5, None)
+    assert (facts.dead_tuples, facts.oldest_transaction_age) == ([("tools", 5, 10)], 700)
+    assert (facts.pending_restart, facts.altered, facts.drifted) == (["shared_buffers"], ["work_mem"], ("jit",))
+    assert 0 < facts.disk_free <= facts.disk_total
+
+
+def test_a_server_that_does_not_answer_leaves_its_facts_out(tmp_path):
+    facts = collect(FakeEngine(None), tmp_path, ())
+    assert facts.connections is None
+    assert facts.services["app"] == "healthy"
+    assert facts.disk_total > 0
+
+
+def test_a_role_that_is_not_there_yet_has_no_limit(tmp_path):
+    first = {**ANSWERS[("pg_stat_activity", "postgres")][0], "app_limit": None}
+    answers = {**ANSWERS, ("pg_stat_activity", "postgres"): [first]}
+    assert collect(FakeEngine(answers), tmp_path, ()).app_limit == 0

@@ -1,0 +1,72 @@
+"""What a project remembers."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from stackctl.errors import ProfileError
+from stackctl.operations.state import State, forget, load, make_private, save
+
+STATE = State("shop", "docker", "asked for", "debian", {"docker": 17}, {"ram": "2G"}, ["work_mem=8MB"])
+
+
+def test_nothing_is_remembered_before_the_first_time(tmp_path):
+    assert load(tmp_path / "not" / "there") is None
+
+
+def test_what_is_saved_is_loaded(tmp_path):
+    save(tmp_path, STATE)
+    assert load(tmp_path) == STATE
+    assert [path.name for path in tmp_path.iterdir()] == ["state.json"]
+
+
+def test_flags_and_pins_may_be_missing(tmp_path):
+    text = '{"name": "shop", "engine": "embedded", "reason": "asked for", "images": "", "versions": {"embedded": 18}}'
+    (tmp_path / "state.json").write_text(text)
+    assert load(tmp_path) == State("shop", "embedded", "asked for", "", {"embedded": 18})
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"name": "shop"}', '{"surprise": 1}'])
+def test_a_broken_file_is_not_guessed_at(tmp_path, text):
+    (tmp_path / "state.json").write_text(text)
+    with pytest.raises(ProfileError, match=r"state\.json: cannot be read") as caught:
+        load(tmp_path)
+    assert caught.value.exit_code == 10
+
+
+def test_with_its_only_data_gone_nothing_is_remembered(tmp_path):
+    save(tmp_path, STATE)
+    forget(tmp_path, STATE)
+    forget(tmp_path, STATE)
+    assert load(tmp_path) is None
+
+
+def test_the_other_engines_data_is_then_the_projects(tmp_path):
+    forget(tmp_path, replace(STATE, versions={"docker": 17, "embedded": 18}))
+    state = load(tmp_path)
+    assert (state.engine, dict(state.versions), state.name) == ("embedded", {"embedded": 18}, "shop")
+
+
+def test_a_state_that_cannot_be_written_leaves_the_old_one(tmp_path):
+    save(tmp_path, STATE)
+    (tmp_path / "state.new").mkdir()
+    with pytest.raises(ProfileError):
+        save(tmp_path, State("other", "docker", "", "", {}))
+    assert json.loads((tmp_path / "state.json").read_text())["name"] == "shop"
+
+
+def test_the_private_folder_is_ours_alone(tmp_path):
+    private = tmp_path / ".stackctl"
+    make_private(private)
+    assert private.stat().st_mode & 0o777 == 0o700
+    private.chmod(0o755)
+    make_private(private)
+    assert private.stat().st_mode & 0o777 == 0o700
+    assert list(private.iterdir()) == []
+
+
+def test_a_private_folder_that_cannot_be_made(tmp_path):
+    (tmp_path / ".stackctl").write_text("")
+    with pytest.raises(ProfileError, match="cannot be written"):
+        make_private(tmp_path / ".stackctl")
