@@ -154,6 +154,9 @@ def test_prometheus_reaches_every_target_and_has_loaded_its_rules(stack: Stack) 
 def test_a_killed_server_comes_back_with_every_acknowledged_row(stack: Stack) -> None:
     names = [f"acknowledged {number}" for number in range(10)]
     stack.add_tools(*names)
+    # An engine that was asked to signal a container, for a reload, no longer restarts it after a crash.
+    stack.up("--set", "log_min_duration_statement=300ms")
+    stack.up("--ram", "4G")
     before = stack.identity()
     # Not `docker kill`, after which the engine would leave it stopped, as it was asked to.
     os.kill(int(containers(stack)["postgres"]["State"]["Pid"]), signal.SIGKILL)

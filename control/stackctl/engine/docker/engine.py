@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from stackctl.engine.base import Deployment, Note, ServiceState
@@ -80,8 +81,12 @@ class DockerEngine:
         self._compose(*argv.psql("postgres", "-f", f"{place.CONFIG}/postgres/provision.sql"), quiet=True)
 
     def reload(self) -> None:
-        """SIGHUP to the database's container."""
-        self._compose("kill", "--signal", "HUP", "postgres")
+        """SIGHUP to the server, where it runs.
+
+        Not by `docker kill`: after any signal of its own the engine no longer restarts a container that crashes.
+        """
+        with suppress(EngineFailed):
+            self._compose("exec", "-T", "postgres", "sh", "-c", "kill -HUP 1")
 
     def stop(self, note: Note) -> None:
         """Remove containers and networks; volumes stay."""
