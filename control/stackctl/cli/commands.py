@@ -10,6 +10,7 @@ import typer
 
 from stackctl.cli.options import with_profile
 from stackctl.cli.session import session
+from stackctl.errors import UsageError
 
 Flags = dict[str, str | None]
 Timeout = Annotated[float, typer.Option(help="Seconds to wait until all is healthy.", min=1)]
@@ -92,7 +93,10 @@ def logs(
     """Show what the services wrote."""
     from stackctl.operations.logs import logs_command
 
-    session.finish(logs_command(session.request(), session.runner(), service, slow=slow, tail=tail, follow=follow))
+    if follow and session.output.as_json:
+        raise UsageError("--json and --follow contradict: a document has an end", hint="leave one of them out")
+    request, runner, show = session.request(), session.runner(), session.output.line
+    session.finish(logs_command(request, runner, service, show, slow=slow, tail=tail, follow=follow))
 
 
 def health() -> None:

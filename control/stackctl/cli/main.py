@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import os
+import io
+import signal
 import sys
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from typing import Annotated, Any
 
 import typer
@@ -12,9 +14,11 @@ import typer
 from stackctl import __version__
 from stackctl.cli import commands
 from stackctl.cli.options import command_of, hoist
-from stackctl.cli.output import Output
+from stackctl.cli.output import Output, mute
 from stackctl.cli.session import session
+from stackctl.cli.signals import ended_by
 from stackctl.errors import Problem, StackError, UsageError
+from stackctl.operations.result import Line, Result
 
 # Typer carries its own copy of Click; its exceptions are reached through the public name that derives from them.
 _ClickError: Any = typer.BadParameter.__mro__[2]
@@ -22,6 +26,8 @@ _ClickError: Any = typer.BadParameter.__mro__[2]
 INTERRUPTED = 130
 DEFECT = 1
 USAGE = 2
+# Half of their work is a failure, even where only a reader went away.
+CHANGING = ("init", "render", "up", "down")
 
 
 def build(only: str = "") -> typer.Typer:
@@ -46,7 +52,7 @@ def options(
     session.command = context.invoked_subcommand or ""
     session.output = Output(as_json=as_json, quiet=quiet, verbose=verbose, color=not no_color)
     if version:
-        sys.stdout.write(f"stackctl {__version__}\n")
+        session.finish(Result({"version": __version__}, [Line(f"stackctl {__version__}")]))
         raise typer.Exit
     if context.invoked_subcommand is None:
         if as_json:
@@ -64,15 +70,38 @@ def run(arguments: list[str]) -> int:
     """Run `arguments`; gives back the exit code. All errors end here."""
     session.output = Output(as_json="--json" in arguments)
     session.command = command_of(arguments)
-    return _bounded(lambda: _call(hoist(arguments)))
+    session.began = session.finished = False
+    with ended_by(signal.SIGTERM, signal.SIGHUP):
+        code = _bounded(lambda: _call(hoist(arguments)))
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        mute(sys.stdout)
+    return code
 
 
 def _call(arguments: list[str]) -> Any:
+    if "--help" in arguments and "--json" in arguments:
+        return _help(arguments)
     code = build(session.command)(arguments, prog_name="stackctl", standalone_mode=False)
     if code == INTERRUPTED and not session.finished:
         # Typer makes an exit code of it, and nobody would have said a word.
         raise KeyboardInterrupt
     sys.stdout.flush()
+    return code
+
+
+def _help(arguments: list[str]) -> Any:
+    """The help text as the document that --json promises."""
+    text = io.StringIO()
+    with redirect_stdout(text):
+        code = build(session.command)(arguments, prog_name="stackctl", standalone_mode=False)
+    if session.finished:
+        # `--help` was the value of an option.
+        sys.stdout.write(text.getvalue())
+        return code
+    session.output.as_json = True
+    session.finish(Result({"help": text.getvalue()}, []))
     return code
 
 
@@ -89,16 +118,22 @@ def _bounded(call: Callable[[], Any]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         session.output.failure(session.command, [Problem("interrupted", "interrupted", "")])
         return INTERRUPTED
-    except (BrokenPipeError, SystemExit):
-        # A reader that went away, such as `head`; Typer makes SystemExit(1) of it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except (BrokenPipeError, SystemExit) as error:
+        return _unread(error)
     except Exception as error:
         return _defect(error)
     return code if isinstance(code, int) else 0
 
 
-def _defect(error: Exception) -> int:
+def _unread(error: BaseException) -> int:
+    """A reader that went away, such as `head`; Typer makes SystemExit(1) of it."""
+    if session.began and session.command in CHANGING:
+        return _defect(error)
+    mute(sys.stdout)
+    return 0
+
+
+def _defect(error: BaseException) -> int:
     if session.output.verbose:
         import traceback
 

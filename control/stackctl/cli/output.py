@@ -7,7 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TextIO
 
 from stackctl.errors import Problem
 from stackctl.operations.result import Block, Line, Result, Table
@@ -37,6 +37,11 @@ class Output:
         """A command line that is about to run, for pasting."""
         if self.verbose or not self._quiet:
             self._error(f"  $ {command}")
+
+    def line(self, text: str) -> None:
+        """One line of a result that comes line by line."""
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
 
     def result(self, command: str, result: Result) -> None:
         """Print what an operation gave."""
@@ -79,7 +84,19 @@ class Output:
             sys.stdout.write(block.text + "\n" if isinstance(block, Line) else plain_table(block))
 
     def _error(self, text: str) -> None:
-        sys.stderr.write(text + "\n")
+        try:
+            sys.stderr.write(text + "\n")
+            sys.stderr.flush()
+        except BrokenPipeError:
+            # Whoever read the progress went away; what is being done must not end half way for that.
+            mute(sys.stderr)
+
+
+def mute(stream: TextIO) -> None:
+    """Send what is still written to a stream without a reader nowhere, also what the interpreter flushes at its end."""
+    descriptor = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(descriptor, stream.fileno())
+    os.close(descriptor)
 
 
 def plain_table(table: Table) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 from stackctl.hardware.model import Build
@@ -60,6 +61,9 @@ class Engine(Protocol):
     def reload(self) -> None:
         """Let the server read its configuration again; by a signal, as it may refuse to be logged in to."""
 
+    def data_place(self) -> Path:
+        """A path on the disk that holds the data."""
+
     def stop(self, note: Note) -> None:
         """Stop all services; data stays."""
 
@@ -78,5 +82,5 @@ class Engine(Protocol):
     def logs(self, service: str | None, tail: int) -> Iterator[str]:
         """The last `tail` lines of one service, or of all."""
 
-    def follow(self, service: str | None) -> int:
-        """Print log lines as they come until interrupted."""
+    def follow(self, service: str | None, tail: int) -> Iterator[str]:
+        """The last `tail` lines, then new ones as they come, without end."""

@@ -5,6 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
+PSQL = ("-X", "-A", "-t", "-q")
+# A server that hangs must not hang the command that asks why.
+QUERY_SECONDS = 15.0
+
 
 def as_json(sql: str) -> str:
     """`sql`, which is ours and never a user's, as one row with one JSON array."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from stackctl.errors import EngineFailed, NoEngine, TimedOut
+
+_PASSED_ON = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR")
 
 
 @dataclass(frozen=True)
@@ -48,10 +50,12 @@ class Runner:
         timeout: float | None = None,
         check: bool = True,
         user: SystemUser | None = None,
+        clean: bool = False,
         quiet: bool = False,
     ) -> Completed:
         """Run `argv` and wait. `env` is added to this process's environment; `quiet` leaves the echo out.
 
+        `clean`, as any other `user`, gets none of the operator's own variables, such as PGHOST or GUNICORN_CMD_ARGS.
         Raises NoEngine where the program is missing, TimedOut after `timeout` seconds, and EngineFailed for a non-zero
         exit status unless `check` is False.
         """
@@ -60,7 +64,7 @@ class Runner:
         try:
             done = subprocess.run(
                 argv,
-                env=_environment(env, user),
+                env=_environment(env, user, clean),
                 cwd=cwd,
                 input=input,
                 stdin=subprocess.DEVNULL if input is None else None,
@@ -73,15 +77,24 @@ class Runner:
         except FileNotFoundError as error:
             raise NoEngine(f"{argv[0]} is not installed", hint="stackctl doctor lists what is missing") from error
         except subprocess.TimeoutExpired as error:
-            text = f"{shlex.join(argv)} took more than {timeout:.0f} s"
-            raise TimedOut(text, hint="run it with --verbose") from error
+            raise TimedOut(f"{shlex.join(argv)} took more than {timeout:.0f} s", hint="run it by hand") from error
         return _checked(Completed(tuple(argv), done.returncode, done.stdout, done.stderr), check)
 
-    def follow(self, argv: Sequence[str], *, cwd: Path | None = None, user: SystemUser | None = None) -> int:
-        """Run `argv` with its output going straight to ours; gives back its exit status."""
-        self._echo(shlex.join(argv))
-        done = subprocess.run(argv, cwd=cwd, check=False, env=_environment(None, user), **_identity(user))
-        return int(done.returncode)
+    def stream(self, argv: Sequence[str]) -> Iterator[str]:
+        """Lines of `argv`'s output as they come; the process ends with the iteration."""
+        with subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        ) as process:
+            try:
+                for line in process.stdout or ():
+                    yield line.rstrip("\n")
+            finally:
+                process.terminate()
 
 
 def _checked(done: Completed, check: bool) -> Completed:
@@ -100,10 +113,11 @@ def failed(done: Completed) -> EngineFailed:
     )
 
 
-def _environment(extra: Mapping[str, str] | None, user: SystemUser | None) -> dict[str, str]:
+def _environment(extra: Mapping[str, str] | None, user: SystemUser | None, clean: bool) -> dict[str, str]:
     base = dict(os.environ)
+    if clean or user is not None:
+        base = {key: base[key] for key in _PASSED_ON if key in base}
     if user is not None:
-        base = {key: base[key] for key in ("PATH", "LANG", "LC_ALL", "TZ") if key in base}
         base |= {"HOME": "/nonexistent", "USER": user.name, "LOGNAME": user.name}
     return base | dict(extra or {})
 

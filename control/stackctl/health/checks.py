@@ -60,7 +60,7 @@ def _database(facts: Facts) -> tuple[Check, ...]:
         _names(
             "alter_system", facts.altered, "set by ALTER SYSTEM", "ALTER SYSTEM RESET NAME, and pin it in stackctl.yaml"
         ),
-        _names("drift", facts.drifted, "not as the profile says", "stackctl plan shows the difference"),
+        _drift(facts),
         _disk(facts),
     )
 
@@ -119,6 +119,12 @@ def _names(name: str, found: Sequence[str], what: str, hint: str) -> Check:
     if not found:
         return Check(name, Status.OK, "none")
     return Check(name, Status.WARN, f"{', '.join(found)}: {what}", hint)
+
+
+def _drift(facts: Facts) -> Check:
+    if facts.drift_unknown:
+        return Check("drift", Status.SKIP, f"not compared: {facts.drift_unknown}")
+    return _names("drift", facts.drifted, "not as the profile says", "stackctl plan shows the difference")
 
 
 def _disk(facts: Facts) -> Check:

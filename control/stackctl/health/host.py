@@ -27,6 +27,7 @@ class HostFacts:
     overcommit: str
     swappiness: str
     clock_synchronised: bool | None
+    engine_problem: str = ""
 
 
 def judge_host(facts: HostFacts) -> tuple[Check, ...]:
@@ -50,8 +51,10 @@ def _engine(facts: HostFacts) -> Check:
         return Check(
             "docker_engine",
             status,
-            "no Docker Engine answers",
-            "install and start it, or use --engine embedded",
+            facts.engine_problem or "no Docker Engine answers",
+            "stackctl must be allowed to use it, or use --engine embedded"
+            if facts.engine_problem
+            else "install and start it, or use --engine embedded",
         )
     shown = ".".join(map(str, facts.engine))
     if facts.engine < _OLDEST_ENGINE:

@@ -42,5 +42,6 @@ class Facts:
     pending_restart: Sequence[str] = ()
     altered: Sequence[str] = ()
     drifted: Sequence[str] = ()
+    drift_unknown: str = ""
     disk_free: int | None = None
     disk_total: int | None = None

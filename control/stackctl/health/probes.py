@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from stackctl.engine.base import Engine
 from stackctl.errors import StackError
 from stackctl.hardware.detect import free_disk, total_disk
@@ -29,9 +27,10 @@ _SETTINGS = (
 )
 
 
-def collect(engine: Engine, place: Path, drifted: tuple[str, ...]) -> Facts:
-    """Ask engine and server; a server that does not answer leaves its facts out. `place` is on the data's disk."""
+def collect(engine: Engine) -> Facts:
+    """Ask engine and server; a server that does not answer leaves its facts out."""
     services = {state.name: state.health if state.state == "running" else state.state for state in engine.services()}
+    place = engine.data_place()
     free, total = free_disk(place), total_disk(place)
     try:
         activity = engine.query(_ACTIVITY)[0]
@@ -51,7 +50,6 @@ def collect(engine: Engine, place: Path, drifted: tuple[str, ...]) -> Facts:
         oldest_transaction_age=activity["oldest"],
         pending_restart=[row["name"] for row in settings if row["pending_restart"]],
         altered=[row["name"] for row in settings if row["altered"]],
-        drifted=drifted,
         disk_free=free,
         disk_total=total,
     )

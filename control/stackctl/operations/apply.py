@@ -4,42 +4,61 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from stackctl.engine.ports import taken
+from stackctl.engine.runner import Runner
 from stackctl.errors import EngineFailed, Problem, StackError, TimedOut
 from stackctl.operations.changes import Changes, reload_needed
+from stackctl.operations.engines import EMBEDDED, recorded_engine
 from stackctl.operations.stack import Prepared
 from stackctl.operations.state import save
+from stackctl.render.manifest import ENGINE_FILES
 from stackctl.render.model import File
+from stackctl.render.sections import services_in
+from stackctl.render.stack import SERVICES
 from stackctl.render.write import snapshot, write
 
 Note = Callable[[str], None]
 REFUSED = "SELECT name, setting, error FROM pg_file_settings WHERE error IS NOT NULL"
 LOADED = "SELECT extract(epoch FROM pg_conf_load_time()) AS at"
+MARK = "applying"
 _LOG_LINES = 15
 _RELOAD_SECONDS = 10.0
 _GOING_BACK_SECONDS = 120.0
 
 
-def apply(prepared: Prepared, changes: Changes, timeout: float, note: Note) -> None:
+def apply(prepared: Prepared, changes: Changes, timeout: float, runner: Runner, note: Note) -> None:
     """Bring the stack to `prepared`. Raises what went wrong, after the previous stack runs again."""
     engine, project = prepared.engine, prepared.opened.project
-    if not changes.running and (problems := taken(_ports(prepared))):
+    if problems := taken(_new_ports(prepared, changes)):
         raise _port_error(problems)
     engine.prepare(prepared.deployment, note)
-    files = prepared.files()
-    before = snapshot(project.rendered)
+    files, before = prepared.files(), snapshot(project.rendered)
+    begin(project.private)
     write(project.rendered, files)
     save(project.private, prepared.state)
     note(f"starting {', '.join(service for service in prepared.deployment.services if service != 'migrate')}")
-    restarts = changes.services if changes.running else ()
     try:
-        engine.start(prepared.deployment, prepared.sizing, restarts, timeout, note)
+        engine.start(prepared.deployment, prepared.sizing, changes.services if changes.running else (), timeout, note)
         if reload_needed(changes) and changes.running:
             _reload(prepared)
     except StackError as error:
         note(f"failed: {error}")
-        raise _with_log(prepared, error, before, changes, note) from error
+        _show_logs(prepared, note)
+        _go_back(prepared, before, changes, timeout, runner, note)
+        raise
+    end(project.private)
+
+
+def begin(private: Path) -> None:
+    """Leave a mark that lasts until the change is through, so that an interrupted one is seen and finished."""
+    (private / MARK).touch()
+
+
+def end(private: Path) -> None:
+    """Take the mark away."""
+    (private / MARK).unlink(missing_ok=True)
 
 
 def _reload(prepared: Prepared) -> None:
@@ -56,36 +75,42 @@ def _reload(prepared: Prepared) -> None:
         raise EngineFailed(f"PostgreSQL refuses {lines}", hint="stackctl logs postgres says why; change the pin")
 
 
-def _with_log(
-    prepared: Prepared, error: StackError, before: tuple[File, ...], changes: Changes, note: Note
-) -> StackError:
-    """Show why, go back to the previous stack, and give the error to end with."""
+def _show_logs(prepared: Prepared, note: Note) -> None:
     for service in _unhealthy(prepared):
         note(f"last lines of {service}:")
         for line in prepared.engine.logs(service, _LOG_LINES):
             note(f"    {line}")
-    _go_back(prepared, before, changes, note)
-    return error
 
 
-def _go_back(prepared: Prepared, before: tuple[File, ...], changes: Changes, note: Note) -> None:
-    engine, project = prepared.engine, prepared.opened.project
+def _go_back(
+    prepared: Prepared, before: tuple[File, ...], changes: Changes, timeout: float, runner: Runner, note: Note
+) -> None:
+    project, state = prepared.opened.project, prepared.opened.state
     try:
-        if not changes.running or not before:
-            engine.stop(note)
-            note("stopped; the data stays")
-        if before:
-            write(project.rendered, before)
-        if changes.running and before:
+        if changes.running and before and state is not None:
             note("going back to the previous configuration")
-            if prepared.opened.state is not None:
-                save(project.private, prepared.opened.state)
-            # First, as a start logs in, and the configuration that failed may refuse every session.
-            engine.reload()
-            restarts = prepared.deployment.services
-            engine.start(prepared.deployment, prepared.sizing, restarts, _GOING_BACK_SECONDS, note)
+            write(project.rendered, before)
+            save(project.private, state)
+            _restore(prepared, before, min(_GOING_BACK_SECONDS, max(30.0, timeout)), runner, note)
+        else:
+            prepared.engine.stop(note)
+            note("stopped; the data stays")
+            write(project.rendered, before)
+            if state is not None:
+                save(project.private, state)
+        end(project.private)
     except StackError as second:
         note(f"going back failed too: {second}")
+
+
+def _restore(prepared: Prepared, before: tuple[File, ...], seconds: float, runner: Runner, note: Note) -> None:
+    """Run the previous files on the engine as it was recorded, with the services that those files name."""
+    engine = recorded_engine(prepared.opened, runner)
+    named = {name for file in before if file.path in ENGINE_FILES for name in services_in(file.path, file.content)}
+    deployment = engine.deployment([service for service in SERVICES if service in named | {"migrate"}])
+    # First, as a start logs in, and the configuration that failed may refuse every session.
+    engine.reload()
+    engine.start(deployment, prepared.sizing, deployment.services, seconds, note)
 
 
 def _unhealthy(prepared: Prepared) -> list[str]:
@@ -96,14 +121,16 @@ def _unhealthy(prepared: Prepared) -> list[str]:
         return []
 
 
-def _ports(prepared: Prepared) -> dict[str, int]:
-    """Ports that this engine binds on the host, by service."""
-    ports = prepared.opened.settings.ports
+def _new_ports(prepared: Prepared, changes: Changes) -> dict[str, int]:
+    """Ports on the host, by service, that this engine does not hold already."""
     names = {"app", "metrics", "prometheus", "alertmanager", "grafana"}
-    if prepared.choice.engine == "embedded":
+    if prepared.choice.engine == EMBEDDED:
         names = {"app", "metrics", "prometheus", "alertmanager", "exporter", "postgres"}
-    present = {*prepared.deployment.services, "metrics"}
-    return {name: getattr(ports, name) for name in sorted(names & present)}
+    present = names & {*prepared.deployment.services, "metrics"}
+    wanted = {name: getattr(prepared.opened.settings.ports, name) for name in sorted(present)}
+    state = prepared.opened.state
+    held = set(state.ports.values()) if state is not None and changes.running else set()
+    return {name: port for name, port in wanted.items() if port not in held}
 
 
 def _port_error(problems: list[Problem]) -> EngineFailed:

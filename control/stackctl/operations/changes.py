@@ -7,27 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from stackctl.render.write import FileChange
-from stackctl.sizing.catalog import Catalog, Entry
+from stackctl.sizing.catalog import ENGINE_PARAMETERS, Catalog, Entry
 from stackctl.sizing.model import Parameter
 
 RUNNING_SETTINGS = "SELECT name, setting, source, pending_restart FROM pg_settings"
-# Lines of postgresql.conf that say where things are; they follow the engine, not the profile.
-PLACE = frozenset(
-    [
-        "cluster_name",
-        "data_directory",
-        "hba_file",
-        "ident_file",
-        "listen_addresses",
-        "port",
-        "unix_socket_directories",
-        "unix_socket_permissions",
-        "password_encryption",
-        "dynamic_shared_memory_type",
-        "config_file",
-        "external_pid_file",
-    ]
-)
 _RESTARTED_FOR = {
     "gunicorn": "app",
     "app": "app",
@@ -75,7 +58,7 @@ def parameter_changes(
             changes.append(ParameterChange(parameter.name, shown, parameter.value, entry.restart))
     for name, row in running.items():
         entry_or_none = catalog.entries.get(name)
-        if entry_or_none is None or name in named | PLACE or row["source"] != "configuration file":
+        if entry_or_none is None or name in named | ENGINE_PARAMETERS or row["source"] != "configuration file":
             continue
         if not same(entry_or_none, row["setting"], entry_or_none.boot):
             old = entry_or_none.spell(row["setting"])

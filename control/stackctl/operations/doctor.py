@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from stackctl.engine.ports import taken
 from stackctl.engine.runner import Runner
 from stackctl.errors import StackError
 from stackctl.hardware import kernel
 from stackctl.hardware.detect import available_memory, free_disk
 from stackctl.health.host import HostFacts, judge_host
-from stackctl.operations.engines import compose_version, recorded_engine
+from stackctl.operations.engines import (
+    DOCKER,
+    EMBEDDED,
+    Choice,
+    compose_version,
+    docker_denied,
+    open_engine,
+    recorded_engine,
+)
 from stackctl.operations.health import checked
-from stackctl.operations.project import Opened, open_project
+from stackctl.operations.project import PUBLIC, Opened, open_project, recorded_or_asked, with_version
 from stackctl.operations.result import Request, Result
 
 
@@ -23,23 +33,38 @@ def doctor_command(request: Request, runner: Runner) -> Result:
 def _facts(opened: Opened, runner: Runner) -> HostFacts:
     from stackctl.engine.docker.containers import engine_version
 
-    settings = opened.settings
+    settings, state = opened.settings, opened.state
     engine = engine_version()
     running = _running(opened, runner)
+    wanted = recorded_or_asked(settings, state)
+    # The version that is sized for may be one that only Debian's images have.
+    embedded = with_version(settings, state, EMBEDDED, "").profile.postgres
     return HostFacts(
         engine=engine,
         compose=compose_version(runner) if engine else "",
-        embedded=_embedded(settings.profile.postgres, runner),
-        postgres=settings.profile.postgres,
-        wanted_engine=settings.engine if settings.engine != "auto" or not opened.state else opened.state.engine,
+        embedded=_embedded(embedded, runner),
+        postgres=embedded,
+        wanted_engine=wanted,
         ram_wanted=settings.profile.ram,
         ram_available=settings.profile.ram if running else available_memory(),
-        disk_free=free_disk(opened.project.folder),
+        disk_free=free_disk(_data_place(opened, engine is not None, runner)),
         ports_taken=() if running else tuple(problem.message for problem in taken(vars(settings.ports))),
         overcommit=kernel.setting("vm.overcommit_memory"),
         swappiness=kernel.setting("vm.swappiness"),
         clock_synchronised=kernel.clock_synchronised(),
+        engine_problem="" if engine else docker_denied(),
     )
+
+
+def _data_place(opened: Opened, docker: bool, runner: Runner) -> Path:
+    """A path on the disk that holds the data, or will."""
+    wanted = recorded_or_asked(opened.settings, opened.state)
+    if wanted == "auto":
+        wanted = DOCKER if docker else EMBEDDED
+    try:
+        return open_engine(opened, Choice(wanted, PUBLIC, ""), runner).data_place()
+    except StackError:
+        return opened.project.folder
 
 
 def _running(opened: Opened, runner: Runner) -> bool:

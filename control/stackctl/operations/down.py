@@ -7,8 +7,8 @@ from collections.abc import Callable
 from stackctl.engine.runner import Runner
 from stackctl.errors import UsageError
 from stackctl.operations.engines import recorded_engine
-from stackctl.operations.lock import locked
-from stackctl.operations.project import Opened, open_project
+from stackctl.operations.lock import locked_if_made
+from stackctl.operations.project import Recorded, open_recorded, project_folder
 from stackctl.operations.result import Line, Request, Result
 from stackctl.operations.state import forget
 
@@ -22,16 +22,16 @@ def down_command(
     confirmed: Callable[[str], str | None],
 ) -> Result:
     """Stop the services, and with `destroy` remove their data. `confirmed` gives the name that the user typed."""
-    opened = open_project(request)
-    if opened.state is None:
-        return _result(opened, "nothing was brought up here", stopped=False, destroyed=False)
-    if destroy and confirmed(opened.project.name) != opened.project.name:
-        raise UsageError(
-            f"the data of {opened.project.name} was not destroyed: its name was not given",
-            hint=f"--destroy-data --yes-destroy {opened.project.name}",
-        )
-    engine = recorded_engine(opened, runner)
-    with locked(opened.project.private, "down"):
+    with locked_if_made(project_folder(request) / ".stackctl", "down"):
+        opened = open_recorded(request)
+        if opened.state is None:
+            return _result(opened, "nothing was brought up here", stopped=False, destroyed=False)
+        if destroy and confirmed(opened.project.name) != opened.project.name:
+            raise UsageError(
+                f"the data of {opened.project.name} was not destroyed: its name was not given",
+                hint=f"--destroy-data --yes-destroy {opened.project.name}",
+            )
+        engine = recorded_engine(opened, runner)
         was_running = engine.running()
         note("stopping, the database last")
         engine.stop(note)
@@ -42,6 +42,7 @@ def down_command(
     return _result(opened, text, stopped=was_running, destroyed=destroy)
 
 
-def _result(opened: Opened, text: str, *, stopped: bool, destroyed: bool) -> Result:
+def _result(opened: Recorded, text: str, *, stopped: bool, destroyed: bool) -> Result:
     name = opened.project.name
-    return Result({"name": name, "stopped": stopped, "data_destroyed": destroyed}, [Line(f"{name}: {text}.", "good")])
+    data = {"name": name, "stopped": stopped, "data_destroyed": destroyed}
+    return Result(data, [Line(f"{name}: {text}.", "good")], opened.warnings)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from stackctl.engine.base import Engine
+from stackctl.engine.project import Project
 from stackctl.engine.runner import Runner
 from stackctl.errors import NoEngine, StackError
-from stackctl.operations.project import Opened
-from stackctl.operations.state import State
+from stackctl.operations.project import DEBIAN, NEWEST, PUBLIC, Opened, Recorded, images_of
+from stackctl.settings.model import Ports
 
-DOCKER, EMBEDDED, PUBLIC = "docker", "embedded", "public"
+DOCKER, EMBEDDED = "docker", "embedded"
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Choice:
 def choose(opened: Opened, runner: Runner) -> Choice:
     """The engine that was asked for, or recorded, or else the best that can run here."""
     asked, state = opened.settings.engine, opened.state
-    images = opened.settings.images or (state.images if state else "") or PUBLIC
+    images = images_of(opened.settings, state)
     if asked == EMBEDDED:
         return Choice(EMBEDDED, "", "asked for")
     if asked == DOCKER:
@@ -45,7 +46,7 @@ def _best(opened: Opened, runner: Runner, images: str) -> Choice:
 
     version = engine_version()
     if version is None:
-        return Choice(EMBEDDED, "", "no Docker Engine answers")
+        return Choice(EMBEDDED, "", docker_denied() or "no Docker Engine answers")
     shown = ".".join(map(str, version))
     if not compose_version(runner):
         return Choice(EMBEDDED, "", f"Docker Engine {shown} answers, but it has no Compose plugin")
@@ -63,24 +64,46 @@ def compose_version(runner: Runner) -> str:
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
+def docker_problem() -> str:
+    """Why no Docker Engine can be used, as a sentence; empty where one answers."""
+    from stackctl.engine.docker.containers import engine_problem
+
+    problem = engine_problem()
+    silent = problem == "does not answer"
+    return f"Docker Engine{' ' if silent else ': '}{problem}" if problem else ""
+
+
+def docker_denied() -> str:
+    """The sentence for an engine that is there and refuses this user; empty otherwise."""
+    problem = docker_problem()
+    return problem if "permission" in problem else ""
+
+
 def open_engine(opened: Opened, choice: Choice, runner: Runner) -> Engine:
-    """The engine object of a choice. Docker's libraries are loaded only here."""
-    postgres, ports = opened.settings.profile.postgres, opened.settings.ports
+    """The engine object of a choice."""
+    return _engine(opened.project, choice, opened.settings.profile.postgres, opened.settings.ports, runner)
+
+
+def recorded_engine(opened: Opened | Recorded, runner: Runner) -> Engine:
+    """The engine of a project that was brought up before, as it was then. Raises NoEngine where it never was."""
+    state = opened.state
+    if state is None:
+        raise NoEngine(f"nothing was brought up in {opened.project.folder} yet", hint="stackctl up")
+    choice = Choice(state.engine, state.images or PUBLIC, state.reason)
+    newest = DEBIAN if state.images == "debian" and state.engine == DOCKER else NEWEST
+    names = {entry.name for entry in fields(Ports)}
+    ports = Ports(**{name: port for name, port in state.ports.items() if name in names})
+    return _engine(opened.project, choice, state.versions.get(state.engine, newest), ports, runner)
+
+
+def _engine(project: Project, choice: Choice, postgres: int, ports: Ports, runner: Runner) -> Engine:
+    """Docker's libraries are loaded only here."""
     if choice.engine == EMBEDDED:
         from stackctl.engine.embedded.engine import EmbeddedEngine
 
-        return EmbeddedEngine(opened.project, runner, postgres, ports)
-    from stackctl.engine.docker.containers import engine_version
+        return EmbeddedEngine(project, runner, postgres, ports)
     from stackctl.engine.docker.engine import DockerEngine
 
-    if engine_version() is None:
-        raise NoEngine("Docker Engine does not answer", hint="start it; stackctl doctor says more")
-    return DockerEngine(opened.project, runner, postgres, ports, choice.images)
-
-
-def recorded_engine(opened: Opened, runner: Runner) -> Engine:
-    """The engine of a project that was brought up before. Raises NoEngine where it never was."""
-    if opened.state is None:
-        raise NoEngine(f"nothing was brought up in {opened.project.folder} yet", hint="stackctl up")
-    state: State = opened.state
-    return open_engine(opened, Choice(state.engine, state.images, state.reason), runner)
+    if problem := docker_problem():
+        raise NoEngine(problem, hint="stackctl doctor says more; --engine embedded needs none")
+    return DockerEngine(project, runner, postgres, ports, choice.images)

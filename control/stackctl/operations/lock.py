@@ -5,17 +5,20 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
-from stackctl.errors import Locked
+from stackctl.errors import Locked, unwritable
 
 
 @contextmanager
 def locked(private: Path, command: str) -> Iterator[None]:
     """Hold the project's lock; raises Locked at once where another run has it, naming that run."""
     path = private / "lock"
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise unwritable(path, error) from error
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -29,3 +32,8 @@ def locked(private: Path, command: str) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def locked_if_made(private: Path, command: str) -> AbstractContextManager[None]:
+    """Hold the lock where `.stackctl` exists, so that what is read under it is not a run's half-made state."""
+    return locked(private, command) if private.is_dir() else nullcontext()

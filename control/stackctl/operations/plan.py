@@ -8,6 +8,7 @@ from typing import Any
 from stackctl.engine.runner import Runner
 from stackctl.errors import Unhealthy
 from stackctl.hardware.model import profile_line
+from stackctl.operations.apply import MARK
 from stackctl.operations.changes import RUNNING_SETTINGS, Changes, parameter_changes, restarted_services
 from stackctl.operations.project import catalog_for
 from stackctl.operations.result import Block, Line, Request, Result, Table
@@ -35,14 +36,18 @@ def plan_command(request: Request, runner: Runner) -> Result:
 def find_changes(prepared: Prepared) -> Changes:
     """Files against their record, parameters against the running server, services against the engine."""
     rendered = prepared.files()
+    lasting = [service for service in prepared.deployment.services if service != "migrate"]
     files = compare(prepared.opened.project.rendered, rendered)
     if not prepared.engine.running():
-        return Changes(files, (), [s for s in prepared.deployment.services if s != "migrate"], running=False)
+        return Changes(files, (), lasting, running=False)
     catalog = catalog_for(prepared.sizing.profile.postgres)
     try:
         parameters = parameter_changes(prepared.sizing.parameters, prepared.engine.query(RUNNING_SETTINGS), catalog)
     except Unhealthy:
         return Changes(files, (), ["postgres", *_not_healthy(prepared)], running=True)
+    if (prepared.opened.project.private / MARK).exists():
+        # An up was interrupted: the files are right, and nobody knows who has read them.
+        return Changes(files, parameters, lasting, running=True)
     services = {*_not_healthy(prepared), *restarted_services(files, parameters), *_redefined(prepared, rendered)}
     return Changes(files, parameters, sorted(services), running=True)
 

@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-import os
-import re
-import unicodedata
-import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stackctl import assets
 from stackctl.engine.project import Project
-from stackctl.errors import Problem, ProfileError
+from stackctl.errors import Problem, ProfileError, StackError
 from stackctl.hardware.detect import detect
 from stackctl.hardware.model import FULL_BUILD, PORTABLE_BUILD, Build, HardwareProfile, Host, Pooler
 from stackctl.operations.result import Request
-from stackctl.operations.state import State, load
+from stackctl.operations.state import State, default_name, load
 from stackctl.settings.flags import read_flags
 from stackctl.settings.layers import Layer
 from stackctl.settings.model import Settings
 from stackctl.settings.pins import check_pins
 from stackctl.settings.resolve import resolve
 from stackctl.sizing.catalog import Catalog, parse_catalog
-from stackctl.sizing.model import Sizing
+from stackctl.sizing.model import REFUSED, Sizing
 from stackctl.sizing.plan import size
 from stackctl.units import human
 
 NEWEST = 18
 DEBIAN = 17
+PUBLIC = "public"
+# A machine sold as 16 GiB shows less, as firmware and kernel keep some; a 200 GB disk holds 186 GiB.
+NOMINAL_PERCENT = 108
+# Warnings of the sizing that a stack must not start with.
 # Flags that make the profile; engine, images and version are remembered by themselves.
 REMEMBERED = ("ram", "cpus", "storage", "disk", "workload", "app_workers", "connections", "pooler", "fit")
 
@@ -43,13 +43,41 @@ class Opened:
     request: Request
 
 
+@dataclass(frozen=True)
+class Recorded:
+    """A project as its last `up` recorded it. `warnings` are what is wrong with its settings now."""
+
+    project: Project
+    state: State | None
+    warnings: tuple[Problem, ...]
+
+
 def open_project(request: Request) -> Opened:
     """Read the project; writes nothing. Raises ProfileError with everything that is wrong."""
+    folder = project_folder(request)
+    return _opened(request, folder, _own_state(folder))
+
+
+def open_recorded(request: Request) -> Recorded:
+    """Read what `up` recorded, for commands that must work on a running stack whatever its settings have become."""
+    folder = project_folder(request)
+    state = _own_state(folder)
+    try:
+        return Recorded(_opened(request, folder, state).project, state, ())
+    except StackError as error:
+        name = state.name if state else default_name(folder)
+        return Recorded(Project(name, folder), state, error.problems)
+
+
+def project_folder(request: Request) -> Path:
+    """The project's folder, without links. Raises ProfileError where there is none."""
     folder = Path(request.project)
     if not folder.is_dir():
         raise ProfileError(f"{folder}: no such folder", hint="make it first, or give another one with --project")
-    folder = folder.resolve()
-    state = load(folder / ".stackctl")
+    return folder.resolve()
+
+
+def _opened(request: Request, folder: Path, state: State | None) -> Opened:
     host = detect(folder)
     settings = resolve(
         folder,
@@ -61,15 +89,56 @@ def open_project(request: Request) -> Opened:
         default_postgres=NEWEST,
         last=last_layer(request, state),
     )
-    if settings.provenance["postgres"] == "default":
-        settings = replace(settings, profile=replace(settings.profile, postgres=_version(settings, state)))
+    if state is not None and settings.name != state.name:
+        raise ProfileError(
+            f"this project was brought up as {state.name}, not {settings.name}",
+            # After a plain `down` the data is still there, under the old name.
+            hint="take the new name out, or let go of the old data first: stackctl down --destroy-data",
+        )
+    engine, source = recorded_or_asked(settings, state), images_of(settings, state)
+    settings = with_version(settings, state, engine, source)
     return Opened(Project(settings.name, folder), settings, state, host, as_last_time(request, state))
 
 
-def _version(settings: Settings, state: State | None) -> int:
-    """The recorded version of the engine's data, or the newest that its images have."""
-    recorded = state.versions.get(recorded_or_asked(settings, state)) if state else None
-    return recorded or (DEBIAN if settings.images == "debian" else NEWEST)
+def _own_state(folder: Path) -> State | None:
+    """The folder's state. Raises ProfileError where it came with a copy, as the stack is then the original's."""
+    state = load(folder / ".stackctl")
+    if state is None or not state.folder or state.folder == str(folder):
+        return state
+    other = Path(state.folder)
+    if _same_name(other, state.name) and not other.samefile(folder):
+        raise ProfileError(
+            f"{folder} is a copy of {other}, which has the stack {state.name}",
+            hint="a copy needs its own stack: remove its .stackctl",
+        )
+    return state
+
+
+def _same_name(folder: Path, name: str) -> bool:
+    try:
+        state = load(folder / ".stackctl")
+    except ProfileError:
+        # A state that cannot be read may well be the original's.
+        return True
+    return state is not None and state.name == name
+
+
+def images_of(settings: Settings, state: State | None) -> str:
+    """The image source that was asked for, else the recorded one, else the public one."""
+    return settings.images or (state.images if state else "") or PUBLIC
+
+
+def with_version(settings: Settings, state: State | None, engine: str, images: str) -> Settings:
+    """The settings with the PostgreSQL version for `engine`, where none was asked for.
+
+    It is the version of the data that the engine has, or the newest that can be had for it. `auto`, before an engine
+    was chosen, stands for Docker.
+    """
+    if settings.provenance["postgres"] != "default":
+        return settings
+    newest = DEBIAN if images == "debian" and engine != "embedded" else NEWEST
+    recorded = state.versions.get(engine) if state else None
+    return replace(settings, profile=replace(settings.profile, postgres=recorded or newest))
 
 
 def recorded_or_asked(settings: Settings, state: State | None) -> str:
@@ -96,13 +165,6 @@ def as_last_time(request: Request, state: State | None) -> Request:
     if state is None or _has_profile(request):
         return request
     return replace(request, flags={**request.flags, **state.flags}, sets=request.sets or tuple(state.sets))
-
-
-def default_name(folder: Path) -> str:
-    """The folder's name in the letters Compose allows, and six hex digits of its path's CRC-32."""
-    plain = unicodedata.normalize("NFKD", folder.name).encode("ascii", "ignore").decode().lower()
-    word = re.sub(r"[^a-z0-9_-]+", "-", plain).strip("-_") or "stack"
-    return f"{word[:40]}-{zlib.crc32(os.fsencode(folder)) & 0xFFFFFF:06x}"
 
 
 def catalog_for(postgres: int) -> Catalog:
@@ -138,6 +200,28 @@ def larger_than_host(profile: HardwareProfile, host: Host) -> list[Problem]:
     ]
 
 
+def for_host(settings: Settings, host: Host) -> Settings:
+    """The settings as they can run on `host`. Raises ProfileError where they are too large, unless to be fitted."""
+    if settings.fit:
+        return fitted(settings, host)
+    settings = nominal(settings, host)
+    if too_large := larger_than_host(settings.profile, host):
+        raise ProfileError.of(too_large)
+    return settings
+
+
+def nominal(settings: Settings, host: Host) -> Settings:
+    """The settings with RAM and disk lowered to the host's, with a warning, where they are a little larger."""
+    profile, warnings = settings.profile, []
+    for key in ("ram", "disk"):
+        wanted, there = getattr(profile, key), getattr(host, key)
+        if there < wanted and wanted * 100 <= there * NOMINAL_PERCENT:
+            text = f"profile.{key}: {human(wanted)} is taken as the {human(there)} that this host shows of it"
+            warnings.append(Problem(f"nominal_{key}", text, f"--{key} with what the host has says the same"))
+            profile = replace(profile, **{key: there})
+    return replace(settings, profile=profile, warnings=(*settings.warnings, *warnings))
+
+
 def fitted(settings: Settings, host: Host) -> Settings:
     """The settings with RAM, CPUs and disk lowered to the host's where they are larger."""
     profile = settings.profile
@@ -154,6 +238,6 @@ def refuse_failing(sizing: Sizing) -> None:
     """Raise ProfileError where the memory proof fails, the pools do not fit, or a service cannot be rendered yet."""
     if sizing.profile.pooler is Pooler.PGBOUNCER:
         raise ProfileError("profile.pooler: pgbouncer can be sized, but not run yet", hint="--pooler none")
-    faults = [warning for warning in sizing.warnings if warning.code in ("memory", "pool_too_large")]
+    faults = [warning for warning in sizing.warnings if warning.code in REFUSED]
     if faults:
         raise ProfileError.of(faults)

@@ -8,7 +8,7 @@ from stackctl.hardware.model import profile_line
 from stackctl.operations.project import assumed_build, fitted, larger_than_host, open_project, sized
 from stackctl.operations.result import Block, Line, Request, Result, Table
 from stackctl.settings.model import Settings
-from stackctl.sizing.model import Sizing, Verdict
+from stackctl.sizing.model import REFUSED, Sizing, Verdict
 from stackctl.units import human
 
 _PARAMETER = ("name", "value", "default", "restart", "why", "source", "provenance")
@@ -20,7 +20,7 @@ def size_command(request: Request) -> Result:
     settings = fitted(opened.settings, opened.host) if opened.settings.fit else opened.settings
     sizing = sized(settings, assumed_build(settings, opened.state))
     notes = (*settings.warnings, *larger_than_host(settings.profile, opened.host))
-    failing = [warning for warning in sizing.warnings if warning.code in ("memory", "pool_too_large")]
+    failing = [warning for warning in sizing.warnings if warning.code in REFUSED]
     kept = [warning for warning in sizing.warnings if warning not in failing]
     return Result(
         data(sizing, settings),

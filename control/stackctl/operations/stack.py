@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 from stackctl.engine.base import Deployment, Engine
 from stackctl.engine.runner import Runner
@@ -13,11 +13,11 @@ from stackctl.operations.engines import Choice, choose, open_engine
 from stackctl.operations.project import (
     REMEMBERED,
     Opened,
-    fitted,
-    larger_than_host,
+    for_host,
     open_project,
     refuse_failing,
     sized,
+    with_version,
 )
 from stackctl.operations.result import Request
 from stackctl.operations.state import State
@@ -42,18 +42,19 @@ class Prepared:
     @property
     def state(self) -> State:
         """What the project will remember."""
-        profile = self.opened.settings.profile
-        reason = (
-            self.opened.state.reason
-            if self.opened.state and self.opened.settings.engine == "auto"
-            else self.choice.reason
+        project, settings, last = self.opened.project, self.opened.settings, self.opened.state
+        choice, asked = self.choice, self.opened.request
+        return State(
+            name=project.name,
+            engine=choice.engine,
+            reason=last.reason if last and settings.engine == "auto" else choice.reason,
+            images=choice.images or settings.images or (last.images if last else ""),
+            versions={**(last.versions if last else {}), choice.engine: settings.profile.postgres},
+            flags={key: asked.flags.get(key) for key in REMEMBERED if asked.flags.get(key)},
+            sets=list(asked.sets),
+            folder=str(project.folder),
+            ports=asdict(settings.ports),
         )
-        asked = self.opened.request
-        flags = {key: asked.flags.get(key) for key in REMEMBERED if asked.flags.get(key)}
-        name, choice = self.opened.project.name, self.choice
-        known = self.opened.state.versions if self.opened.state else {}
-        versions = {**known, choice.engine: profile.postgres}
-        return State(name, choice.engine, reason, choice.images, versions, flags, list(asked.sets))
 
     def files(self) -> tuple[File, ...]:
         """The rendered files; the secrets must exist, as volumes are labelled with their fingerprint."""
@@ -65,11 +66,11 @@ class Prepared:
 def prepare(request: Request, runner: Runner) -> Prepared:
     """Resolve, choose and size; refuse what cannot run on this host. Writes nothing."""
     opened = open_project(request)
-    if opened.settings.fit:
-        opened = replace(opened, settings=fitted(opened.settings, opened.host))
-    elif too_large := larger_than_host(opened.settings.profile, opened.host):
-        raise ProfileError.of(too_large)
+    opened = replace(opened, settings=for_host(opened.settings, opened.host))
     choice = choose(opened, runner)
+    # After the choice, as each engine has versions of its own.
+    settings = with_version(opened.settings, opened.state, choice.engine, choice.images)
+    opened = replace(opened, settings=settings)
     _refuse_other_version(opened, choice)
     refuse_failing(sized(opened.settings, PORTABLE_BUILD))
     engine = open_engine(opened, choice, runner)

@@ -1,22 +1,30 @@
-"""What a project remembers between runs: its engine, its image source, its PostgreSQL version."""
+"""What a project remembers between runs: its engine, its image source, its PostgreSQL version, its ports."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
+import unicodedata
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any, TypeVar
 
 from stackctl.errors import ProfileError, unwritable
+from stackctl.settings.model import Ports
+
+_Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True)
 class State:
-    """Decided by `up`. `images` is empty on the embedded engine.
+    """Decided by `up`. `images` stays through a time on the embedded engine, which has none.
 
     `versions` is the PostgreSQL major version of each engine's data. `flags` and `sets` are those of the last `up`: a
-    command that is given none means the same stack.
+    command that is given none means the same stack. `folder` tells a copy of the project from the project, and
+    `ports` are those that the running stack has, whatever stackctl.yaml says by now.
     """
 
     name: str
@@ -26,19 +34,64 @@ class State:
     versions: Mapping[str, int]
     flags: Mapping[str, str | None] = field(default_factory=dict)
     sets: Sequence[str] = ()
+    folder: str = ""
+    ports: Mapping[str, int] = field(default_factory=lambda: asdict(Ports()))
 
 
 def load(private: Path) -> State | None:
-    """The state below `.stackctl`, None before the first `up`. Raises ProfileError where it cannot be read."""
+    """The state below `.stackctl`, None before the first `up`. Raises ProfileError where it cannot be read.
+
+    What another version of stackctl wrote is read as far as it goes, so that its stack can still be stopped.
+    """
     path = private / "state.json"
     try:
-        return State(**json.loads(path.read_text()))
-    except FileNotFoundError:
+        found = json.loads(path.read_text())
+        if not isinstance(found, dict):
+            raise ValueError("it holds no JSON object")
+    except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError) as error:
         raise ProfileError(
             f"{path}: cannot be read: {error}", hint="restore it from a copy; it says where the data is"
         ) from error
+    return _state(private, found)
+
+
+def _state(private: Path, found: Mapping[str, Any]) -> State:
+    """The state in a JSON object: unknown keys are left out, missing and unusable ones get their default."""
+
+    def text(key: str, default: str) -> str:
+        value = found.get(key)
+        return value if isinstance(value, str) and value else default
+
+    sets = found.get("sets")
+    return State(
+        name=text("name", default_name(private.parent)),
+        engine=text("engine", _rendered_engine(private)),
+        reason=text("reason", "recorded"),
+        images=text("images", ""),
+        versions=_pairs(found.get("versions"), int),
+        flags=_pairs(found.get("flags"), str),
+        sets=[each for each in sets if isinstance(each, str)] if isinstance(sets, list) else (),
+        folder=text("folder", ""),
+        ports={**asdict(Ports()), **_pairs(found.get("ports"), int)},
+    )
+
+
+def _rendered_engine(private: Path) -> str:
+    return "embedded" if (private / "rendered" / "supervisord.conf").exists() else "docker"
+
+
+def _pairs(found: object, kind: type[_Value]) -> dict[str, _Value]:
+    pairs = found.items() if isinstance(found, dict) else ()
+    return {str(key): value for key, value in pairs if isinstance(value, kind)}
+
+
+def default_name(folder: Path) -> str:
+    """The folder's name in the letters Compose allows, and six hex digits of its path's CRC-32."""
+    plain = unicodedata.normalize("NFKD", folder.name).encode("ascii", "ignore").decode().lower()
+    word = re.sub(r"[^a-z0-9_-]+", "-", plain).strip("-_") or "stack"
+    return f"{word[:40]}-{zlib.crc32(os.fsencode(folder)) & 0xFFFFFF:06x}"
 
 
 def save(private: Path, state: State) -> None:

@@ -5,23 +5,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from stackctl.engine.base import ServiceState
+from stackctl.engine.base import Engine, ServiceState
 from stackctl.engine.runner import Runner
 from stackctl.errors import StackError
 from stackctl.operations.engines import recorded_engine
-from stackctl.operations.project import open_project
+from stackctl.operations.project import open_recorded
 from stackctl.operations.result import Block, Line, Request, Result, Table
 from stackctl.operations.up import service_data
 from stackctl.units import human
 
-_DRIFT = "SELECT name FROM pg_settings WHERE source = 'configuration file' AND sourcefile LIKE '%postgresql.auto.conf'"
-_PENDING = "SELECT name FROM pg_settings WHERE pending_restart"
-_VERSION = "SELECT current_setting('server_version') AS version"
+# One query, so that a server that hangs is waited for once.
+_SERVER = """
+SELECT current_setting('server_version') AS version,
+       coalesce(json_agg(name) FILTER (WHERE source = 'configuration file'
+                                       AND sourcefile LIKE '%postgresql.auto.conf'), '[]') AS altered,
+       coalesce(json_agg(name) FILTER (WHERE pending_restart), '[]') AS pending
+FROM pg_settings
+"""
 
 
 def status_command(request: Request, runner: Runner) -> Result:
     """What runs now. Exit code 0 also where nothing runs; `health` is the judge."""
-    opened = open_project(request)
+    opened = open_recorded(request)
     if opened.state is None:
         nothing: dict[str, Any] = {
             "name": opened.project.name,
@@ -30,16 +35,10 @@ def status_command(request: Request, runner: Runner) -> Result:
             "services": [],
             "last_backup": None,
         }
-        return Result(nothing, [Line(f"{opened.project.name} was never brought up: stackctl up")])
+        return Result(nothing, [Line(f"{opened.project.name} was never brought up: stackctl up")], opened.warnings)
     engine = recorded_engine(opened, runner)
     services = engine.services()
-    version, drift, pending = "", [], []
-    try:
-        version = engine.query(_VERSION)[0]["version"]
-        drift = [row["name"] for row in engine.query(_DRIFT)]
-        pending = [row["name"] for row in engine.query(_PENDING)]
-    except StackError:
-        pass
+    version, drift, pending = _server(engine)
     data: dict[str, Any] = {
         "name": opened.project.name,
         "engine": engine.name,
@@ -50,7 +49,16 @@ def status_command(request: Request, runner: Runner) -> Result:
         "last_backup": None,
     }
     title = f"{opened.project.name} on the {engine.name} engine" + (f", PostgreSQL {version}" if version else "")
-    return Result(data, [Line(title, "title"), *_blocks(services, drift, pending)])
+    return Result(data, [Line(title, "title"), *_blocks(services, drift, pending)], opened.warnings)
+
+
+def _server(engine: Engine) -> tuple[str, list[str], list[str]]:
+    """The server's version, parameters set by ALTER SYSTEM, those waiting for a restart; empty without an answer."""
+    try:
+        row = engine.query(_SERVER)[0]
+    except StackError:
+        return "", [], []
+    return row["version"], row["altered"], row["pending"]
 
 
 def _blocks(services: Sequence[ServiceState], drift: Sequence[str], pending: Sequence[str]) -> list[Block]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from stackctl.engine.base import ServiceState
@@ -22,21 +23,29 @@ DEFAULT_TIMEOUT = 300.0
 
 def up_command(request: Request, runner: Runner, note: Note, timeout: float = DEFAULT_TIMEOUT) -> Result:
     """Bring the stack to the profile. Running it again changes nothing."""
-    note("sizing the profile and choosing an engine")
-    prepared = prepare(request, runner)
-    private = prepared.opened.project.private
-    note(f"engine: {prepared.choice.engine} ({prepared.choice.reason})")
-    _refuse_two_engines(prepared, runner)
-    make_private(private)
+    private = Path(request.project).resolve() / ".stackctl"
+    if not private.is_dir():
+        # Nothing is written for a profile that is refused, so the lock's folder comes after it.
+        prepare(request, runner)
+        make_private(private)
     with locked(private, "up"):
+        prepared = _prepare(request, runner, note)
+        note(f"engine: {prepared.choice.engine} ({prepared.choice.reason})")
         make_secrets(prepared)
         changes = plan.find_changes(prepared)
-        if not changes:
+        if changes:
+            apply(prepared, changes, timeout, runner, note)
+        else:
             note("nothing to change")
             save(private, prepared.state)
-            return _result(prepared, changes)
-        apply(prepared, changes, timeout, note)
     return _result(prepared, changes)
+
+
+def _prepare(request: Request, runner: Runner, note: Note) -> Prepared:
+    note("sizing the profile and choosing an engine")
+    prepared = prepare(request, runner)
+    _refuse_two_engines(prepared, runner)
+    return prepared
 
 
 def _refuse_two_engines(prepared: Prepared, runner: Runner) -> None:

@@ -16,6 +16,11 @@ def changed_services(path: str, old: bytes, new: bytes) -> set[str]:
     return {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
 
 
+def services_in(path: str, content: bytes) -> set[str]:
+    """Services that compose.yaml or supervisord.conf describes."""
+    return set((_compose if path.endswith(".yaml") else _supervisor)(content.decode()))
+
+
 def _compose(text: str) -> Mapping[str, Any]:
     import yaml
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from stackctl.errors import Problem
 from stackctl.settings import values
-from stackctl.sizing.catalog import Catalog
+from stackctl.sizing.catalog import ENGINE_PARAMETERS, Catalog
 from stackctl.sizing.model import Pins
 from stackctl.units import parse_pg_time
 
@@ -77,12 +77,23 @@ def check_pins(pins: Pins, catalog: Catalog, origins: Mapping[str, str] | None =
         origin = places.get(name, pin.provenance)
         if name in APP_PINS:
             problem = _check_app(name, pin.value, origin)
+        elif name in ENGINE_PARAMETERS:
+            problem = _engine_parameter(name, origin)
         else:
-            # The catalogue names the parameter itself.
-            problem = catalog.check(name, pin.value, origin.removesuffix(name).rstrip(" ."))
+            problem = catalog.check(name, pin.value, _place(name, origin))
         if problem is not None:
             found.append(problem)
     return found
+
+
+def _place(name: str, origin: str) -> str:
+    """`origin` without the parameter's name, for a message that has the name itself."""
+    return origin.removesuffix(name).rstrip(" .")
+
+
+def _engine_parameter(name: str, origin: str) -> Problem:
+    hint = "use ports.postgres in stackctl.yaml" if name == "port" else "it follows from where the stack runs"
+    return Problem("engine_parameter", f"{_place(name, origin)}: {name} is set by the engine", hint)
 
 
 def _check_app(name: str, text: str, origin: str) -> Problem | None:

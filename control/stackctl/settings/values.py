@@ -65,12 +65,22 @@ def _size(text: str, low: Bytes, low_text: str, example: str) -> Bytes:
     try:
         size = parse_bytes(text)
     except (ValueError, OverflowError) as error:
-        bare = re.fullmatch(r"[0-9]{1,7}", text.strip())
-        unit = "G" if bare and int(bare[0]) < 1024 else "M"
-        raise Fault(str(error), f"write {bare[0]}{unit}" if bare else f"write {example}") from error
+        raise Fault(str(error), _size_hint(text.strip(), low, low_text, example)) from error
     if size < low:
         raise Fault(f"{text!r} is less than {low_text}", f"write {low_text} or more")
     return size
+
+
+def _size_hint(text: str, low: Bytes, low_text: str, example: str) -> str:
+    """A size near to the one that was meant, which is taken."""
+    number = re.match(r"-?[0-9]{1,7}(\.[0-9]{1,3})?(?![0-9.,])\s*([KMGT]?)", text, re.IGNORECASE)
+    if number is None:
+        return f"write {example}"
+    amount = number[0].rstrip("KMGTkmgt \t")
+    unit = number[2].upper() or ("G" if float(amount) < 1024 else "M")
+    if float(amount) <= 0 or parse_bytes(f"{amount}{unit}") < low:
+        return f"write {low_text} or more"
+    return f"write {amount}{unit}"
 
 
 def ram(text: str) -> Bytes:

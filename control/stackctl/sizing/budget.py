@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from stackctl.hardware.model import HardwareProfile, Pooler
 from stackctl.sizing.model import BudgetItem
 from stackctl.units import GIB, MIB, Bytes, floor_to
@@ -71,6 +73,16 @@ def divide(profile: HardwareProfile) -> tuple[BudgetItem, ...]:
         for service, weight in _CPU_WEIGHTS.items()
         if service in shares
     )
+
+
+def feedable_workers(profile: HardwareProfile) -> int:
+    """The most app workers, up to the profile's, that leave PostgreSQL a quarter of RAM and 450 MiB; at least 1."""
+    enough = max(profile.ram // 4, 450 * MIB)
+    for workers in range(profile.app_workers, 1, -1):
+        shares = divide(replace(profile, app_workers=workers))
+        if next(share.memory for share in shares if share.service == "postgres") >= enough:
+            return workers
+    return 1
 
 
 def _floor2(cpus: float) -> float:

@@ -22,6 +22,23 @@ _BOOLEANS = {
     "no": "off",
     "0": "off",
 }
+# Lines of postgresql.conf that follow the engine: where files, sockets and ports are, and how passwords are kept.
+ENGINE_PARAMETERS = frozenset(
+    [
+        "cluster_name",
+        "config_file",
+        "data_directory",
+        "dynamic_shared_memory_type",
+        "external_pid_file",
+        "hba_file",
+        "ident_file",
+        "listen_addresses",
+        "password_encryption",
+        "port",
+        "unix_socket_directories",
+        "unix_socket_permissions",
+    ]
+)
 # 0700 and 0x1c0, as in C
 _OTHER_BASE = re.compile(r"0([0-7]+)|0x[0-9a-fA-F]+")
 
@@ -48,6 +65,15 @@ class Entry:
     def default(self) -> str:
         """The boot value in postgresql.conf spelling, with its unit."""
         return self.spell(self.boot)
+
+    @property
+    def memory(self) -> bool:
+        """Whether it is an amount of memory, or of disk."""
+        return self.unit in _MEMORY_UNITS
+
+    def switched_on(self, value: str) -> bool:
+        """Whether `value` of a boolean parameter means on."""
+        return _BOOLEANS.get(value.lower()) == "on"
 
     def spell(self, raw: str) -> str:
         """`raw`, a bare number of this parameter's unit, with the largest unit that fits; other values as they are."""

@@ -114,6 +114,7 @@ def roles(connections: Connections, profile: HardwareProfile, statement_timeout_
     unlimited = {"statement_timeout": "0"}
     if profile.postgres >= 17:
         app["transaction_timeout"] = TRANSACTION_TIMEOUT
+        unlimited["transaction_timeout"] = "0"
     limit = role_limit(connections.max_connections)
     return (
         Role("owner", limit, small | unlimited),

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from stackctl.sizing.catalog import Catalog
+import re
+
+from stackctl.sizing.catalog import Catalog, Entry
 from stackctl.sizing.model import MANDATORY, SIZED, Parameter, Pins
 from stackctl.units import Bytes, pg_size
+
+# A name in double quotes may hold a comma.
+_LIBRARY = re.compile(r'"(?:[^"]|"")*"|[^,"\s]+')
 
 
 class Ledger:
@@ -24,23 +29,34 @@ class Ledger:
         """Whether this version has the parameter."""
         return name in self._catalog.entries
 
-    def set(self, name: str, value: str, why: str, source: str, *, mandatory: bool = False) -> str:
+    def set(self, name: str, value: str, why: str, source: str) -> str:
         """Enter a value unless the version lacks the parameter; gives back the value in force, the pin's if pinned."""
         entry = self._catalog.entries.get(name)
         if entry is None:
             return value
-        provenance = MANDATORY if mandatory else SIZED
-        pin = None if mandatory else self._pins.get(name)
-        if pin is not None:
-            why, value, provenance = (
-                f"pinned by {pin.provenance}; sized would be {value}",
-                pin.value,
-                pin.provenance,
-            )
+        provenance = SIZED
+        if pin := self._pins.get(name):
+            why, value, provenance = f"pinned by {pin.provenance}; sized would be {value}", pin.value, pin.provenance
+        self._enter(name, value, why, source, provenance)
+        return value
+
+    def libraries(self, name: str, required: str, why: str, source: str) -> str:
+        """Enter a list of libraries: the required one first, then those of the pin. Gives back the list."""
+        value, provenance = required, MANDATORY
+        pin = self._pins.get(name)
+        listed = _LIBRARY.findall(pin.value) if pin else []
+        more = [library for library in dict.fromkeys(listed) if library.strip('"') != required]
+        if pin and more:
+            value, provenance = ", ".join([required, *more]), pin.provenance
+            why = f"{required}: {why}; pinned by {pin.provenance}: {', '.join(more)}"
+        self._enter(name, value, why, source, provenance)
+        return value
+
+    def _enter(self, name: str, value: str, why: str, source: str, provenance: str) -> None:
+        entry = self._catalog.entries[name]
         self._parameters[name] = Parameter(
             name, value, entry.default, entry.restart, why, source, provenance, self._topic
         )
-        return value
 
     def memory(self, name: str, size: Bytes, why: str, source: str) -> Bytes:
         """Enter a memory value in bytes; gives back the one in force, in bytes."""
@@ -52,10 +68,28 @@ class Ledger:
         text = self.set(name, str(value), why, source)
         return int(self._catalog.entries[name].number(text)) if self.has(name) else value
 
+    def pinned(self, name: str) -> str | None:
+        """Where the pin of `name` comes from; None where there is none, or the version lacks the parameter."""
+        return self._pins[name].provenance if name in self._pins and self.has(name) else None
+
+    def value(self, name: str) -> str:
+        """The value in force: as entered, else the pin's, else the default. KeyError where the version lacks it."""
+        if name in self._parameters:
+            return self._parameters[name].value
+        return self._pins[name].value if name in self._pins else self._catalog.entries[name].default
+
+    def number(self, name: str) -> int:
+        """The value in force in bytes, milliseconds or plain units; 0 where the version lacks the parameter."""
+        return int(self.entry(name).number(self.value(name))) if self.has(name) else 0
+
+    def entry(self, name: str) -> Entry:
+        """The catalogue's entry of `name`. KeyError where the version lacks it."""
+        return self._catalog.entries[name]
+
     def parameters(self) -> tuple[Parameter, ...]:
         """Everything entered, then the pins of parameters that no topic sizes."""
         self._topic = "Pinned"
         for name, pin in self._pins.items():
             if name in self._catalog.entries and name not in self._parameters:
-                self.set(name, pin.value, "", "the user")
+                self._enter(name, pin.value, f"pinned by {pin.provenance}", "the user", pin.provenance)
         return tuple(self._parameters.values())

@@ -22,12 +22,11 @@ def enter(ledger: Ledger) -> None:
     ledger.set("lc_messages", "C", "the app and the alerts tell errors apart by their English text", "the app")
     ledger.topic("Statistics")
     source = "requirement S7"
-    ledger.set(
+    ledger.libraries(
         "shared_preload_libraries",
         "pg_stat_statements",
         "statement statistics need it from the start",
         source,
-        mandatory=True,
     )
     ledger.set("pg_stat_statements.track", "all", "statements inside functions too", source)
     ledger.count("pg_stat_statements.max", 10000, "distinct statements kept", source)

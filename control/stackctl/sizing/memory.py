@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from stackctl.hardware.model import HardwareProfile, Workload
 from stackctl.sizing.connections import small_work_mem
+from stackctl.sizing.extras import pinned_extras
 from stackctl.sizing.ledger import Ledger
 from stackctl.sizing.model import Connections, MemoryItem, MemoryProof, Verdict
 from stackctl.units import GIB, KIB, MIB, Bytes, floor_power_of_two, floor_to, human, pg_size
@@ -32,6 +33,7 @@ class Buffers:
     autovacuum_work_mem: Bytes
     autovacuum_workers: int
     small_work_mem: Bytes
+    pinned: tuple[MemoryItem, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ def enter_buffers(
 ) -> Buffers:
     """Enter the server-wide memory values: shared_buffers gets a quarter of RAM, or what the rest leaves."""
     ledger.topic("Memory")
-    rest = _enter_maintenance(ledger, profile)
+    rest = replace(_enter_maintenance(ledger, profile), pinned=pinned_extras(ledger, connections))
     others = prove(limit, rest, connections, parallel).worst_case + connections.app_total * MIB
     ram = profile.ram
     wanted, left = min(ram // 4, 8 * GIB), max((limit * 9 // 10 - others) * 100 // 103, 16 * MIB)
@@ -144,7 +146,7 @@ def shm_size(buffers: Buffers, operations: Operations) -> Bytes:
 
 def prove(limit: Bytes, buffers: Buffers, connections: Connections, operations: Operations) -> MemoryProof:
     """Add up what the role limits allow at once, by the model of requirement S10."""
-    items = (*_fixed(buffers, connections, operations), *_per_operation(connections, operations))
+    items = (*_fixed(buffers, connections, operations), *buffers.pinned, *_per_operation(connections, operations))
     worst = sum(item.size for item in items)
     verdict = Verdict.FAIL if worst > limit else Verdict.WARN if worst > limit * 31 // 32 else Verdict.OK
     fix = _fix(worst - limit, buffers, connections, operations) if verdict is Verdict.FAIL else None
@@ -209,4 +211,6 @@ def _fix(excess: int, buffers: Buffers, connections: Connections, operations: Op
     buffers_less = floor_to(int(buffers.shared_buffers - excess / 1.03), MIB)
     if buffers_less >= 16 * MIB:
         return f"shared_buffers at most {pg_size(buffers_less)} would fit"
+    if buffers.pinned and sum(item.size for item in buffers.pinned) >= excess:
+        return f"a smaller {' and a smaller '.join(item.name for item in buffers.pinned)} would fit"
     return "fewer connections, fewer --app-workers or more RAM would fit: work_mem and shared_buffers alone do not"

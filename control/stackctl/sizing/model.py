@@ -12,6 +12,8 @@ from stackctl.units import Bytes, Millis
 
 SIZED = "sized"
 MANDATORY = "mandatory"
+# Codes of the problems that a stack is not brought up with; the others are told.
+REFUSED = frozenset(["memory", "pool_too_large", "dangerous"])
 
 
 @dataclass(frozen=True)

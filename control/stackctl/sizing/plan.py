@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from stackctl.errors import Problem
 from stackctl.hardware.model import Build, HardwareProfile
-from stackctl.sizing import autovacuum, budget, connections, logging, memory, parallel, planner, wal
+from stackctl.sizing import autovacuum, budget, connections, logging, memory, mistakes, parallel, planner, wal
 from stackctl.sizing.catalog import Catalog
 from stackctl.sizing.ledger import Ledger
 from stackctl.sizing.model import BudgetItem, Connections, MemoryProof, Pins, PoolSettings, Sizing, Verdict
@@ -37,7 +37,7 @@ def size(profile: HardwareProfile, pins: Pins, catalog: Catalog, build: Build) -
         memory=proof,
         shm_size=memory.shm_size(buffers, operations),
         stop_grace_seconds=stop_grace(buffers.shared_buffers),
-        warnings=_warnings(shares, divided, proof),
+        warnings=(*_warnings(profile, shares, divided, proof), *mistakes.find(ledger, profile)),
     )
 
 
@@ -78,8 +78,10 @@ def stop_grace(shared_buffers: Bytes) -> int:
     return min(60 + 8 * (shared_buffers // GIB), 300)
 
 
-def _warnings(shares: tuple[BudgetItem, ...], divided: Connections, proof: MemoryProof) -> tuple[Problem, ...]:
-    found = connections.faults(divided)
+def _warnings(
+    profile: HardwareProfile, shares: tuple[BudgetItem, ...], divided: Connections, proof: MemoryProof
+) -> tuple[Problem, ...]:
+    found = [*_nothing_left(profile, shares, proof), *connections.faults(divided)]
     names = {share.service for share in shares}
     if "prometheus" not in names:
         found.append(
@@ -93,10 +95,24 @@ def _warnings(shares: tuple[BudgetItem, ...], divided: Connections, proof: Memor
         found.append(
             Problem("small_host", "no Grafana and no Alertmanager below 2 GiB of RAM", "give it 2G to have them")
         )
-    if proof.verdict is Verdict.FAIL:
+    if proof.verdict is Verdict.FAIL and proof.limit > 0:
         message = f"worst case {human(proof.worst_case)} is more than PostgreSQL's limit {human(proof.limit)}"
         found.append(Problem("memory", message, proof.fix or ""))
     if proof.verdict is Verdict.WARN:
         message = f"worst case {human(proof.worst_case)} leaves little of PostgreSQL's limit {human(proof.limit)}"
         found.append(Problem("memory_tight", message, "a smaller work_mem gives room"))
     return tuple(found)
+
+
+def _nothing_left(profile: HardwareProfile, shares: tuple[BudgetItem, ...], proof: MemoryProof) -> tuple[Problem, ...]:
+    """The problem of a machine that the other services fill; no other one matters before it is solved."""
+    if proof.limit > 0:
+        return ()
+    workers, others = profile.app_workers, sum(share.memory for share in shares)
+    app = next(share.memory for share in shares if share.service == "app")
+    message = (
+        f"nothing is left for PostgreSQL: the app's {workers} workers need {human(app)}, all services beside "
+        f"PostgreSQL {human(others)}, and RAM is {human(profile.ram)}"
+    )
+    hint = f"--app-workers {budget.feedable_workers(profile)} leaves PostgreSQL its share; or more --ram"
+    return (Problem("memory", message, hint),)

@@ -31,7 +31,9 @@ class MigrationError(Exception):
 def configuration() -> Config:
     """Return Alembic's configuration; there is no alembic.ini."""
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    # Alembic reads it as an ini file would be, where a bare % begins an expansion.
+    folder = str(Path(__file__).parent / "migrations").replace("%", "%%")
+    config.set_main_option("script_location", folder)
     return config
 
 

@@ -57,6 +57,8 @@ COMMANDS = ["init", "size", "render", "plan", "up", "down", "status", "health", 
         (("up", "--ram", "900T"), 10, "larger_than_host", "profile.ram: 900 TiB is more than this host's"),
         (("plan", "--cpus", "1000"), 10, "larger_than_host", "profile.cpus: 1000 is more than this host's"),
         (("logs",), 21, "no_engine", "nothing was brought up in"),
+        (("logs", "--follow"), 2, "usage", "--json and --follow contradict"),
+        (("logs", "app", "-f", "--slow"), 2, "usage", "--json and --follow contradict"),
     ],
 )  # fmt: skip
 def test_failures(cli_json, tmp_path, words, exit_code, code, message):
@@ -338,6 +340,31 @@ def test_help_lists_every_command_with_a_sentence(cli):
     assert code == 0
     assert set(COMMANDS) <= set(listed)
     assert all(len(sentence) > 15 for sentence in listed.values())
+
+
+@pytest.mark.parametrize("words", [("--help",), ("size", "--help"), ("--help", "logs")])
+def test_help_for_scripts_is_one_document(cli, cli_json, words):
+    code, answer = cli_json(*words)
+    assert (code, answer["ok"], answer["errors"]) == (0, True, [])
+    assert answer["command"] == ("size" if "size" in words else "logs" if "logs" in words else "")
+    assert answer["data"] == {"help": cli(*words)[1]}
+
+
+def test_the_version_for_scripts_is_one_document(cli_json):
+    code, answer = cli_json("--version")
+    assert (code, answer["ok"], list(answer["data"])) == (0, True, ["version"])
+    assert re.fullmatch(r"\d+\.\d+\.\d+", answer["data"]["version"])
+
+
+def test_help_as_a_value_is_none(cli_json):
+    assert cli_json("size", "--set", "--help")[1]["errors"][0]["code"] == "bad_set"
+
+
+def test_broken_settings_are_a_warning_to_what_looks_at_a_running_stack(cli_json, tmp_path):
+    (tmp_path / "stackctl.yaml").write_text("profil: {}\n")
+    for command in ("status", "down", "health"):
+        code, answer = cli_json(command)
+        assert (code, [each["code"] for each in answer["warnings"]]) == (30 * (command == "health"), ["unknown_key"])
 
 
 def test_without_a_command_it_shows_its_help_and_fails(cli):

@@ -1,6 +1,9 @@
 """What people and scripts read."""
 
 import json
+import os
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -55,3 +58,15 @@ def test_json_is_one_document(capsys):
 def test_pending_changes_are_no_failure(capsys, exit_code, ok):
     Output(as_json=True).result("plan", Result({}, [], exit_code=exit_code))
     assert json.loads(capsys.readouterr().out)["ok"] is ok
+
+
+def test_progress_that_nobody_reads_is_no_error(monkeypatch):
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as stream:
+        monkeypatch.setattr(sys, "stderr", stream)
+        output = Output()
+        output.note("working")
+        output.echo("docker ps")
+        output.failure("up", [Problem("e", "broken", "")])
+        assert Path(f"/proc/self/fd/{writing}").readlink() == Path(os.devnull)

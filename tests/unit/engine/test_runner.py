@@ -76,5 +76,8 @@ def test_another_user_gets_nothing_of_our_environment(monkeypatch):
     assert {"EXTRA", "HOME"} <= set(names) <= {"PATH", "LANG", "LC_ALL", "TZ", "HOME", "USER", "LOGNAME", "EXTRA"}
 
 
-def test_following_gives_the_exit_status():
-    assert Runner().follow(["sh", "-c", "exit 5"]) == 5
+def test_streaming_gives_lines_of_both_outputs_as_they_come():
+    script = "echo one; echo two >&2; sleep 30"
+    lines = Runner().stream(["sh", "-c", script])
+    assert [next(lines), next(lines)] == ["one", "two"]
+    lines.close()  # ends the process too, or this test would take half a minute

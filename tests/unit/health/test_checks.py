@@ -74,6 +74,7 @@ def test_a_healthy_stack_passes_every_check_and_needs_no_hint():
         ("pending_restart", {"pending_restart": ["shared_buffers"]}, WARN),
         ("alter_system", {"altered": ["work_mem"]}, WARN),
         ("drift", {"drifted": ["jit"]}, WARN),
+        ("drift", {"drift_unknown": "the registry does not answer"}, SKIP),
         ("disk", {"disk_free": 15}, OK),
         ("disk", {"disk_free": 14}, WARN),
         ("disk", {"disk_free": 5}, WARN),
@@ -101,7 +102,9 @@ def test_evidence_names_what_was_seen():
         dead_tuples=[("orders", 30_000, 10_000)],
         pending_restart=["shared_buffers", "max_connections"],
         disk_free=10,
+        drift_unknown="--ram: '16X' is not a size",
     )
+    assert checks["drift"].evidence == "not compared: --ram: '16X' is not a size"
     assert checks["connections"].evidence == "151 of 200 connections"
     assert checks["long_queries"].evidence == "longest statement runs for 400 s"
     assert checks["dead_tuples"].evidence == "dead rows: orders 30000 of 40000"

@@ -85,3 +85,10 @@ def test_evidence_names_what_was_seen():
     assert checks["docker_engine"].evidence == "Docker Engine 19.3 is older than 20.10"
     assert checks["memory"].evidence == "9 GiB available for a profile of 10 GiB"
     assert checks["disk"].evidence == "50 GiB free"
+
+
+def test_an_engine_that_refuses_this_user_is_not_called_silent():
+    check = _checks(**NO_DOCKER, engine_problem="Docker Engine: permission denied on its socket")["docker_engine"]
+    assert (check.status, check.evidence) == (WARN, "Docker Engine: permission denied on its socket")
+    assert check.hint == "stackctl must be allowed to use it, or use --engine embedded"
+    assert _checks(**NO_DOCKER)["docker_engine"].evidence == "no Docker Engine answers"

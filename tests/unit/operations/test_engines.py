@@ -1,11 +1,15 @@
 """Which engine a project runs on."""
 
+import json
+
 import pytest
 
+from stackctl.engine.docker import containers
+from stackctl.engine.embedded import engine as embedded
 from stackctl.engine.runner import Completed
 from stackctl.errors import NoEngine
-from stackctl.operations.engines import Choice, choose, compose_version, recorded_engine
-from stackctl.operations.project import open_project
+from stackctl.operations.engines import Choice, choose, compose_version, open_engine, recorded_engine
+from stackctl.operations.project import open_project, open_recorded
 from stackctl.operations.result import Request
 from stackctl.operations.state import State, save
 
@@ -55,6 +59,15 @@ def test_where_no_docker_answers_the_embedded_engine_runs(tmp_path, monkeypatch)
     assert choose(_opened(tmp_path), FakeRunner()) == Choice("embedded", "", "no Docker Engine answers")
 
 
+def test_an_engine_that_refuses_this_user_is_the_reason(tmp_path, monkeypatch):
+    monkeypatch.setattr(containers, "engine_version", lambda: None)
+    monkeypatch.setattr(containers, "engine_problem", lambda: "permission denied on its socket")
+    reason = "Docker Engine: permission denied on its socket"
+    assert choose(_opened(tmp_path), FakeRunner()) == Choice("embedded", "", reason)
+    with pytest.raises(NoEngine, match=reason):
+        open_engine(_opened(tmp_path), Choice("docker", "public", ""), FakeRunner())
+
+
 @pytest.mark.parametrize(
     ("returncode", "stdout", "version"), [(0, "2.26.1-4\n", "2.26.1-4"), (1, "what", ""), (None, "", "")]
 )
@@ -72,3 +85,18 @@ def test_a_docker_that_went_away_is_named(tmp_path, monkeypatch):
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no.sock")
     with pytest.raises(NoEngine, match="Docker Engine does not answer"):
         recorded_engine(_opened(tmp_path, state=DOCKER), FakeRunner())
+
+
+@pytest.mark.parametrize(
+    ("versions", "ports", "postgres", "port"),
+    [({"embedded": 17}, {"postgres": 5999}, 17, 5999), ({"docker": 17}, {}, 18, 5432), ({}, {"new": 1}, 18, 5432)],
+)
+def test_a_running_engine_is_opened_as_it_was_brought_up(tmp_path, monkeypatch, versions, ports, postgres, port):
+    made = []
+    monkeypatch.setattr(embedded, "EmbeddedEngine", lambda *given: made.append(given))
+    (tmp_path / ".stackctl").mkdir()
+    state = {"name": "shop", "engine": "embedded", "versions": versions, "ports": ports}
+    (tmp_path / ".stackctl" / "state.json").write_text(json.dumps(state))
+    recorded_engine(open_recorded(Request(str(tmp_path))), FakeRunner())
+    project, _, version, found = made[0]
+    assert (project.name, version, found.postgres, found.app) == ("shop", postgres, port, 4444)

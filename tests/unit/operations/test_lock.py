@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from stackctl.errors import Locked
-from stackctl.operations.lock import locked
+from stackctl.errors import Locked, ProfileError
+from stackctl.operations.lock import locked, locked_if_made
 
 HOLDER = """
 import pathlib, sys
@@ -55,4 +55,17 @@ def test_the_lock_is_free_after_use_and_after_an_error(tmp_path):
 
 def test_two_locks_in_one_process_exclude_each_other(tmp_path):
     with locked(tmp_path, "up"), pytest.raises(Locked), locked(tmp_path, "down"):
+        pass
+
+
+def test_where_nothing_was_made_there_is_nothing_to_lock(tmp_path):
+    with locked_if_made(tmp_path / ".stackctl", "down"):
+        assert list(tmp_path.iterdir()) == []
+    with locked_if_made(tmp_path, "up"), pytest.raises(Locked), locked_if_made(tmp_path, "down"):
+        pass
+
+
+def test_a_lock_that_cannot_be_opened(tmp_path):
+    (tmp_path / "lock").mkdir()
+    with pytest.raises(ProfileError, match="lock: cannot be written"), locked(tmp_path, "down"):
         pass

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from stackctl.errors import ProfileError
-from stackctl.operations.state import State, forget, load, make_private, save
+from stackctl.operations.state import State, default_name, forget, load, make_private, save
 
 STATE = State("shop", "docker", "asked for", "debian", {"docker": 17}, {"ram": "2G"}, ["work_mem=8MB"])
 
@@ -27,12 +27,44 @@ def test_flags_and_pins_may_be_missing(tmp_path):
     assert load(tmp_path) == State("shop", "embedded", "asked for", "", {"embedded": 18})
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"name": "shop"}', '{"surprise": 1}'])
+@pytest.mark.parametrize("text", ["", "{", "[]"])
 def test_a_broken_file_is_not_guessed_at(tmp_path, text):
     (tmp_path / "state.json").write_text(text)
     with pytest.raises(ProfileError, match=r"state\.json: cannot be read") as caught:
         load(tmp_path)
     assert caught.value.exit_code == 10
+
+
+STANDARD_PORTS = {
+    "app": 4444,
+    "metrics": 4445,
+    "postgres": 5432,
+    "exporter": 9187,
+    "prometheus": 9090,
+    "alertmanager": 9093,
+    "grafana": 3000,
+}
+
+
+def test_what_another_version_wrote_is_read_as_far_as_it_goes(tmp_path):
+    text = (
+        '{"name": "shop", "engine": "docker", "surprise": [1], "versions": null, "ports": {"app": 5555, "new": 6666}}'
+    )
+    (tmp_path / "state.json").write_text(text)
+    state = load(tmp_path)
+    assert (state.name, state.engine, state.versions, state.sets, state.folder) == ("shop", "docker", {}, (), "")
+    assert state.ports == {**STANDARD_PORTS, "app": 5555, "new": 6666}
+
+
+@pytest.mark.parametrize(("file", "engine"), [("compose.yaml", "docker"), ("supervisord.conf", "embedded")])
+def test_an_empty_state_is_filled_from_what_is_there(tmp_path, file, engine):
+    private = tmp_path / "shop" / ".stackctl"
+    (private / "rendered").mkdir(parents=True)
+    (private / "rendered" / file).write_text("")
+    (private / "state.json").write_text("{}")
+    state = load(private)
+    assert (state.name, state.engine) == (default_name(tmp_path / "shop"), engine)
+    assert (state.images, state.versions, state.flags, state.ports) == ("", {}, {}, STANDARD_PORTS)
 
 
 def test_with_its_only_data_gone_nothing_is_remembered(tmp_path):

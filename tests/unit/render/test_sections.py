@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from profiles import changed, sized
-from stackctl.render.sections import changed_services
+from stackctl.render.sections import changed_services, services_in
 from stacks import by_path, compose_files, embedded_files
 
 
@@ -30,3 +30,25 @@ def test_services_that_come_and_go_are_touched():
     touched = changed_services("compose.yaml", _compose(), _compose(small))
     assert {"alertmanager", "grafana", "postgres"} <= touched
     assert "alertmanager" in changed_services("supervisord.conf", _supervisor(), _supervisor(small))
+
+
+SUPERVISOR = b"[supervisord]\nlogfile=/a\n\n[program:app]\ncommand=/bin/app\n\n[program:postgres]\ncommand=/bin/pg\n"
+COMPOSE = b'name: "x"\nservices:\n  app: {image: "a:1", command: ["run"]}\n  postgres: {image: "p:1"}\n'
+
+
+def test_services_are_those_with_a_section():
+    assert services_in("supervisord.conf", SUPERVISOR) == {"app", "postgres"}
+    assert services_in("compose.yaml", COMPOSE) == {"app", "postgres"}
+
+
+def test_only_a_service_that_reads_differently_is_changed():
+    assert changed_services("supervisord.conf", SUPERVISOR, SUPERVISOR.replace(b"/bin/app", b"/bin/app2")) == {"app"}
+    assert changed_services("supervisord.conf", SUPERVISOR, SUPERVISOR.replace(b"logfile=/a", b"logfile=/b")) == set()
+    assert changed_services("compose.yaml", COMPOSE, COMPOSE.replace(b"p:1", b"p:2")) == {"postgres"}
+    assert changed_services("compose.yaml", COMPOSE, b"# a comment\n" + COMPOSE) == set()
+
+
+def test_a_service_that_comes_or_goes_is_changed():
+    without = b'name: "x"\nservices:\n  postgres: {image: "p:1"}\n'
+    assert changed_services("compose.yaml", COMPOSE, without) == {"app"}
+    assert changed_services("compose.yaml", without, COMPOSE) == {"app"}

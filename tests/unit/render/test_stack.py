@@ -103,12 +103,16 @@ def test_pg_hba_lets_nobody_in_without_a_password_but_the_owner_of_the_cluster()
 
 def test_provisioning_states_roles_with_their_limits():
     text = by_path(compose_files(sized()))["postgres/provision.sql"]
-    assert re.findall(r"CONNECTION LIMIT (\d+) PASSWORD :'(\w+)'", text) == [
-        ("5", "owner_verifier"),
-        ("100", "app_verifier"),
-        ("5", "monitor_verifier"),
-        ("5", "backup_verifier"),
+    assert re.findall(r"ALTER ROLE (\w+) LOGIN .*\n +CONNECTION LIMIT (\d+);", text) == [
+        ("owner", "5"),
+        ("app", "100"),
+        ("monitor", "5"),
+        ("backup", "5"),
     ]
+    assert re.findall(r"ALTER ROLE (\w+) PASSWORD %L', :'(\w+)'", text) == [
+        (role, f"{role}_verifier") for role in ("owner", "app", "monitor", "backup")
+    ]
+    assert "ALTER DATABASE app CONNECTION LIMIT 115;" in text  # 5 + 100 + 5 + 5
     assert re.findall(r"ALTER ROLE (\w+) SET statement_timeout = '(\w+)'", text) == [
         ("owner", "0"),
         ("app", "30000ms"),

@@ -1,11 +1,13 @@
 """Pins of PostgreSQL and of the app."""
 
+import re
+
 import pytest
 
 from stackctl import assets
 from stackctl.settings.pins import APP_PINS, app_value, check_pins
 from stackctl.settings.values import Fault
-from stackctl.sizing.catalog import parse_catalog
+from stackctl.sizing.catalog import ENGINE_PARAMETERS, parse_catalog
 from stackctl.sizing.model import Pin
 
 
@@ -69,6 +71,22 @@ def test_every_fault_is_found_at_its_place(catalog):
         ".env: max_wal_size: '1kB'",
     ]
     assert problems[1].hint == "did you mean work_mem?"
+
+
+@pytest.mark.parametrize("name", sorted(ENGINE_PARAMETERS))
+def test_what_the_engine_sets_cannot_be_pinned(catalog, name):
+    assert name in catalog.entries
+    (problem,) = check_pins({name: Pin("6000", "flag")}, catalog, {name: f"--set {name}"})
+    assert (problem.code, problem.message) == ("engine_parameter", f"--set: {name} is set by the engine")
+    place = "it follows from where the stack runs"
+    assert problem.hint == ("use ports.postgres in stackctl.yaml" if name == "port" else place)
+
+
+def test_what_the_engine_sets_is_all_that_the_template_places():
+    template = assets.read("config/postgres/postgresql.conf.j2")
+    placed = set(re.findall(r"(?m)^(\w+) = ", template.partition("{% if place %}")[2].partition("{% endif %}")[0]))
+    # The server is started with these two.
+    assert placed | {"config_file", "external_pid_file"} == ENGINE_PARAMETERS
 
 
 def test_good_pins_of_both_kinds_pass(catalog):

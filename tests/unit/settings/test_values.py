@@ -1,6 +1,8 @@
 """How keys are read from text."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from stackctl.settings import values
 from stackctl.settings.values import Fault
@@ -39,6 +41,17 @@ def test_reads(read, text, expected):
         (values.ram, "16384", "'16384' is not a size with a unit, such as 16G or 512M", "write 16384M"),
         (values.ram, "much", "'much' is not a size with a unit, such as 16G or 512M", "write 16G"),
         (values.ram, "511M", "'511M' is less than 512M", "write 512M or more"),
+        (values.ram, "0", "'0' is not a size with a unit, such as 16G or 512M", "write 512M or more"),
+        (values.ram, "0G", "'0G' is not more than zero", "write 512M or more"),
+        (values.ram, "-4G", "'-4G' is not a size with a unit, such as 16G or 512M", "write 512M or more"),
+        (values.ram, "-16", "'-16' is not a size with a unit, such as 16G or 512M", "write 512M or more"),
+        (values.ram, "8X", "'8X' is not a size with a unit, such as 16G or 512M", "write 8G"),
+        (values.ram, "1.5", "'1.5' is not a size with a unit, such as 16G or 512M", "write 1.5G"),
+        (values.ram, "0.5X", "'0.5X' is not a size with a unit, such as 16G or 512M", "write 0.5G"),
+        (values.ram, "4096 Mbit", "'4096 Mbit' is not a size with a unit, such as 16G or 512M", "write 4096M"),
+        (values.ram, "1,5G", "'1,5G' is not a size with a unit, such as 16G or 512M", "write 16G"),
+        (values.disk, "40 X", "'40 X' is not a size with a unit, such as 16G or 512M", "write 40G"),
+        (values.disk, "900Mbit", "'900Mbit' is not a size with a unit, such as 16G or 512M", "write 1G or more"),
         (values.disk, "1023M", "'1023M' is less than 1G", "write 1G or more"),
         (values.cpus, "1.5", "'1.5' is not a whole number of CPUs", "round a quota down: write 1"),
         (values.cpus, "0.5", "'0.5' is not a whole number of CPUs", "round a quota down: write 1"),
@@ -106,3 +119,16 @@ def test_absurd_sizes_are_faults_and_not_crashes(text):
 def test_names_that_compose_would_refuse(text):
     with pytest.raises(Fault):
         values.name(text)
+
+
+@pytest.mark.parametrize("read", [values.ram, values.disk])
+@given(
+    text=st.one_of(st.text(max_size=12), st.from_regex(r"-?[0-9]{1,9}(\.[0-9]{1,5})? ?[A-Za-z]{0,4}", fullmatch=True))
+)
+def test_the_hint_of_a_size_is_a_size_that_is_taken(read, text):
+    hint = ""
+    try:
+        read(text)
+    except Fault as fault:
+        hint = fault.hint
+    assert not hint or read(hint.removeprefix("write ").removesuffix(" or more"))

@@ -1,5 +1,7 @@
 """The ledger: a pin takes the place of a sized value."""
 
+import pytest
+
 from profiles import catalog
 from stackctl.sizing.ledger import Ledger
 from stackctl.sizing.model import Pin
@@ -33,10 +35,35 @@ def test_a_bare_pin_is_in_the_parameters_own_unit():
     assert _ledger(max_connections="50").count("max_connections", 200, "", "") == 50
 
 
-def test_a_mandatory_value_cannot_be_pinned():
-    ledger = _ledger(shared_preload_libraries="")
-    assert ledger.set("shared_preload_libraries", "pg_stat_statements", "", "", mandatory=True) == "pg_stat_statements"
-    assert [p.provenance for p in ledger.parameters()] == ["mandatory"]
+@pytest.mark.parametrize(
+    ("pin", "value", "provenance", "why"),
+    [
+        ("", "first", "mandatory", "needed"),
+        ("first", "first", "mandatory", "needed"),
+        ('"first"', "first", "mandatory", "needed"),
+        ("auto_explain", "first, auto_explain", "environment", "first: needed; pinned by environment: auto_explain"),
+        ("a,first , b,a", "first, a, b", "environment", "first: needed; pinned by environment: a, b"),
+        ('"$libdir/x,y"', 'first, "$libdir/x,y"', "environment", 'first: needed; pinned by environment: "$libdir/x,y"'),
+    ],
+)
+def test_pinned_libraries_come_after_the_required_one(pin, value, provenance, why):
+    ledger = _ledger(shared_preload_libraries=pin)
+    assert ledger.libraries("shared_preload_libraries", "first", "needed", "") == value
+    (parameter,) = ledger.parameters()
+    assert (parameter.value, parameter.provenance, parameter.why) == (value, provenance, why)
+
+
+def test_the_value_in_force_is_entered_else_pinned_else_the_default():
+    ledger = _ledger(work_mem="8MB", geqo="off")
+    ledger.memory("maintenance_work_mem", Bytes(33_554_432), "", "")
+    assert [ledger.value(name) for name in ("maintenance_work_mem", "geqo", "fsync")] == ["32MB", "off", "on"]
+    assert [ledger.number(name) for name in ("maintenance_work_mem", "work_mem", "temp_buffers", "no_such")] == [
+        33_554_432,
+        8_388_608,
+        8_388_608,
+        0,
+    ]
+    assert (ledger.pinned("geqo"), ledger.pinned("fsync")) == ("environment", None)
 
 
 def test_what_the_version_lacks_is_left_out():
@@ -50,7 +77,7 @@ def test_pins_that_nothing_sizes_come_last():
     ledger = _ledger(geqo="off", DB_POOL_SIZE="3", work_mem="8MB")
     ledger.topic("Memory")
     ledger.memory("work_mem", Bytes(1), "", "")
-    assert [(p.name, p.value, p.topic) for p in ledger.parameters()] == [
-        ("work_mem", "8MB", "Memory"),
-        ("geqo", "off", "Pinned"),
+    assert [(p.name, p.value, p.topic, p.why) for p in ledger.parameters()] == [
+        ("work_mem", "8MB", "Memory", "pinned by environment; sized would be 0kB"),
+        ("geqo", "off", "Pinned", "pinned by environment"),
     ]

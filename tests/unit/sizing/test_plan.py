@@ -133,7 +133,7 @@ def test_memory_proof_of_the_reference_machine():
 def test_roles_of_the_reference_machine():
     roles = {role.name: (role.connection_limit, dict(role.settings)) for role in sized().roles}
     assert roles == {
-        "owner": (5, {"work_mem": "4MB", "statement_timeout": "0"}),
+        "owner": (5, {"work_mem": "4MB", "statement_timeout": "0", "transaction_timeout": "0"}),
         "app": (
             100,
             {
@@ -144,7 +144,7 @@ def test_roles_of_the_reference_machine():
             },
         ),
         "monitor": (5, {"work_mem": "4MB", "statement_timeout": "10s"}),
-        "backup": (5, {"work_mem": "4MB", "statement_timeout": "0"}),
+        "backup": (5, {"work_mem": "4MB", "statement_timeout": "0", "transaction_timeout": "0"}),
     }
 
 
@@ -361,6 +361,33 @@ def test_pools_that_want_more_than_the_server_gives():
 def test_more_workers_than_the_machine_can_feed_are_refused():
     sizing = sized(changed(ram_mib=1024, app_workers=64))
     assert {"memory", "pool_too_large"} <= {warning.code for warning in sizing.warnings}
+
+
+def test_where_the_app_fills_the_machine_the_first_problem_says_so():
+    # 256 system + 64 + 64 x 136 app + 128 migrate + 64 + 204 + 64 + 256 monitoring = 9740 MiB of 4096
+    problem = sized(changed(ram_mib=4096, app_workers=64)).warnings[0]
+    assert problem.code == "memory"
+    assert problem.message == (
+        "nothing is left for PostgreSQL: the app's 64 workers need 8.6 GiB, all services beside PostgreSQL 9.5 GiB, "
+        "and RAM is 4 GiB"
+    )
+    # 4096 - 1036 - 14 x 136 = 1156 MiB, and 1020 with one worker more: a quarter is 1024
+    assert problem.hint == "--app-workers 14 leaves PostgreSQL its share; or more --ram"
+    assert sized(changed(ram_mib=4096, app_workers=14)).memory.limit == 1156 * MIB
+
+
+@pytest.mark.parametrize("ram_mib", [768, 1024, 1536, 1664, 2048, 4096, 8192, 16_384])
+def test_with_the_workers_of_the_hint_the_machine_passes(ram_mib):
+    hint = sized(changed(ram_mib=ram_mib, app_workers=256, cpus=2)).warnings[0].hint
+    workers = int(re.search(r"--app-workers (\d+) ", hint)[1])
+    mended = sized(changed(ram_mib=ram_mib, app_workers=workers, cpus=2))
+    assert not {"memory", "pool_too_large"} & {warning.code for warning in mended.warnings}
+
+
+def test_pinned_libraries_are_loaded_with_the_statistics():
+    assert sized(shared_preload_libraries="auto_explain").value("shared_preload_libraries") == (
+        "pg_stat_statements, auto_explain"
+    )
 
 
 @pytest.mark.parametrize("postgres", [15, 16, 17, 18])

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from stackctl.engine.query import PSQL
+
 
 def compose(name: str, folder: Path, *words: str) -> list[str]:
     """`docker compose` for the project `name` whose rendered files are in `folder`."""
@@ -43,20 +45,11 @@ def down(destroy: bool) -> list[str]:
     return ["down", "--remove-orphans", *(["--volumes"] if destroy else [])]
 
 
+def logs(service: str | None, tail: int) -> list[str]:
+    """The last lines of one service without its name, or of all with theirs."""
+    return ["logs", "--no-color", "--tail", str(tail), *(["--no-log-prefix", service] if service else [])]
+
+
 def psql(database: str, *options: str) -> list[str]:
     """psql as the administrator, over the socket inside the database's container."""
-    return [
-        "exec",
-        "-T",
-        "postgres",
-        "psql",
-        "-X",
-        "-A",
-        "-t",
-        "-q",
-        "-U",
-        "postgres",
-        "-d",
-        database,
-        *options,
-    ]
+    return ["exec", "-T", "postgres", "psql", *PSQL, "-U", "postgres", "-d", database, *options]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from stackctl.engine.base import ServiceState
@@ -24,6 +25,27 @@ def engine_version() -> tuple[int, ...] | None:
     except DockerException:
         return None
     return tuple(int(part) for part in text.split("+")[0].split("-")[0].split(".") if part.isdigit())
+
+
+def engine_problem() -> str:
+    """Why no engine can be used, in words for a sentence; empty where one answers."""
+    import docker
+    from docker.errors import DockerException
+
+    try:
+        docker.from_env(timeout=10).ping()
+    except DockerException as error:
+        if "PermissionError" in repr(error) or "Permission denied" in str(error):
+            return "permission denied on its socket; add this user to the group docker"
+        return "does not answer"
+    return ""
+
+
+def data_root() -> Path:
+    """The folder in which the engine keeps volumes."""
+    import docker
+
+    return Path(docker.from_env().info()["DockerRootDir"])
 
 
 def service_states(project: str) -> tuple[ServiceState, ...]:

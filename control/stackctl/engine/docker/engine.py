@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 from stackctl.engine.base import Deployment, Note, ServiceState
 from stackctl.engine.docker import argv, containers, images, place
 from stackctl.engine.project import Project
-from stackctl.engine.query import as_json, rows
+from stackctl.engine.query import QUERY_SECONDS, as_json, rows
 from stackctl.engine.runner import Completed, Runner
 from stackctl.errors import EngineFailed, NoEngine, ProfileError, StackError, TimedOut, Unhealthy
 from stackctl.hardware.model import FULL_BUILD
@@ -54,8 +56,8 @@ class DockerEngine:
 
     def prepare(self, deployment: Deployment, note: Note) -> None:
         """Have the images here; refuse data that was made under other secrets."""
-        if containers.engine_version() is None:
-            raise NoEngine("Docker Engine does not answer", hint="start it, or use --engine embedded")
+        if problem := containers.engine_problem():
+            raise NoEngine(f"Docker Engine: {problem}", hint="stackctl doctor says more; --engine embedded needs none")
         volume = containers.foreign_volume(self._project.name, Vault(self._project.secrets).fingerprint())
         if volume:
             raise ProfileError(
@@ -65,20 +67,55 @@ class DockerEngine:
         images.ensure(self._supplied(), self._runner, note)
 
     def start(self, deployment: Deployment, sizing: Sizing, changed: Sequence[str], timeout: float, note: Note) -> None:
-        """`docker compose up --wait`, then restarts for files that Compose does not look into."""
-        broken = [state.name for state in self.services() if state.name in changed and state.health == "unhealthy"]
-        if broken:
-            # What failed under earlier files would end the wait before these are read.
-            self._compose("restart", *broken)
+        """`docker compose up --wait`: the database and its roles first, where they may be new, then all the others."""
+        deadline = time.monotonic() + timeout
         before = {state.name: state.started_at for state in self.services()}
         lasting = [service for service in deployment.services if service != "migrate"]
-        self._up(argv.up(lasting, int(timeout)), timeout, note)
-        after = {state.name: state.started_at for state in self.services()}
-        stale = [service for service in changed if before.get(service) and before[service] == after.get(service)]
-        if stale:
+        with self._provisioned() as known:
+            if not known:
+                self._bring_up(["postgres"], changed, before, deadline, note)
+                self._compose(*argv.psql("postgres", "-f", f"{place.CONFIG}/postgres/provision.sql"), quiet=True)
+            self._bring_up(lasting, changed, before, deadline, note)
+
+    @contextmanager
+    def _provisioned(self) -> Iterator[bool]:
+        """Whether the last start went well with the same roles; a start that fails leaves the next one in doubt."""
+        mark = self._project.private / "provisioned"
+        digest = hashlib.sha256((self._project.rendered / "postgres" / "provision.sql").read_bytes()).hexdigest()
+        known = mark.exists() and mark.read_text() == digest
+        mark.unlink(missing_ok=True)
+        yield known
+        mark.write_text(digest)
+
+    def _bring_up(
+        self,
+        services: Sequence[str],
+        changed: Sequence[str],
+        before: Mapping[str, str | None],
+        deadline: float,
+        note: Note,
+    ) -> None:
+        self._restart_broken(services, changed)
+        self._up(services, deadline, note)
+        if stale := self._stale(services, changed, before):
             self._compose("restart", *stale)
-            self._up(argv.up(lasting, int(timeout)), timeout, note)
-        self._compose(*argv.psql("postgres", "-f", f"{place.CONFIG}/postgres/provision.sql"), quiet=True)
+            self._up(services, deadline, note)
+
+    def _restart_broken(self, services: Sequence[str], changed: Sequence[str]) -> None:
+        """What failed under earlier files would end the wait before it reads the new ones."""
+        mine = set(services) & set(changed)
+        states = [state for state in self.services() if state.name in mine and state.health == "unhealthy"]
+        if broken := [state.name for state in states if state.state not in ("created", "dead")]:
+            self._compose("restart", *broken)
+
+    def _stale(self, services: Sequence[str], changed: Sequence[str], before: Mapping[str, str | None]) -> list[str]:
+        """Services that `up` left running although their files changed."""
+        after = {state.name: state.started_at for state in self.services()}
+        return [s for s in services if s in changed and before.get(s) and before[s] == after.get(s)]
+
+    def data_place(self) -> Path:
+        """Docker's data root, where the volumes are."""
+        return containers.data_root()
 
     def reload(self) -> None:
         """SIGHUP to the server, where it runs.
@@ -94,6 +131,7 @@ class DockerEngine:
 
     def destroy(self, note: Note) -> None:
         """Remove the volumes too."""
+        (self._project.private / "provisioned").unlink(missing_ok=True)
         self._compose(*argv.down(destroy=True), timeout=600)
 
     def running(self) -> bool:
@@ -107,27 +145,21 @@ class DockerEngine:
     def query(self, sql: str, database: str = "postgres") -> list[dict[str, Any]]:
         """Rows of `sql` as the administrator, inside the database's container."""
         try:
-            done = self._compose(*argv.psql(database, "-c", as_json(sql)), quiet=True)
+            done = self._compose(*argv.psql(database, "-c", as_json(sql)), quiet=True, timeout=QUERY_SECONDS)
         except StackError as error:
             raise Unhealthy(f"PostgreSQL does not answer: {error}", hint="stackctl logs postgres") from error
         return rows(done.stdout)
 
     def logs(self, service: str | None, tail: int) -> Iterator[str]:
         """The last lines of one service, or of all."""
-        words = [
-            "logs",
-            "--no-color",
-            "--tail",
-            str(tail),
-            *(["--no-log-prefix", service] if service else []),
-        ]
-        for line in self._compose(*words, quiet=True).stdout.splitlines():
+        for line in self._compose(*argv.logs(service, tail), quiet=True).stdout.splitlines():
             # Compose clears the terminal's line even where there is none, whatever --ansi says.
             yield line.removeprefix(_CLEAR_LINE)
 
-    def follow(self, service: str | None) -> int:
-        """Print lines as they come."""
-        return self._runner.follow(self._argv("logs", "--follow", "--tail", "10", *([service] if service else [])))
+    def follow(self, service: str | None, tail: int) -> Iterator[str]:
+        """Lines as they come."""
+        for line in self._runner.stream(self._argv(*argv.logs(service, tail), "--follow")):
+            yield line.removeprefix(_CLEAR_LINE)
 
     def _supplied(self) -> images.Supply:
         assert self._supply is not None, "deployment() comes first"  # noqa: S101
@@ -139,22 +171,20 @@ class DockerEngine:
     def _compose(self, *words: str, quiet: bool = False, timeout: float = 300) -> Completed:
         return self._runner.run(self._argv(*words), timeout=timeout, quiet=quiet)
 
-    def _up(self, words: Sequence[str], timeout: float, note: Note) -> None:
+    def _up(self, services: Sequence[str], deadline: float, note: Note) -> None:
         """Run `up` while telling what it waits for."""
+        seconds = max(1, int(deadline - time.monotonic()))
         done = threading.Event()
         watcher = threading.Thread(target=self._watch, args=(done, note), daemon=True)
         watcher.start()
-        began = time.monotonic()
         try:
-            self._compose(*words, timeout=timeout + 120)
+            self._compose(*argv.up(services, seconds), timeout=seconds + 30)
         except EngineFailed as error:
-            waiting = [state.name for state in self.services() if state.health != "healthy"]
-            if time.monotonic() - began >= timeout or "timeout" in str(error):
-                raise TimedOut(
-                    f"{', '.join(waiting)} not healthy within {timeout:.0f} s",
-                    hint="stackctl logs; --timeout gives it longer",
-                ) from error
-            raise
+            if time.monotonic() < deadline and "timeout" not in str(error):
+                raise
+            waiting = ", ".join(state.name for state in self.services() if state.health != "healthy")
+            text = f"{waiting or ', '.join(services)} not healthy in time"
+            raise TimedOut(text, hint="stackctl logs; --timeout gives it longer") from error
         finally:
             done.set()
             watcher.join(10)

@@ -10,7 +10,7 @@ from typing import Any
 
 from stackctl.engine.embedded.home import Home
 from stackctl.engine.embedded.programs import Server
-from stackctl.engine.query import as_json, rows
+from stackctl.engine.query import PSQL, QUERY_SECONDS, as_json, rows
 from stackctl.engine.runner import Completed, Runner
 from stackctl.errors import EngineFailed, StackError, Unhealthy
 
@@ -46,6 +46,7 @@ class Cluster:
             return False
         fresh = self.data.with_name(f"{self.data.name}.new")
         shutil.rmtree(fresh, ignore_errors=True)
+        self.home.make(fresh)
         self._run("initdb", "-D", str(fresh), "-U", "postgres", *INITDB_OPTIONS)
         fresh.rename(self.data)
         return True
@@ -74,22 +75,10 @@ class Cluster:
         )
 
     def query(self, sql: str, database: str) -> list[dict[str, Any]]:
-        """Rows of `sql` as the administrator."""
+        """Rows of `sql` as the administrator. Raises Unhealthy where the server does not answer in time."""
+        login = (*self._socket(), "-U", "postgres", "-d", database)
         try:
-            done = self._run(
-                "psql",
-                "-X",
-                "-A",
-                "-t",
-                "-q",
-                *self._socket(),
-                "-U",
-                "postgres",
-                "-d",
-                database,
-                "-c",
-                as_json(sql),
-            )
+            done = self._run("psql", *PSQL, *login, "-c", as_json(sql), timeout=QUERY_SECONDS)
         except StackError as error:
             raise Unhealthy(f"PostgreSQL does not answer: {error}", hint="stackctl logs postgres") from error
         return rows(done.stdout)
@@ -97,15 +86,22 @@ class Cluster:
     def _socket(self) -> tuple[str, ...]:
         return ("-h", str(self.home.run), "-p", str(self.port))
 
-    def _run(self, program: str, *options: str, check: bool = True, env: Mapping[str, str] | None = None) -> Completed:
-        environment = {"LC_ALL": "C.UTF-8", **(env or {})}
+    def _run(
+        self,
+        program: str,
+        *options: str,
+        check: bool = True,
+        env: Mapping[str, str] | None = None,
+        timeout: float = 300,
+    ) -> Completed:
         return self.runner.run(
             [self.server.program(program), *options],
             user=self.home.user,
             cwd=self.home.work,
-            env=environment,
+            env={"LC_ALL": "C.UTF-8", **(env or {})},
+            clean=True,
             check=check,
-            timeout=300,
+            timeout=timeout,
             quiet=program != "initdb",
         )
 

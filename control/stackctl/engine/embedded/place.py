@@ -44,7 +44,7 @@ def extra(home: Home, programs: Mapping[str, str], place: Place, sizing: Sizing)
         "programs": programs,
         "prometheus_command": [
             f"--config.file={place.config}/prometheus/prometheus.yml",
-            f"--storage.tsdb.path={home.work}/prometheus",
+            f"--storage.tsdb.path={home.root}/prometheus",
             "--storage.tsdb.retention.time=15d",
             f"--storage.tsdb.retention.size={retention // 2**20}MB",
             f"--web.listen-address={place.address('prometheus')}",

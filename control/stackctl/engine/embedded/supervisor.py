@@ -16,6 +16,7 @@ from stackctl.engine.runner import Runner
 from stackctl.errors import EngineFailed, TimedOut
 
 MARK = "STACKCTL_HOME"
+_SERVICE = b"STACKCTL_SERVICE="
 
 
 class Supervisor:
@@ -40,6 +41,7 @@ class Supervisor:
             user=self._home.user,
             cwd=self._home.work,
             env={MARK: str(self._home.root)},
+            clean=True,
             timeout=60,
         )
         _wait(self.alive, 15, "supervisord to answer")
@@ -134,11 +136,12 @@ def _marked(home: Home) -> Iterator[tuple[int, str]]:
         if not entry.name.isdigit() or int(entry.name) == os.getpid():
             continue
         try:
-            if mark in (entry / "environ").read_bytes().split(b"\0"):
-                name = (entry / "comm").read_text().strip()
-                yield int(entry.name), name
+            variables = (entry / "environ").read_bytes().split(b"\0")
         except OSError:
             continue
+        if mark in variables:
+            names = [v.removeprefix(_SERVICE) for v in variables if v.startswith(_SERVICE)]
+            yield int(entry.name), names[0].decode() if names else "supervisord"
 
 
 def _folder_of(pid: int) -> Path | None:

@@ -67,7 +67,7 @@ def _works(runner: Runner, home: Home, python: str, code: str) -> bool:
 
 def _transplant(runner: Runner, home: Home, python: Path) -> None:
     shutil.rmtree(home.programs, ignore_errors=True)
-    home.make(home.programs)
+    home.programs.mkdir()
     shutil.copytree(site_packages(sys.executable), home.programs / "site-packages", ignore=_NOT_NEEDED)
     libraries = f"PYTHONNOUSERSITE=1 PYTHONPATH={shlex.quote(str(home.programs / 'site-packages'))}"
     found = [str(Path(sys.base_prefix) / "bin" / _NAME), f"/usr/bin/{_NAME}", f"/usr/local/bin/{_NAME}"]

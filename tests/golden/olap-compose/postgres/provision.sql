@@ -4,7 +4,16 @@
 \set ON_ERROR_STOP on
 \set QUIET on
 SET client_min_messages = warning;
+-- With a verifier one can guess the password offline, or pose as the server. So none may reach the log, and neither
+-- pg_stat_statements nor pg_stat_activity, which the role monitor reads. This lasts until \connect.
+SET track_activities = off;
+SET pg_stat_statements.track = 'none';
+SET auto_explain.log_min_duration = -1;
+SET log_statement = 'none';
+SET log_min_error_statement = 'panic';
 SET log_min_duration_statement = -1;
+SET log_min_duration_sample = -1;
+SET log_transaction_sample_rate = 0;
 \set owner_verifier `cat "$SECRETS_DIR/owner_verifier"`
 \set app_verifier `cat "$SECRETS_DIR/app_verifier"`
 \set monitor_verifier `cat "$SECRETS_DIR/monitor_verifier"`
@@ -12,26 +21,36 @@ SET log_min_duration_statement = -1;
 
 SELECT 'CREATE ROLE owner' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'owner') \gexec
 ALTER ROLE owner LOGIN NOREPLICATION NOSUPERUSER NOCREATEDB NOCREATEROLE
-    CONNECTION LIMIT 2 PASSWORD :'owner_verifier';
+    CONNECTION LIMIT 2;
+SELECT format('ALTER ROLE owner PASSWORD %L', :'owner_verifier')
+    WHERE :'owner_verifier' IS DISTINCT FROM (SELECT rolpassword FROM pg_authid WHERE rolname = 'owner') \gexec
 ALTER ROLE owner SET work_mem = '4MB';
 ALTER ROLE owner SET statement_timeout = '0';
+ALTER ROLE owner SET transaction_timeout = '0';
 SELECT 'CREATE ROLE app' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'app') \gexec
 ALTER ROLE app LOGIN NOREPLICATION NOSUPERUSER NOCREATEDB NOCREATEROLE
-    CONNECTION LIMIT 48 PASSWORD :'app_verifier';
+    CONNECTION LIMIT 48;
+SELECT format('ALTER ROLE app PASSWORD %L', :'app_verifier')
+    WHERE :'app_verifier' IS DISTINCT FROM (SELECT rolpassword FROM pg_authid WHERE rolname = 'app') \gexec
 ALTER ROLE app SET statement_timeout = '30000ms';
 ALTER ROLE app SET lock_timeout = '10s';
 ALTER ROLE app SET idle_in_transaction_session_timeout = '60s';
 ALTER ROLE app SET transaction_timeout = '5min';
 SELECT 'CREATE ROLE monitor' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'monitor') \gexec
 ALTER ROLE monitor LOGIN NOREPLICATION NOSUPERUSER NOCREATEDB NOCREATEROLE
-    CONNECTION LIMIT 2 PASSWORD :'monitor_verifier';
+    CONNECTION LIMIT 2;
+SELECT format('ALTER ROLE monitor PASSWORD %L', :'monitor_verifier')
+    WHERE :'monitor_verifier' IS DISTINCT FROM (SELECT rolpassword FROM pg_authid WHERE rolname = 'monitor') \gexec
 ALTER ROLE monitor SET work_mem = '4MB';
 ALTER ROLE monitor SET statement_timeout = '10s';
 SELECT 'CREATE ROLE backup' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'backup') \gexec
 ALTER ROLE backup LOGIN REPLICATION NOSUPERUSER NOCREATEDB NOCREATEROLE
-    CONNECTION LIMIT 2 PASSWORD :'backup_verifier';
+    CONNECTION LIMIT 2;
+SELECT format('ALTER ROLE backup PASSWORD %L', :'backup_verifier')
+    WHERE :'backup_verifier' IS DISTINCT FROM (SELECT rolpassword FROM pg_authid WHERE rolname = 'backup') \gexec
 ALTER ROLE backup SET work_mem = '4MB';
 ALTER ROLE backup SET statement_timeout = '0';
+ALTER ROLE backup SET transaction_timeout = '0';
 GRANT pg_monitor TO monitor;
 GRANT pg_use_reserved_connections TO monitor, backup;
 GRANT pg_read_all_data TO backup;
@@ -40,10 +59,22 @@ SELECT 'CREATE DATABASE app OWNER owner' WHERE NOT EXISTS (SELECT FROM pg_databa
 REVOKE ALL ON DATABASE app FROM PUBLIC;
 GRANT CONNECT ON DATABASE app TO app, owner, monitor, backup;
 GRANT TEMPORARY ON DATABASE app TO app;
+-- What all roles together may have; it does not bind superusers.
+ALTER DATABASE app CONNECTION LIMIT 54;
 
 CREATE EXTENSION IF NOT EXISTS pg_stat_statements;
 \connect app
 SET client_min_messages = warning;
+-- With a verifier one can guess the password offline, or pose as the server. So none may reach the log, and neither
+-- pg_stat_statements nor pg_stat_activity, which the role monitor reads. This lasts until \connect.
+SET track_activities = off;
+SET pg_stat_statements.track = 'none';
+SET auto_explain.log_min_duration = -1;
+SET log_statement = 'none';
+SET log_min_error_statement = 'panic';
+SET log_min_duration_statement = -1;
+SET log_min_duration_sample = -1;
+SET log_transaction_sample_rate = 0;
 CREATE EXTENSION IF NOT EXISTS pg_stat_statements;
 ALTER SCHEMA public OWNER TO owner;
 REVOKE CREATE ON SCHEMA public FROM PUBLIC;

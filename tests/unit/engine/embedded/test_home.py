@@ -49,7 +49,7 @@ def test_folders_are_ours_alone(tmp_path):
     project = Project("shop", tmp_path)
     home = home_of(project, None)
     settle(home, project)
-    for folder in (home.root, home.work, home.logs, home.run, home.root / "data"):
+    for folder in (home.root, *home.writable):
         assert folder.stat().st_mode & 0o777 == 0o700
     settle(home, project)
     install(home, project)  # nothing to copy
@@ -61,4 +61,15 @@ def test_a_socket_folder_that_others_can_enter_is_refused(tmp_path):
     settle(home, project)
     home.run.chmod(0o755)
     with pytest.raises(ProfileError, match="belongs to somebody else"):
+        settle(home, project)
+
+
+def test_a_link_in_place_of_a_folder_is_refused(tmp_path):
+    project = Project("shop", tmp_path)
+    home = home_of(project, None)
+    home.root.mkdir(parents=True, mode=0o700)
+    victim = tmp_path / "victim"
+    victim.mkdir()
+    home.work.symlink_to(victim)
+    with pytest.raises(ProfileError, match="symbolic link"):
         settle(home, project)

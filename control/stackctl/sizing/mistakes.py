@@ -1,0 +1,100 @@
+"""Pins that lose data, fill the disk or stop the server: what each does, and what to do instead."""
+
+from __future__ import annotations
+
+from stackctl.errors import Problem
+from stackctl.hardware.model import HardwareProfile, Workload
+from stackctl.sizing.ledger import Ledger
+from stackctl.sizing.wal import SEGMENT
+from stackctl.units import MIB, floor_to, human, pg_size
+
+DANGEROUS = "dangerous"
+RISKY = "risky"
+
+_COPY = "leave it off; to save what is left, set it for one session, on a copy of the data directory"
+# Switch, the state that is the mistake, what it does, what to do instead
+_SWITCHES = (
+    (
+        "autovacuum",
+        False,
+        "tables bloat, and writes stop when transaction numbers run out",
+        "leave it on; for one table: ALTER TABLE ... SET (autovacuum_enabled = off)",
+    ),
+    (
+        "fsync",
+        False,
+        "a crash of the machine can destroy the whole database",
+        "leave it on; synchronous_commit=off gains most of the speed and loses the last transactions only",
+    ),
+    (
+        "full_page_writes",
+        False,
+        "a crash of the machine can leave half-written pages",
+        "leave it on; a larger max_wal_size makes full pages rarer",
+    ),
+    ("zero_damaged_pages", True, "damaged pages are overwritten with nothing", _COPY),
+    ("ignore_checksum_failure", True, "damaged pages are read as if they were sound, and damage spreads", _COPY),
+    ("ignore_invalid_pages", True, "recovery goes on over missing pages", _COPY),
+    (
+        "ignore_system_indexes",
+        True,
+        "every look into the catalogue reads it whole",
+        "leave it off; for a repair: PGOPTIONS='-c ignore_system_indexes=on' for one session, then REINDEX",
+    ),
+)
+_FOR_DEV = ("fsync", "full_page_writes")
+
+
+def find(ledger: Ledger, profile: HardwareProfile) -> list[Problem]:
+    """The mistakes among the pins; all of them refuse the stack but those with the code `risky`."""
+    return [*_switches(ledger, profile), *_commits(ledger), *_wal(ledger, profile), *_buffers(ledger, profile)]
+
+
+def _problem(code: str, ledger: Ledger, name: str, effect: str, hint: str) -> Problem:
+    return Problem(code, f"{name} = {ledger.value(name)}, pinned by {ledger.pinned(name)}: {effect}", hint)
+
+
+def _switches(ledger: Ledger, profile: HardwareProfile) -> list[Problem]:
+    found = []
+    for name, wrong, effect, hint in _SWITCHES:
+        if ledger.pinned(name) is None or ledger.entry(name).switched_on(ledger.value(name)) is not wrong:
+            continue
+        code = RISKY if profile.workload is Workload.DEV and name in _FOR_DEV else DANGEROUS
+        found.append(_problem(code, ledger, name, effect, hint))
+    return found
+
+
+def _commits(ledger: Ledger) -> list[Problem]:
+    if ledger.value("synchronous_commit").lower() != "off":
+        return []
+    effect = "a crash loses the last transactions, although they were confirmed"
+    hint = "leave it on, and say SET LOCAL synchronous_commit = off in the transactions that may be lost"
+    return [_problem(RISKY, ledger, "synchronous_commit", effect, hint)]
+
+
+def _wal(ledger: Ledger, profile: HardwareProfile) -> list[Problem]:
+    found = []
+    senders = ledger.number("max_wal_senders")
+    if ledger.value("wal_level").lower() == "minimal" and senders > 0:
+        effect = f"the server does not start with it while max_wal_senders is {senders}"
+        hint = "leave it at replica; or pin max_wal_senders=0 too, and have no base backups"
+        found.append(_problem(DANGEROUS, ledger, "wal_level", effect, hint))
+    for name, percent, what in (
+        ("max_wal_size", 20, "checkpoints may let the WAL fill"),
+        ("max_slot_wal_keep_size", 30, "a slot that nobody reads may fill"),
+    ):
+        size = ledger.number(name)
+        if ledger.pinned(name) is None or 0 <= size * 100 <= profile.disk * percent:
+            continue
+        most = pg_size(floor_to(profile.disk * percent // 100, SEGMENT))
+        effect = f"{what} more than {percent} % of the disk, {human(profile.disk)}"
+        found.append(_problem(DANGEROUS, ledger, name, effect, f"write {most} or less, or use a larger disk (--disk)"))
+    return found
+
+
+def _buffers(ledger: Ledger, profile: HardwareProfile) -> list[Problem]:
+    if ledger.number("shared_buffers") * 100 <= profile.ram * 40:
+        return []
+    effect = f"more than 40 % of RAM, {human(profile.ram)}: the page cache holds the same pages once more"
+    hint = f"{pg_size(floor_to(profile.ram * 40 // 100, MIB))} or less leaves the page cache its room"
+    return [_problem(RISKY, ledger, "shared_buffers", effect, hint)]
