@@ -9,7 +9,6 @@ FLAG = "flag"
 ENVIRONMENT = "environment"
 DOTENV = ".env"
 PROJECT_FILE = "stackctl.yaml"
-RECORDED = "last up"
 DETECTED = "detected"
 DEFAULT = "default"
 
@@ -32,10 +31,13 @@ class Layer:
 
 
 def recorded(layer: Layer) -> Layer:
-    """The flags of an earlier `up` as a layer of their own, below all that is given now."""
+    """The flags of an earlier `up` as a layer of their own, below all that is given now.
+
+    They stay flags by name: what is rendered must not differ because a value was given yesterday.
+    """
 
     def earlier(given: Given) -> Given:
-        return Given(given.text, RECORDED, f"{given.origin} of the last up")
+        return Given(given.text, FLAG, f"{given.origin} of the last up")
 
     return Layer(
         {key: earlier(given) for key, given in layer.keys.items()},

@@ -1,4 +1,4 @@
-"""Command lines of Docker Compose, as lists. Pure."""
+"""Command lines of Docker Compose, as lists."""
 
 from __future__ import annotations
 
@@ -9,18 +9,13 @@ from stackctl.engine.query import PSQL
 
 
 def compose(name: str, folder: Path, *words: str) -> list[str]:
-    """`docker compose` for the project `name` whose rendered files are in `folder`."""
-    return [
-        "docker",
-        "compose",
-        "--project-name",
-        name,
-        "--project-directory",
-        str(folder),
-        "--file",
-        str(folder / "compose.yaml"),
-        *words,
-    ]
+    """`docker compose` for the project `name` whose rendered files are in `folder`.
+
+    Without the file Compose still finds containers, networks and volumes by their labels, which is enough to stop.
+    """
+    file = folder / "compose.yaml"
+    place = ["--project-directory", str(folder), "--file", str(file)] if file.exists() else []
+    return ["docker", "compose", "--project-name", name, *place, *words]
 
 
 def up(services: Sequence[str], timeout: int) -> list[str]:

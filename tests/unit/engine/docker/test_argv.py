@@ -8,14 +8,21 @@ import pytest
 from stackctl.engine.docker import argv
 
 
-def test_a_project_is_named_and_never_guessed_from_the_folder():
-    assert argv.compose("shop", Path("/srv/my shop"), "ps") == [
+def test_a_project_is_named_and_never_guessed_from_the_folder(tmp_path):
+    folder = tmp_path / "my shop"
+    folder.mkdir()
+    (folder / "compose.yaml").touch()
+    assert argv.compose("shop", folder, "ps") == [
         "docker", "compose",
         "--project-name", "shop",
-        "--project-directory", "/srv/my shop",
-        "--file", "/srv/my shop/compose.yaml",
+        "--project-directory", f"{tmp_path}/my shop",
+        "--file", f"{tmp_path}/my shop/compose.yaml",
         "ps",
     ]  # fmt: skip
+
+
+def test_without_its_file_a_project_is_found_by_its_name():
+    assert argv.compose("shop", Path("/nowhere"), "down") == ["docker", "compose", "--project-name", "shop", "down"]
 
 
 def test_up_waits_for_the_named_services_and_builds_nothing():
