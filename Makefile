@@ -32,7 +32,7 @@ down: $(VENV)/.installed  ## Stop the stack; its data stays
 	@$(RUN)stackctl --project "$(DIR)" down $(ARGS)
 
 test: $(VENV)/.developer check  ## Run all checks and tests on both engines
-	@tools/run-tests $(RUN)python $(ARGS)
+	@$(RUN)python -m pytest $(ARGS)
 
 test-full: $(VENV)/.developer  ## Run the exhaustive matrices too
 	@$(RUN)python -m pytest --full $(ARGS)

@@ -55,7 +55,7 @@ class Engine(Protocol):
     def prepare(self, deployment: Deployment, note: Note) -> None:
         """Have everything at hand before the running stack is touched: images, programs, accounts."""
 
-    def start(self, deployment: Deployment, sizing: Sizing, changed: Sequence[str], timeout: float, note: Note) -> None:
+    def start(self, deployment: Deployment, changed: Sequence[str], timeout: float, note: Note) -> None:
         """Bring the services to the rendered files and wait until healthy. `changed` names services to restart."""
 
     def reload(self) -> None:

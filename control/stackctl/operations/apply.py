@@ -40,7 +40,7 @@ def apply(prepared: Prepared, changes: Changes, timeout: float, runner: Runner, 
     save(project.private, prepared.state)
     note(f"starting {', '.join(service for service in prepared.deployment.services if service != 'migrate')}")
     try:
-        engine.start(prepared.deployment, prepared.sizing, changes.services if changes.running else (), timeout, note)
+        engine.start(prepared.deployment, changes.services if changes.running else (), timeout, note)
         if reload_needed(changes) and changes.running:
             _reload(prepared)
     except StackError as error:
@@ -110,7 +110,7 @@ def _restore(prepared: Prepared, before: tuple[File, ...], seconds: float, runne
     deployment = engine.deployment([service for service in SERVICES if service in named | {"migrate"}])
     # First, as a start logs in, and the configuration that failed may refuse every session.
     engine.reload()
-    engine.start(deployment, prepared.sizing, deployment.services, seconds, note)
+    engine.start(deployment, deployment.services, seconds, note)
 
 
 def _unhealthy(prepared: Prepared) -> list[str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from e2e.images.docker_client import Docker, ShellRunner
+from promised_engine import require_engine
 from stackctl import assets
 from stackctl.images import catalog, debian
 from stackctl.images.host import find_mirrors, find_secrets
@@ -20,14 +21,7 @@ STACK = assets.root() / "stack"
 def engine() -> ShellRunner:
     """A runner on a machine whose engine answers; elsewhere the test is left out, unless one was promised."""
     runner = ShellRunner()
-    try:
-        answers = runner.run(["docker", "info"], check=False, timeout=30).returncode == 0
-    except OSError:
-        answers = False
-    if not answers:
-        if os.environ.get("STACKCTL_REQUIRE_ENGINE"):
-            pytest.fail("STACKCTL_REQUIRE_ENGINE is set and no Docker Engine answers")
-        pytest.skip("no Docker Engine answers")
+    require_engine(lambda: runner.run(["docker", "info"], check=False, timeout=30).returncode == 0)
     return runner
 
 

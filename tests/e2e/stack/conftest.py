@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from promised_engine import require_engine
 from running_stack import Stack, docker
 
 ENGINES = ("embedded", "docker")
@@ -17,14 +17,7 @@ NewStack = Callable[..., Stack]
 @pytest.fixture(scope="session")
 def docker_engine() -> None:
     """An engine that answers; elsewhere the test is left out, unless one was promised."""
-    try:
-        answers = docker("info", seconds=30).code == 0
-    except OSError:
-        answers = False
-    if not answers:
-        if os.environ.get("STACKCTL_REQUIRE_ENGINE"):
-            pytest.fail("STACKCTL_REQUIRE_ENGINE is set and no Docker Engine answers")
-        pytest.skip("no Docker Engine answers")
+    require_engine(lambda: docker("info", seconds=30).code == 0)
 
 
 @pytest.fixture(scope="session", params=ENGINES)

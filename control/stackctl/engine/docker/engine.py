@@ -66,7 +66,7 @@ class DockerEngine:
             )
         images.ensure(self._supplied(), self._runner, note)
 
-    def start(self, deployment: Deployment, sizing: Sizing, changed: Sequence[str], timeout: float, note: Note) -> None:
+    def start(self, deployment: Deployment, changed: Sequence[str], timeout: float, note: Note) -> None:
         """`docker compose up --wait`: the database and its roles first, where they may be new, then all the others."""
         deadline = time.monotonic() + timeout
         before = {state.name: state.started_at for state in self.services()}

@@ -70,7 +70,7 @@ class EmbeddedEngine:
         if not self._supervisor.alive() and (ended := end_orphans(self._home)):
             note(f"ended what an earlier supervisord left running: {', '.join(ended)}")
 
-    def start(self, deployment: Deployment, sizing: Sizing, changed: Sequence[str], timeout: float, note: Note) -> None:
+    def start(self, deployment: Deployment, changed: Sequence[str], timeout: float, note: Note) -> None:
         """Bring the processes to the rendered files and wait until all are healthy."""
         deadline = time.monotonic() + timeout
         homes.install(self._home, self._project, self._runner)
