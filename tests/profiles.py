@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 from functools import cache
 from typing import Any
 
 from stackctl import assets
 from stackctl.hardware.model import FULL_BUILD, Build, HardwareProfile, Storage, Workload
+from stackctl.settings.resolve import default_workers
 from stackctl.sizing.catalog import Catalog, parse_catalog
 from stackctl.sizing.model import Pin, Sizing
 from stackctl.sizing.plan import size
@@ -46,3 +48,25 @@ def sized(profile: HardwareProfile = REFERENCE, build: Build = FULL_BUILD, **pin
     """The sizing of a profile with pins as from the project file."""
     given = {name: Pin(value, "stackctl.yaml") for name, value in pins.items()}
     return size(profile, given, catalog(profile.postgres), build)
+
+
+def sample(count: int, seed: int = 3) -> list[HardwareProfile]:
+    """Machines from the whole space of inputs, the same ones each time."""
+    dice = random.Random(seed)
+    machines = []
+    for _ in range(count):
+        ram = Bytes(int(512 * 2 ** dice.uniform(0, 11)) * MIB)
+        cpus = dice.choice([1, 2, 3, 4, 6, 8, 16, 48, 128])
+        machines.append(
+            HardwareProfile(
+                ram=ram,
+                cpus=cpus,
+                storage=dice.choice(list(Storage)),
+                disk=Bytes(int(10 * 2 ** dice.uniform(0, 12)) * GIB),
+                workload=dice.choice(list(Workload)),
+                postgres=17,
+                app_workers=default_workers(ram, cpus),
+                wal_rate=Bytes(dice.choice([0, 0, 100 * 1024, 5 * MIB, 80 * MIB])),
+            )
+        )
+    return machines

@@ -63,7 +63,7 @@ def options(command: object) -> set[str]:
 APPLICATION = typer.main.get_command(main.build())
 COMMANDS = APPLICATION.commands  # type: ignore[attr-defined]
 GLOBAL = options(APPLICATION)
-PROFILE = options(COMMANDS["size"])
+PROFILE = options(COMMANDS["doctor"])
 
 
 @pytest.mark.parametrize("path", documents(), ids=lambda path: path.relative_to(ROOT).as_posix())

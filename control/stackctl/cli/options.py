@@ -25,6 +25,8 @@ PROFILE: dict[str, Any] = {
     "app_workers": _option("Worker processes of the app.", "4"),
     "connections": _option("max_connections; pools are sized from it.", "N"),
     "pooler": _option("Connection pooler: none, pgbouncer.", "none"),
+    "wal_rate": _option("WAL written in a busy second; max_wal_size follows from it.", "5M"),
+    "build": _option("The server's features: lz4,zstd,llvm,io_uring, full, portable, or its bin folder.", "portable"),
     "engine": _option("Where the stack runs: auto, docker, embedded.", "auto"),
     "images": _option("Where images come from: public, debian (built here).", "public"),
 }
@@ -63,7 +65,10 @@ def with_profile(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def hoist(arguments: Sequence[str]) -> list[str]:
-    """Move the global options to the front, so that they work before and after the command."""
+    """Move the global options to the front, so that they work before and after the command.
+
+    `--format json` is `--json` as well, for every failure to be a document too.
+    """
     front, rest = [], []
     waiting = list(arguments)
     while waiting:
@@ -76,6 +81,8 @@ def hoist(arguments: Sequence[str]) -> list[str]:
         elif word == "--project" and waiting:
             front += [word, waiting.pop(0)]
         else:
+            if word == "--format=json" or (word == "--format" and waiting[:1] == ["json"]):
+                front.append("--json")
             rest.append(word)
     return front + rest
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
+from stackctl.hardware import cgroup
+from stackctl.hardware.cgroup_tree import read
 from stackctl.hardware.model import Host, Storage
-from stackctl.units import GIB, MIB, Bytes, floor_to
+from stackctl.units import GIB, MIB, Bytes, floor_to, human
 
 ROOT = Path("/")
 
@@ -16,8 +19,15 @@ def detect(place: Path, root: Path = ROOT) -> Host:
 
     RAM is rounded down to MiB and the disk to GiB, as a person would write them.
     """
-    ram, disk = floor_to(memory(root), MIB), total_disk(place)
-    return Host(ram, cpus(root), floor_to(disk, GIB if disk >= GIB else MIB), storage(nearest(place), root))
+    disk = total_disk(place)
+    return Host(
+        ram=floor_to(memory(root), MIB),
+        cpus=cpus(root),
+        disk=floor_to(disk, GIB if disk >= GIB else MIB),
+        storage=storage(nearest(place), root),
+        ram_source=ram_source(root),
+        cpus_source=cpus_source(root),
+    )
 
 
 def nearest(place: Path) -> Path:
@@ -27,18 +37,29 @@ def nearest(place: Path) -> Path:
 
 
 def memory(root: Path = ROOT) -> Bytes:
-    """RAM in bytes, or the cgroup's limit (v2, then v1) where that is lower."""
-    total = _meminfo(root)["MemTotal"]
-    limits = [
-        _number(root / "sys/fs/cgroup/memory.max"),
-        _number(root / "sys/fs/cgroup/memory/memory.limit_in_bytes"),
-    ]
-    return Bytes(min([total, *(limit for limit in limits if limit is not None)]))
+    """RAM in bytes, or the limit of this process's cgroups where that is lower."""
+    limit = cgroup.memory_limit(root)
+    return min(total_memory(root), limit.size) if limit else total_memory(root)
+
+
+def total_memory(root: Path = ROOT) -> Bytes:
+    """RAM of the machine in bytes, whatever a cgroup leaves of it."""
+    return Bytes(_meminfo(root).get("MemTotal") or os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+
+
+def ram_source(root: Path = ROOT) -> str:
+    """Which cgroup limit makes the RAM less than the machine's, as a phrase; empty where none does."""
+    limit, total = cgroup.memory_limit(root), total_memory(root)
+    if limit is None or limit.size >= total:
+        return ""
+    return f"limit in {limit.file}; the machine has {human(total)}"
 
 
 def available_memory(root: Path = ROOT) -> Bytes:
-    """Memory in bytes that could be had now without swapping."""
-    return Bytes(_meminfo(root)["MemAvailable"])
+    """Memory in bytes that could be had now without swapping, within the cgroups' limits."""
+    there = Bytes(_meminfo(root).get("MemAvailable", total_memory(root)))
+    left = cgroup.available_memory(root)
+    return there if left is None else min(there, left)
 
 
 def total_disk(place: Path) -> Bytes:
@@ -54,10 +75,18 @@ def free_disk(place: Path) -> Bytes:
 
 
 def cpus(root: Path = ROOT) -> int:
-    """CPUs this process may use: its affinity, or the cgroup's quota rounded down (at least 1)."""
+    """CPUs this process may use: its affinity, or the cgroups' quota rounded down (at least 1) where that is less."""
+    # The kernel keeps the affinity within the cpuset, so that needs no look of its own.
     allowed = len(os.sched_getaffinity(0))
-    quota = _quota(root)
-    return max(1, min(allowed, int(quota))) if quota else allowed
+    return min(allowed, cgroup.whole_cpus(root) or allowed)
+
+
+def cpus_source(root: Path = ROOT) -> str:
+    """What makes the CPUs fewer than the machine's, as a phrase; empty where nothing does."""
+    machine, allowed, quota = os.cpu_count() or 1, len(os.sched_getaffinity(0)), cgroup.whole_cpus(root)
+    if min(allowed, quota or allowed) >= machine:
+        return ""
+    return f"{'cgroup quota' if quota and quota < allowed else 'affinity or cpuset'}; the machine has {machine}"
 
 
 def storage(place: Path, root: Path = ROOT) -> Storage:
@@ -70,7 +99,7 @@ def storage(place: Path, root: Path = ROOT) -> Storage:
     disk = block if (block / "queue").is_dir() else block.parent
     if disk.name.startswith("nvme"):
         return Storage.NVME
-    return Storage.HDD if _text(disk / "queue/rotational") == "1" and not _virtual(disk) else Storage.SSD
+    return Storage.HDD if read(disk / "queue/rotational") == "1" and not _virtual(disk) else Storage.SSD
 
 
 def _virtual(disk: Path) -> bool:
@@ -78,28 +107,6 @@ def _virtual(disk: Path) -> bool:
     return disk.name.startswith("vd")
 
 
-def _quota(root: Path) -> float | None:
-    v2 = _text(root / "sys/fs/cgroup/cpu.max")
-    if v2 and not v2.startswith("max"):
-        quota, period = v2.split()
-        return int(quota) / int(period)
-    quota_v1 = _number(root / "sys/fs/cgroup/cpu/cpu.cfs_quota_us")
-    period_v1 = _number(root / "sys/fs/cgroup/cpu/cpu.cfs_period_us")
-    return quota_v1 / period_v1 if quota_v1 and quota_v1 > 0 and period_v1 else None
-
-
 def _meminfo(root: Path) -> dict[str, int]:
-    pairs = (line.split(":") for line in (root / "proc/meminfo").read_text().splitlines())
-    return {name: int(rest.split()[0]) * 1024 for name, rest in pairs}
-
-
-def _text(path: Path) -> str | None:
-    try:
-        return path.read_text().strip()
-    except OSError:
-        return None
-
-
-def _number(path: Path) -> int | None:
-    text = _text(path)
-    return int(text) if text and text.lstrip("-").isdigit() else None
+    pairs = re.findall(r"(?m)^(\w+): +([0-9]{1,18}) kB$", read(root / "proc/meminfo"))
+    return {name: int(number) * 1024 for name, number in pairs}

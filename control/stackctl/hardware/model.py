@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 
 from stackctl.units import Bytes, human
@@ -34,22 +34,31 @@ class Pooler(StrEnum):
     PGBOUNCER = "pgbouncer"
 
 
+UNKNOWN = Bytes(0)
 POSTGRES_MAJORS = (15, 16, 17, 18)
 
 
 @dataclass(frozen=True)
 class Host:
-    """What this machine has, as far as this process may use it."""
+    """What this machine has, as far as this process may use it.
+
+    `ram_source` and `cpus_source` say what made them less than the machine's, and are empty where nothing did.
+    """
 
     ram: Bytes
     cpus: int
     disk: Bytes
     storage: Storage
+    ram_source: str = ""
+    cpus_source: str = ""
 
 
 @dataclass(frozen=True)
 class HardwareProfile:
-    """One machine and its purpose. `ram` and `disk` are the host's, in bytes; sizing divides them."""
+    """One machine and its purpose. `ram` and `disk` are the host's, in bytes; sizing divides them.
+
+    `wal_rate` is the WAL that it writes when busy, in bytes for each second; 0 where nobody knows.
+    """
 
     ram: Bytes
     cpus: int
@@ -59,19 +68,35 @@ class HardwareProfile:
     postgres: int
     app_workers: int
     pooler: Pooler = Pooler.NONE
+    wal_rate: Bytes = UNKNOWN
 
 
 @dataclass(frozen=True)
 class Build:
-    """Optional features that a PostgreSQL build may lack; asking for a missing one is fatal at its start."""
+    """Optional features that a PostgreSQL server may lack; asking for a missing one is fatal at its start.
+
+    `io_uring` means that it is compiled in and that the kernel lets the server use it.
+    """
 
     lz4: bool = False
     zstd: bool = False
     llvm: bool = False
+    io_uring: bool = False
+
+    def __str__(self) -> str:
+        """The features as a person would list them."""
+        return ", ".join(self.features) or "no optional features"
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Names of what it has."""
+        return tuple(entry.name for entry in fields(self) if getattr(self, entry.name))
 
 
 PORTABLE_BUILD = Build()
-FULL_BUILD = Build(lz4=True, zstd=True, llvm=True)
+FULL_BUILD = Build(lz4=True, zstd=True, llvm=True, io_uring=True)
+# The oldest version that knows of it.
+IO_URING_MAJOR = 18
 
 
 def profile_line(profile: HardwareProfile) -> str:

@@ -28,6 +28,7 @@ class HostFacts:
     swappiness: str
     clock_synchronised: bool | None
     engine_problem: str = ""
+    ram_source: str = ""
 
 
 def judge_host(facts: HostFacts) -> tuple[Check, ...]:
@@ -103,6 +104,8 @@ def _embedded(facts: HostFacts) -> Check:
 
 def _memory(facts: HostFacts) -> Check:
     evidence = f"{human(facts.ram_available)} available for a profile of {human(facts.ram_wanted)}"
+    if facts.ram_source:
+        evidence += f" ({facts.ram_source})"
     if facts.ram_available < facts.ram_wanted // 2:
         return Check("memory", Status.FAIL, evidence, "stop what else runs, or take a smaller --ram")
     if facts.ram_available < facts.ram_wanted * 4 // 5:

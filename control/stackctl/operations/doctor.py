@@ -53,6 +53,7 @@ def _facts(opened: Opened, runner: Runner) -> HostFacts:
         swappiness=kernel.setting("vm.swappiness"),
         clock_synchronised=kernel.clock_synchronised(),
         engine_problem="" if engine else docker_denied(),
+        ram_source=opened.host.ram_source,
     )
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from stackctl import assets
 from stackctl.errors import ProfileError, unwritable
-from stackctl.hardware.model import PORTABLE_BUILD
+from stackctl.hardware.model import PORTABLE_BUILD, Build
 from stackctl.operations.project import larger_than_host, open_project, sized
 from stackctl.operations.result import Line, Request, Result
 from stackctl.settings.model import Settings
@@ -57,6 +57,8 @@ def project_file(settings: Settings, example: str) -> str:
     for key, value in values.items():
         # The first one: the profile is the file's first section, and others have keys of the same name.
         text = re.sub(rf"(?m)^  {key}: .*$", f"  {key}: {value}", text, count=1)
+    if settings.build is not None:
+        text = text.replace("\n  #build: portable\n", f"\n  build: {_scalar(_build(settings.build))}\n")
     text = re.sub(r"(?m)^engine: .*$", f"engine: {settings.engine}", text)
     if settings.images:
         text = re.sub(r"(?m)^#images: .*$", f"images: {settings.images}", text)
@@ -72,6 +74,10 @@ def _pinned(text: str, pins: Pins) -> str:
         section, key = keys.get(name, f"postgres.{name}").split(".", 1)
         text = text.replace(f"\n{section}:\n", f"\n{section}:\n  {key}: {_scalar(pin.value)}\n")
     return text
+
+
+def _build(build: Build | PurePath) -> str:
+    return (",".join(build.features) or "portable") if isinstance(build, Build) else str(build)
 
 
 def _scalar(value: str) -> str:

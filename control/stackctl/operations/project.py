@@ -9,7 +9,9 @@ from stackctl import assets
 from stackctl.engine.project import Project
 from stackctl.errors import Problem, ProfileError, StackError
 from stackctl.hardware.detect import detect
-from stackctl.hardware.model import FULL_BUILD, PORTABLE_BUILD, Build, HardwareProfile, Host, Pooler
+from stackctl.hardware.model import PORTABLE_BUILD, Build, HardwareProfile, Host, Pooler
+from stackctl.images.builds import declared_build
+from stackctl.operations.build import given_build
 from stackctl.operations.result import Request
 from stackctl.operations.state import State, default_name, load
 from stackctl.settings.flags import read_flags
@@ -29,7 +31,7 @@ PUBLIC = "public"
 NOMINAL_PERCENT = 108
 # Warnings of the sizing that a stack must not start with.
 # Flags that make the profile; engine, images and version are remembered by themselves.
-REMEMBERED = ("ram", "cpus", "storage", "disk", "workload", "app_workers", "connections", "pooler", "fit")
+REMEMBERED = ("ram", "cpus", "storage", "disk", "workload", "app_workers", "connections", "pooler", "wal_rate", "fit")
 
 
 @dataclass(frozen=True)
@@ -181,8 +183,13 @@ def sized(settings: Settings, build: Build) -> Sizing:
 
 
 def assumed_build(settings: Settings, state: State | None) -> Build:
-    """The build to size for before an engine was asked: the images have everything, the wheel does not."""
-    return PORTABLE_BUILD if recorded_or_asked(settings, state) == "embedded" else FULL_BUILD
+    """The build to size for before an engine was asked: the given one, else the images'; the wheel has nothing."""
+    given = given_build(settings)
+    if given is not None:
+        return given
+    if recorded_or_asked(settings, state) == "embedded":
+        return PORTABLE_BUILD
+    return declared_build(images_of(settings, state))
 
 
 def larger_than_host(profile: HardwareProfile, host: Host) -> list[Problem]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from stackctl.errors import UsageError
 from stackctl.hardware.model import PORTABLE_BUILD
+from stackctl.operations.build import given_build, unbuilt_pins
 from stackctl.operations.project import (
     Opened,
     assumed_build,
@@ -35,14 +36,20 @@ def render_command(request: Request, out: Path, target: str) -> Result:
     warnings = [*opened.settings.warnings, *larger_than_host(opened.settings.profile, opened.host)]
     if opened.settings.fit:
         opened = replace(opened, settings=fitted(opened.settings, opened.host))
-    build = PORTABLE_BUILD if target == "conf" else assumed_build(opened.settings, opened.state)
+    # Files for a server that nobody asked start on any, unless it is said what it has.
+    conf = given_build(opened.settings) or PORTABLE_BUILD
+    build = conf if target == "conf" else assumed_build(opened.settings, opened.state)
     sizing = sized(opened.settings, build)
     refuse_failing(sizing)
     files = render_postgres(sizing) if target == "conf" else compose_files(opened, sizing, out)
     write(out, files)
     names = [file.path for file in files]
     data = {"out": str(out.resolve()), "target": target, "files": names}
-    return Result(data, [Line(f"wrote {len(names)} files to {out}", "good")], (*warnings, *sizing.warnings))
+    return Result(
+        data,
+        [Line(f"wrote {len(names)} files to {out}", "good")],
+        (*warnings, *sizing.warnings, *unbuilt_pins(opened.settings, build)),
+    )
 
 
 def compose_files(opened: Opened, sizing: Sizing, out: Path) -> tuple[File, ...]:

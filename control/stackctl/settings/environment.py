@@ -23,6 +23,8 @@ KEYS = {
     "STACKCTL_PG": "postgres",
     "STACKCTL_APP_WORKERS": "app_workers",
     "STACKCTL_POOLER": "pooler",
+    "STACKCTL_WAL_RATE": "wal_rate",
+    "STACKCTL_BUILD": "build",
 }
 PINS = {
     "PG_SHARED_BUFFERS": "shared_buffers",

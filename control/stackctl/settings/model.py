@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import PurePath
 
 from stackctl.errors import Problem
-from stackctl.hardware.model import HardwareProfile
+from stackctl.hardware.model import Build, HardwareProfile
 from stackctl.sizing.model import Pins
 
 
@@ -28,7 +29,8 @@ class Settings:
     """The resolved project.
 
     `provenance` says for each key (`ram`, `postgres`, `ports.app`) which layer decided; `origins` says for
-    each pin where it stands, down to the line, for messages.
+    each pin where it stands, down to the line, for messages. `build` is what the server is said to have, the folder of
+    its programs, or None where nothing is said.
     """
 
     name: str
@@ -41,3 +43,4 @@ class Settings:
     fit: bool
     warnings: tuple[Problem, ...]
     origins: Mapping[str, str] = field(default_factory=dict)
+    build: Build | PurePath | None = None

@@ -12,6 +12,9 @@ from stackctl.hardware.model import POSTGRES_MAJORS, Pooler, Storage, Workload
 from stackctl.settings import pins, values
 
 _SIZE = {"type": "string", "pattern": r"^\s*[0-9]+(\.[0-9]+)?\s*[KMGTkmgt]([iI]?[bB])?\s*$"}
+_RATE = {"type": "string", "pattern": _SIZE["pattern"].removesuffix(r"\s*$") + r"(/s)?\s*$"}
+_FEATURE = f"({'|'.join(values.BUILD_FEATURES)})"
+_BUILD = {"type": "string", "pattern": rf"^\s*(/.*|full|portable|{_FEATURE}(\s*,\s*{_FEATURE})*)\s*$"}
 _NAME = {"type": "string", "pattern": values.NAME_PATTERN}
 
 
@@ -87,6 +90,8 @@ class Profile(Section):
     postgres: Annotated[str, _Key(values.postgres, {"enum": list(POSTGRES_MAJORS)}, "Major version")] = ""
     app_workers: Annotated[str, _Key(values.app_workers, _whole(1, 256), "Worker processes of the app")] = ""
     pooler: Annotated[str, _Key(values.pooler, {"enum": list(Pooler)}, "Connection pooler")] = ""
+    wal_rate: Annotated[str, _Key(values.wal_rate, _RATE, "WAL written in a busy second: 5M")] = ""
+    build: Annotated[str, _Key(values.build, _BUILD, "Features of the server: lz4,zstd")] = ""
 
 
 class Ports(Section):

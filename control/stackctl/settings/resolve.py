@@ -69,13 +69,14 @@ def resolve(
     images = reading.take("images", values.images, None)
     ports = _ports(reading)
     fit = reading.take("fit", values.boolean, False)
+    build = reading.take("build", values.build, None)
     if "max_connections" in given.pins:
         reading.check(given.pins["max_connections"], values.connections, 0)
     if problems:
         raise ProfileError.of(problems)
     pins = {name: Pin(_spelled(name, pin.text), pin.layer) for name, pin in given.pins.items()}
     origins = {name: pin.origin for name, pin in given.pins.items()}
-    return Settings(name, profile, reading.provenance, pins, engine, images, ports, fit, warnings, origins)
+    return Settings(name, profile, reading.provenance, pins, engine, images, ports, fit, warnings, origins, build)
 
 
 def _gather(
@@ -130,6 +131,7 @@ def _profile(reading: _Reading, host: Host, default_postgres: int) -> HardwarePr
         postgres=reading.take("postgres", values.postgres, default_postgres),
         app_workers=reading.take("app_workers", values.app_workers, default_workers(ram, cpus)),
         pooler=reading.take("pooler", values.pooler, Pooler.NONE),
+        wal_rate=reading.take("wal_rate", values.wal_rate, Bytes(0)),
     )
 
 

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from pathlib import PurePath
 
-from stackctl.hardware.model import POSTGRES_MAJORS, Pooler, Storage, Workload
-from stackctl.units import GIB, MIB, Bytes, parse_bytes
+from stackctl.hardware.model import FULL_BUILD, PORTABLE_BUILD, POSTGRES_MAJORS, Build, Pooler, Storage, Workload
+from stackctl.units import GIB, KIB, MIB, Bytes, parse_bytes
 
 ENGINES = ("auto", "docker", "embedded")
 IMAGES = ("public", "debian")
+BUILD_FEATURES = FULL_BUILD.features
 MIN_RAM = Bytes(512 * MIB)
 MIN_DISK = Bytes(GIB)
 NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]*$"
 
 _END_OF_LIFE = {"13": "November 2025", "14": "November 2026"}
+_BUILDS = {"full": FULL_BUILD, "portable": PORTABLE_BUILD}
 _TRUE = ("on", "true", "yes", "1")
 _FALSE = ("off", "false", "no", "0")
 
@@ -138,6 +141,26 @@ def postgres(text: str) -> int:
         hint = f"write {major}" if major in map(str, POSTGRES_MAJORS) else f"choose one of {majors}"
         raise Fault(f"{text!r} is not a major version of PostgreSQL that is supported", hint)
     return int(word)
+
+
+def build(text: str) -> Build | PurePath:
+    """Optional features of the server: by name, `full`, `portable`, or the folder of its programs, to be asked."""
+    word = text.strip().lower()
+    if word.startswith("/"):
+        return PurePath(text.strip())
+    if word in _BUILDS:
+        return _BUILDS[word]
+    names = [name.strip() for name in word.split(",")]
+    for name in names:
+        if name not in BUILD_FEATURES:
+            message = f"{name!r} is no feature of a build and no whole path of a folder"
+            raise Fault(message, f"{nearest(name, BUILD_FEATURES if name in _BUILDS else (*BUILD_FEATURES, *_BUILDS))}")
+    return Build(**dict.fromkeys(names, True))
+
+
+def wal_rate(text: str) -> Bytes:
+    """WAL written in a busy second, in bytes; `5M` and `5M/s` alike."""
+    return _size(text.strip().removesuffix("/s"), Bytes(KIB), "1K", "5M")
 
 
 def app_workers(text: str) -> int:

@@ -21,68 +21,82 @@ _CPU_WEIGHTS = {
     "alertmanager": 2,
     "grafana": 5,
 }
+# From where on Prometheus and the exporter fit, and Grafana and Alertmanager (requirement S12).
+MONITORED_FROM = Bytes(GIB)
+DASHBOARDS_FROM = Bytes(2 * GIB)
+_APP_WORKER = 144 * MIB
+# Share of further RAM that PostgreSQL gets on the way to such a step: what its other settings grow by, and a little.
+_APPROACH = 0.4
 
 
-def monitored(ram: Bytes) -> bool:
-    """Whether Prometheus and the exporter fit: from 1 GiB (requirement S12)."""
-    return ram >= GIB
-
-
-def dashboards(ram: Bytes) -> bool:
-    """Whether Grafana and Alertmanager fit: from 2 GiB (requirement S12)."""
-    return ram >= 2 * GIB
-
-
-def app_memory(ram: Bytes, workers: int) -> Bytes:
-    """The app's limit: a measured worker needs under 120 MiB; the rest is for bursts and the master."""
-    if ram < GIB:
-        return Bytes((24 + workers * 136) * MIB)
-    if ram < 8 * GIB:
-        return Bytes((64 + workers * 136) * MIB)
-    return Bytes((256 + workers * 192) * MIB)
-
-
-def _monitoring(ram: Bytes) -> dict[str, int]:
-    items: dict[str, int] = {}
-    small = ram < 8 * GIB
-    if monitored(ram):
-        items["exporter"] = (64 if small else 128) * MIB
-        items["prometheus"] = min(max(floor_to(ram // 20, MIB), 96 * MIB), 768 * MIB)
-    if dashboards(ram):
-        items["alertmanager"] = (64 if small else 128) * MIB
-        items["grafana"] = (256 if small else 384) * MIB
-    return items
+def app_memory(ram: Bytes, workers: int) -> float:
+    """The app's limit in bytes: a measured worker needs under 120 MiB; a part of RAM is for bursts and the master."""
+    return _between(16 * MIB, ram / 32, 448 * MIB) + workers * _APP_WORKER
 
 
 def divide(profile: HardwareProfile) -> tuple[BudgetItem, ...]:
     """Shares that sum to at most `profile`; what the others leave is PostgreSQL's.
 
     `system` is the kernel, the container engine and an operator's shell. `migrate` is the room of one-off jobs.
+    Where more RAM would start another service, PostgreSQL gets less than is left, so that its share does not shrink
+    when that RAM is there; the difference is given to nobody.
     """
-    ram = profile.ram
-    shares = {"system": min(max(64 * MIB, floor_to(ram // 16, MIB)), 2 * GIB)}
-    shares["app"] = app_memory(ram, profile.app_workers)
-    shares["migrate"] = (128 if ram >= 2 * GIB else 96 if ram >= GIB else 64) * MIB
-    if profile.pooler is Pooler.PGBOUNCER:
-        shares["pgbouncer"] = (64 if ram < 8 * GIB else 128) * MIB
-    shares |= _monitoring(ram)
-    shares["postgres"] = floor_to(max(ram - sum(shares.values()), 0), MIB)
+    shares = {service: floor_to(int(size), MIB) for service, size in _others(profile).items()}
+    shares["postgres"] = floor_to(int(database_share(profile)), MIB)
     total = sum(_CPU_WEIGHTS[service] for service in shares)
     return tuple(
-        BudgetItem(service, Bytes(shares[service]), _floor2(profile.cpus * weight / total))
+        BudgetItem(service, shares[service], _floor2(profile.cpus * weight / total))
         for service, weight in _CPU_WEIGHTS.items()
         if service in shares
     )
+
+
+def _others(profile: HardwareProfile) -> dict[str, float]:
+    """Bytes of each service beside PostgreSQL, not rounded: rounded, their sum would jump."""
+    ram = profile.ram
+    shares = {
+        "system": _between(64 * MIB, ram / 16, 2 * GIB),
+        "app": app_memory(ram, profile.app_workers),
+        "migrate": _between(64 * MIB, ram / 16, 128 * MIB),
+    }
+    if profile.pooler is Pooler.PGBOUNCER:
+        shares["pgbouncer"] = _between(32 * MIB, ram / 64, 128 * MIB)
+    if ram >= MONITORED_FROM:
+        shares["exporter"] = _between(64 * MIB, ram / 64, 128 * MIB)
+        shares["prometheus"] = _between(96 * MIB, ram / 20, 768 * MIB)
+    if ram >= DASHBOARDS_FROM:
+        shares["alertmanager"] = _between(64 * MIB, ram / 64, 128 * MIB)
+        shares["grafana"] = _between(256 * MIB, ram / 20, 384 * MIB)
+    return shares
+
+
+def database_share(profile: HardwareProfile) -> float:
+    """PostgreSQL's share in bytes before it is rounded down, so that what is sized from it does not jump."""
+    return max(_least_left(profile), 0.0)
+
+
+def _least_left(profile: HardwareProfile) -> float:
+    """What is left for PostgreSQL, slowly approaching what it will have where further services start."""
+    ram = profile.ram
+    larger = (step for step in (MONITORED_FROM, DASHBOARDS_FROM) if step > ram)
+    return min(_left(profile), *(_left(replace(profile, ram=step)) - (step - ram) * _APPROACH for step in larger), ram)
+
+
+def _left(profile: HardwareProfile) -> float:
+    return profile.ram - sum(_others(profile).values())
 
 
 def feedable_workers(profile: HardwareProfile) -> int:
     """The most app workers, up to the profile's, that leave PostgreSQL a quarter of RAM and 450 MiB; at least 1."""
     enough = max(profile.ram // 4, 450 * MIB)
     for workers in range(profile.app_workers, 1, -1):
-        shares = divide(replace(profile, app_workers=workers))
-        if next(share.memory for share in shares if share.service == "postgres") >= enough:
+        if _least_left(replace(profile, app_workers=workers)) >= enough:
             return workers
     return 1
+
+
+def _between(low: float, size: float, high: float) -> float:
+    return max(low, min(size, high))
 
 
 def _floor2(cpus: float) -> float:

@@ -71,6 +71,16 @@ class Entry:
         """Whether it is an amount of memory, or of disk."""
         return self.unit in _MEMORY_UNITS
 
+    @property
+    def time(self) -> bool:
+        """Whether it is a length of time."""
+        return self.unit in _TIME_UNITS
+
+    @property
+    def numeric(self) -> bool:
+        """Whether it is a number, with a unit or without."""
+        return self.kind in ("integer", "real")
+
     def switched_on(self, value: str) -> bool:
         """Whether `value` of a boolean parameter means on."""
         return _BOOLEANS.get(value.lower()) == "on"
@@ -107,7 +117,7 @@ class Entry:
             return None if value.lower() in _BOOLEANS else f"{value!r} is not on or off"
         if self.kind == "enum":
             return None if value.lower() in self.choices else f"{value!r} is not one of {', '.join(self.choices)}"
-        return self._range_fault(value) if self.kind in ("integer", "real") else None
+        return self._range_fault(value) if self.numeric else None
 
     def _range_fault(self, value: str) -> str | None:
         try:

@@ -6,7 +6,7 @@ from stackctl.errors import Problem
 from stackctl.hardware.model import HardwareProfile, Workload
 from stackctl.sizing.ledger import Ledger
 from stackctl.sizing.model import Connections, Pins, Role
-from stackctl.units import GIB, MIB, Bytes, pg_size
+from stackctl.units import GIB, KIB, MIB, Bytes, floor_to, pg_size
 
 _CAP = {Workload.WEB: 200, Workload.OLTP: 300, Workload.MIXED: 200, Workload.OLAP: 100, Workload.DEV: 100}
 _PER_GIB = 12.5
@@ -54,12 +54,12 @@ def role_limit(max_connections: int) -> int:
     return max(2, min(5, max_connections // 40))
 
 
-def small_work_mem(ram: Bytes) -> Bytes:
-    """work_mem of the roles that are not the app's: stock, or a quarter of it on small hosts."""
-    return Bytes(4 * MIB if ram >= 4 * GIB else MIB)
+def small_work_mem(ram: Bytes) -> float:
+    """work_mem in bytes of the roles that are not the app's: stock from 4 GiB of RAM on, below that less, to 1 MB."""
+    return max(MIB, min(ram / 1024, 4 * MIB))
 
 
-def share(max_connections: int, kept: int, workers: int, limit: Bytes, pins: Pins) -> Connections:
+def share(max_connections: int, kept: int, workers: int, limit: float, pins: Pins) -> Connections:
     """Divide `max_connections`: half to the app's pools, a fifth of a worker's share as overflow.
 
     The app's backends get at most a fifth of PostgreSQL's `limit` before any work_mem; this binds small hosts only.
@@ -69,8 +69,9 @@ def share(max_connections: int, kept: int, workers: int, limit: Bytes, pins: Pin
     """
     reserved = kept + len(OTHER_ROLES) * role_limit(max_connections)
     bound = max(1, (max_connections - reserved) // (workers + 1))
-    affordable = limit * _APP_MEMORY // 100 // _APP_BACKEND
-    per_worker = max(1, min(min(max_connections // 2, affordable) // workers, bound))
+    affordable = limit * _APP_MEMORY / 100 / _APP_BACKEND
+    wanted = workers * max(1, min(max_connections // 2 // workers, bound))
+    per_worker = max(1, min(wanted, int(affordable)) // workers)
     overflow = per_worker // 5
     size = per_worker - overflow
     if "DB_POOL_SIZE" in pins:
@@ -78,9 +79,10 @@ def share(max_connections: int, kept: int, workers: int, limit: Bytes, pins: Pin
     if "DB_MAX_OVERFLOW" in pins:
         overflow = int(pins["DB_MAX_OVERFLOW"].value)
     total = workers * (size + overflow)
-    return Connections(
-        max_connections, workers, size, overflow, total, reserved, max_connections - reserved - total, bound
-    )
+    pinned = "DB_POOL_SIZE" in pins or "DB_MAX_OVERFLOW" in pins
+    ceiling = total if pinned else max(total, min(wanted, affordable))
+    headroom = max_connections - reserved - total
+    return Connections(max_connections, workers, size, overflow, total, reserved, headroom, bound, ceiling)
 
 
 def faults(connections: Connections) -> list[Problem]:
@@ -104,7 +106,7 @@ def faults(connections: Connections) -> list[Problem]:
 
 def roles(connections: Connections, profile: HardwareProfile, statement_timeout_ms: int) -> tuple[Role, ...]:
     """The database roles; timeouts bind the app only, never backup, migration or monitoring (requirement S8)."""
-    small = {"work_mem": pg_size(small_work_mem(profile.ram))}
+    small = {"work_mem": pg_size(floor_to(int(small_work_mem(profile.ram)), KIB))}
     app = {
         "statement_timeout": f"{statement_timeout_ms}ms",
         "lock_timeout": "10s",

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 from stackctl.sizing.ledger import Ledger
 from stackctl.sizing.model import Connections, MemoryItem
-from stackctl.units import MIB, Bytes, pg_size
+from stackctl.units import Bytes, pg_size
 
 # Bytes of shared memory, from `postgres -C shared_memory_size` of PostgreSQL 18 with one parameter raised at a time.
 _LOCK = 420
 _PREDICATE_LOCK = 260
-_PROCESS = 10 * 1024
+# ANALYZE holds 300 rows for each unit of the target; rows of 1.5 kB were measured at 2 kB each.
+_SAMPLE = 300 * 2048
 _PREPARED = 6 * 1024
 _AUXILIARY = 40  # processes that no parameter counts: up to 32 for I/O, checkpointer, writers, launchers
 _DECODING = "logical_decoding_work_mem"
@@ -59,29 +60,28 @@ def _counts(ledger: Ledger, name: str) -> bool:
 
 
 def _rules(ledger: Ledger, connections: Connections) -> dict[str, _Rule]:
-    processes = _processes(ledger, connections)
+    all_of_them = processes(ledger)
     locks = ledger.number("max_locks_per_transaction") * _LOCK
     locks += ledger.number("max_pred_locks_per_transaction") * _PREDICATE_LOCK
     return {
         "temp_buffers": _Rule(times=connections.app_total, whose="connections", included=0),
         _DECODING: _Rule(times=ledger.number("max_wal_senders"), whose="senders", included=0),
-        "wal_buffers": _Rule(included=16 * MIB),
-        "max_locks_per_transaction": _Rule(_LOCK, processes, "processes"),
-        "max_pred_locks_per_transaction": _Rule(_PREDICATE_LOCK, processes, "processes"),
+        "max_locks_per_transaction": _Rule(_LOCK, all_of_them, "processes"),
+        "max_pred_locks_per_transaction": _Rule(_PREDICATE_LOCK, all_of_them, "processes"),
         "max_prepared_transactions": _Rule(_PREPARED + locks),
-        "max_worker_processes": _Rule(_PROCESS + locks),
-        "autovacuum_worker_slots": _Rule(_PROCESS + locks),
-        "track_activity_query_size": _Rule(times=processes, whose="processes"),
-        "io_max_concurrency": _Rule(540, processes, "processes", 0),
+        "default_statistics_target": _Rule(_SAMPLE, ledger.number("autovacuum_max_workers"), "workers"),
+        "track_activity_query_size": _Rule(times=all_of_them, whose="processes"),
+        "io_max_concurrency": _Rule(540, all_of_them, "processes", 0),
         **{name: _Rule(each) for name, each in _EACH.items()},
         **{name: _Rule(included=0) for name in _RESERVED_WHOLE},
     }
 
 
-def _processes(ledger: Ledger, connections: Connections) -> int:
+def processes(ledger: Ledger) -> int:
+    """All processes that the server reserves shared memory for, by the values in force."""
     vacuum = max(ledger.number("autovacuum_worker_slots"), ledger.number("autovacuum_max_workers"))
     others = ledger.number("max_worker_processes") + ledger.number("max_wal_senders")
-    return connections.max_connections + vacuum + others + _AUXILIARY
+    return ledger.number("max_connections") + vacuum + others + _AUXILIARY
 
 
 def _default(ledger: Ledger, name: str) -> int:

@@ -6,7 +6,7 @@ import re
 
 from stackctl.sizing.catalog import Catalog, Entry
 from stackctl.sizing.model import MANDATORY, SIZED, Parameter, Pins
-from stackctl.units import Bytes, pg_size
+from stackctl.units import Bytes, floor_to, pg_size
 
 # A name in double quotes may hold a comma.
 _LIBRARY = re.compile(r'"(?:[^"]|"")*"|[^,"\s]+')
@@ -63,6 +63,29 @@ class Ledger:
         value = self.set(name, pg_size(size), why, source)
         return Bytes(int(self._catalog.entries[name].number(value)))
 
+    def exact(self, name: str, size: float, step: int, why: str, source: str) -> float:
+        """Enter a memory value rounded down to `step`; gives back the exact size, or the pin's, in bytes.
+
+        What is sized from it then does not jump where the rounding does.
+        """
+        entered = self.memory(name, floor_to(int(size), step), why, source)
+        return entered if self.pinned(name) else size
+
+    def offer(self, name: str, value: str, why: str, source: str) -> str:
+        """Enter a value where it differs from the version's default; gives back the one in force."""
+        if not self.has(name) or (self.pinned(name) is None and self._is_default(name, value)):
+            return value
+        return self.set(name, value, why, source)
+
+    def offer_count(self, name: str, value: int, why: str, source: str) -> int:
+        """Enter a count where it differs from the version's default; gives back the one in force."""
+        text = self.offer(name, str(value), why, source)
+        return int(self._catalog.entries[name].number(text)) if self.has(name) else value
+
+    def _is_default(self, name: str, value: str) -> bool:
+        entry = self._catalog.entries[name]
+        return entry.number(value) == entry.number(entry.default) if entry.numeric else value == entry.default
+
     def count(self, name: str, value: int, why: str, source: str) -> int:
         """Enter a count; gives back the one in force."""
         text = self.set(name, str(value), why, source)
@@ -81,6 +104,10 @@ class Ledger:
     def number(self, name: str) -> int:
         """The value in force in bytes, milliseconds or plain units; 0 where the version lacks the parameter."""
         return int(self.entry(name).number(self.value(name))) if self.has(name) else 0
+
+    def real(self, name: str) -> float:
+        """The value in force of a parameter that has a fraction. KeyError where the version lacks it."""
+        return self.entry(name).number(self.value(name))
 
     def entry(self, name: str) -> Entry:
         """The catalogue's entry of `name`. KeyError where the version lacks it."""

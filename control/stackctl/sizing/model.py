@@ -55,7 +55,10 @@ class BudgetItem:
 
 @dataclass(frozen=True)
 class Connections:
-    """How `max_connections` is divided. `pool_size` and `max_overflow` are per worker."""
+    """How `max_connections` is divided. `pool_size` and `max_overflow` are per worker.
+
+    `app_ceiling` is what `app_total` comes to before it is rounded down to whole connections for each worker.
+    """
 
     max_connections: int
     workers: int
@@ -65,6 +68,7 @@ class Connections:
     reserved: int
     headroom: int
     upper_bound: int
+    app_ceiling: float
 
 
 @dataclass(frozen=True)

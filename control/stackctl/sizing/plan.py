@@ -2,30 +2,44 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from stackctl.errors import Problem
 from stackctl.hardware.model import Build, HardwareProfile
-from stackctl.sizing import autovacuum, budget, connections, logging, memory, mistakes, parallel, planner, wal
+from stackctl.sizing import autovacuum, budget, connections, logging, mistakes, parallel, planner, wal
 from stackctl.sizing.catalog import Catalog
+from stackctl.sizing.extras import pinned_extras, processes
 from stackctl.sizing.ledger import Ledger
-from stackctl.sizing.model import BudgetItem, Connections, MemoryProof, Pins, PoolSettings, Sizing, Verdict
+from stackctl.sizing.memory import Memory
+from stackctl.sizing.model import BudgetItem, Connections, MemoryProof, Parameter, Pins, PoolSettings, Sizing, Verdict
+from stackctl.sizing.proof import PER_PROCESS, PER_PROCESS_18, Counts, prove, shm_size
+from stackctl.sizing.remedy import smallest_change
 from stackctl.units import GIB, Bytes, Millis, human
 
 
 def size(profile: HardwareProfile, pins: Pins, catalog: Catalog, build: Build) -> Sizing:
     """Size the whole stack. The same input gives the same result; nothing is read and nothing is written."""
+    sizing = _size(profile, pins, catalog, build)
+    if sizing.memory.verdict is not Verdict.FAIL or sizing.memory.limit <= 0:
+        return sizing
+    fix = smallest_change(profile, pins, catalog, lambda machine, given: _size(machine, given, catalog, build))
+    memory = replace(sizing.memory, fix=fix)
+    return replace(sizing, memory=memory, warnings=tuple(_with_fix(each, fix) for each in sizing.warnings))
+
+
+def _size(profile: HardwareProfile, pins: Pins, catalog: Catalog, build: Build) -> Sizing:
     shares = budget.divide(profile)
     limit = next(share.memory for share in shares if share.service == "postgres")
+    share = budget.database_share(profile)
     ledger = Ledger(catalog, pins)
     max_connections, kept = connections.enter(ledger, profile)
-    divided = connections.share(max_connections, kept, profile.app_workers, limit, pins)
+    divided = connections.share(max_connections, kept, profile.app_workers, share, pins)
     planner.enter(ledger, profile)
-    senders = wal.enter(ledger, profile, build)
-    workers = parallel.enter(ledger, profile, senders)
-    buffers = memory.enter_buffers(ledger, profile, limit, divided, workers)
-    operations = memory.enter_work_mem(ledger, profile, limit, buffers, divided, workers)
-    autovacuum.enter(ledger)
+    counts, exact = _counts(ledger, profile, build, divided)
     logging.enter(ledger)
-    proof = memory.prove(limit, buffers, divided, operations)
+    more = pinned_extras(ledger, divided)
+    amounts = Memory(ledger, profile, share, exact, more).enter()
+    proof = prove(limit, amounts, counts, more)
     pool = pool_settings(pins)
     return Sizing(
         profile=profile,
@@ -33,12 +47,40 @@ def size(profile: HardwareProfile, pins: Pins, catalog: Catalog, build: Build) -
         connections=divided,
         pool=pool,
         roles=connections.roles(divided, profile, pool.statement_timeout),
-        parameters=tuple(sorted(ledger.parameters(), key=lambda p: _TOPICS.index(p.topic))),
+        parameters=tuple(sorted(ledger.parameters(), key=_place)),
         memory=proof,
-        shm_size=memory.shm_size(buffers, operations),
-        stop_grace_seconds=stop_grace(buffers.shared_buffers),
-        warnings=(*_warnings(profile, shares, divided, proof), *mistakes.find(ledger, profile)),
+        shm_size=shm_size(amounts, counts),
+        stop_grace_seconds=stop_grace(Bytes(int(amounts.shared_buffers))),
+        warnings=(
+            *_warnings(profile, shares, divided, proof),
+            *wal.warnings(ledger, profile),
+            *mistakes.find(ledger, profile),
+        ),
     )
+
+
+def _counts(ledger: Ledger, profile: HardwareProfile, build: Build, divided: Connections) -> tuple[Counts, Counts]:
+    """Enter what there is a number of; gives back the numbers in force, and those before they are rounded down."""
+    senders = wal.enter(ledger, profile, build)
+    workers = parallel.enter(ledger, profile)
+    vacuum = autovacuum.enter(ledger)
+    counts = Counts(
+        processes=processes(ledger),
+        per_process=PER_PROCESS_18 if profile.postgres >= 18 else PER_PROCESS,
+        app=divided.app_total,
+        others=divided.reserved,
+        senders=senders,
+        vacuum=vacuum,
+        workers=workers.workers,
+        gather=workers.per_gather,
+        huge_pages=ledger.value("huge_pages").lower() == "on",
+    )
+    exact = replace(counts, app=divided.app_ceiling, workers=workers.exact_workers, gather=workers.exact_gather)
+    return counts, exact
+
+
+def _with_fix(problem: Problem, fix: str) -> Problem:
+    return replace(problem, hint=fix) if problem.code == "memory" else problem
 
 
 _TOPICS = (
@@ -53,6 +95,15 @@ _TOPICS = (
     "Time limits",
     "Pinned",
 )
+
+
+# What a reader looks for first; the others stand in the order in which they are sized.
+_FIRST = ("shared_buffers", "effective_cache_size", "work_mem", "hash_mem_multiplier")
+
+
+def _place(parameter: Parameter) -> tuple[int, int]:
+    first = _FIRST.index(parameter.name) if parameter.name in _FIRST else len(_FIRST)
+    return _TOPICS.index(parameter.topic), first
 
 
 def pool_settings(pins: Pins) -> PoolSettings:

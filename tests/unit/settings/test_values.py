@@ -1,13 +1,18 @@
 """How keys are read from text."""
 
+from pathlib import PurePath
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stackctl.hardware.model import FULL_BUILD, PORTABLE_BUILD, Build
 from stackctl.settings import values
 from stackctl.settings.values import Fault
 
 WHOLE_CPUS = "write a whole number from 1 to 1024"
+NO_BUILD = "is no feature of a build and no whole path of a folder"
+FEATURES = "choose one of lz4, zstd, llvm, io_uring, full, portable"
 MAJORS = "choose one of 15, 16, 17, 18"
 
 
@@ -23,6 +28,11 @@ MAJORS = "choose one of 15, 16, 17, 18"
         (values.storage, "SSD", "ssd"),
         (values.postgres, "15", 15),
         (values.app_workers, "1", 1),
+        (values.build, "lz4", Build(lz4=True)),
+        (values.build, " LZ4, zstd ,llvm,io_uring,lz4", FULL_BUILD),
+        (values.build, "full", FULL_BUILD),
+        (values.build, "Portable", PORTABLE_BUILD),
+        (values.build, " /usr/lib/postgresql/15/Bin ", PurePath("/usr/lib/postgresql/15/Bin")),
         (values.connections, "20", 20),
         (values.connections, "10000", 10_000),
         (values.name, "shop-2_x", "shop-2_x"),
@@ -37,6 +47,16 @@ def test_reads(read, text, expected):
 @pytest.mark.parametrize(
     ("read", "text", "message", "hint"),
     [
+        (values.build, "lz5", f"'lz5' {NO_BUILD}", "did you mean lz4?"),
+        (values.build, "lz4,", f"'' {NO_BUILD}", FEATURES),
+        (
+            values.build,
+            "lz4,full",
+            f"'full' {NO_BUILD}",
+            FEATURES.partition(", full")[0],
+        ),
+        (values.build, "./bin", f"'./bin' {NO_BUILD}", FEATURES),
+        (values.build, "", f"'' {NO_BUILD}", FEATURES),
         (values.ram, "16", "'16' is not a size with a unit, such as 16G or 512M", "write 16G"),
         (values.ram, "16384", "'16384' is not a size with a unit, such as 16G or 512M", "write 16384M"),
         (values.ram, "much", "'much' is not a size with a unit, such as 16G or 512M", "write 16G"),

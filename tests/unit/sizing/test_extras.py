@@ -7,6 +7,8 @@ from stackctl.sizing.model import Verdict
 
 OWN = {
     "shared memory",
+    "page tables",
+    "server processes",
     "app backends",
     "other roles",
     "WAL senders",
@@ -31,11 +33,10 @@ def _extras(fields=None, **pins):
         ("temp_buffers", "64MB", 6400 * MIB, "100 connections x 64MB"),
         ("temp_buffers", "8192", 6400 * MIB, "100 connections x 64MB"),
         ("logical_decoding_work_mem", "128MB", 640 * MIB, "5 senders x 128MB"),
-        ("wal_buffers", "64MB", 48 * MIB, "64MB - 16MB"),
         ("max_locks_per_transaction", "1064", 107_940_000, "257 processes x (1064 - 64) x 420 bytes"),
         ("max_pred_locks_per_transaction", "1064", 66_820_000, "257 processes x (1064 - 64) x 260 bytes"),
         ("max_prepared_transactions", "100", 4_966_400, "100 x 49664 bytes"),
-        ("max_worker_processes", "108", 5_376_000, "(108 - 8) x 53760 bytes"),
+        ("default_statistics_target", "1000", 2_211_840_000, "4 workers x (1000 - 100) x 614400 bytes"),
         ("track_activity_query_size", "16kB", 3_947_520, "257 processes x (16kB - 1kB)"),
         ("pg_stat_statements.max", "105000", 46_000_000, "(105000 - 5000) x 460 bytes"),
         ("transaction_buffers", "128MB", 128 * MIB, "128MB"),
@@ -77,18 +78,26 @@ def test_parameters_of_18():
     assert _extras({"postgres": 18}, io_max_concurrency="100") == [
         ("io_max_concurrency", 14_526_000, "269 processes x 100 x 540 bytes")
     ]
-    assert _extras({"postgres": 18}, autovacuum_worker_slots="116")[0][1] == 5_376_000  # 100 x 53,760
+
+
+def test_more_processes_need_more_shared_memory():
+    def shared(**pins):
+        return sized(changed(postgres=18), **pins).memory.items[0].size
+
+    # 82 KiB for each of 100 on 18
+    assert shared(max_worker_processes="108") - shared() == 8_396_800
+    assert shared(autovacuum_worker_slots="116") - shared() == 8_396_800
 
 
 def test_work_mem_makes_room_for_it():
-    sizing = sized(temp_buffers="20MB")
-    assert sizing.value("work_mem") == "16MB"  # 4264 - 2000 MiB over 107.93 operations: 20.97 MiB
+    sizing = sized(temp_buffers="10MB")
+    assert sizing.value("work_mem") == "16MB"  # 3655 - 1000 MiB over 107.93 operations: 24.6 MiB
     assert sizing.memory.verdict is Verdict.OK
 
 
 def test_a_pin_that_cannot_fit_is_the_one_to_change():
     proof = sized(temp_buffers="1GB").memory
-    assert (proof.verdict, proof.fix) == (Verdict.FAIL, "a smaller temp_buffers would fit")
+    assert (proof.verdict, proof.fix) == (Verdict.FAIL, "temp_buffers at most 90MB would fit")
 
 
 @pytest.mark.parametrize("name", ["temp_buffers", "max_locks_per_transaction", "logical_decoding_work_mem"])

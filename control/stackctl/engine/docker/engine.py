@@ -16,7 +16,7 @@ from stackctl.engine.project import Project
 from stackctl.engine.query import QUERY_SECONDS, as_json, rows
 from stackctl.engine.runner import Completed, Runner
 from stackctl.errors import EngineFailed, NoEngine, ProfileError, StackError, TimedOut, Unhealthy
-from stackctl.hardware.model import FULL_BUILD
+from stackctl.images.builds import declared_build
 from stackctl.render.manifest import Target
 from stackctl.settings.model import Ports
 from stackctl.settings.vault import Vault
@@ -42,7 +42,8 @@ class DockerEngine:
         """Every wanted service that the image source has."""
         self._supply = images.supply(self._source, self._postgres, tuple(wanted))
         services = tuple(service for service in wanted if service in self._supply.images)
-        return Deployment(Target.COMPOSE, place.place_of(self._postgres), services, FULL_BUILD, self._supply.missing)
+        build, where = declared_build(self._source), place.place_of(self._postgres)
+        return Deployment(Target.COMPOSE, where, services, build, self._supply.missing)
 
     def extra(self, sizing: Sizing, deployment: Deployment) -> Mapping[str, Any]:
         """Images, published ports, secrets by name, and what this engine's version allows."""

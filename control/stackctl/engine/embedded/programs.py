@@ -11,7 +11,6 @@ from pathlib import Path
 
 from stackctl.engine.runner import Runner
 from stackctl.errors import ImageUnavailable, StackError
-from stackctl.hardware.model import PORTABLE_BUILD, Build
 
 _OLDEST_EXPORTER = (0, 15)
 _NAMES = {
@@ -23,11 +22,10 @@ _NAMES = {
 
 @dataclass(frozen=True)
 class Server:
-    """A PostgreSQL installation: the folder of its programs, its major version and its build."""
+    """A PostgreSQL installation: the folder of its programs, its major version, and whether it is the wheel's."""
 
     folder: Path
     major: int
-    build: Build
     from_wheel: bool
 
     def program(self, name: str) -> str:
@@ -48,9 +46,8 @@ def find_server(runner: Runner, major: int) -> Server:
     """The PostgreSQL `major` of this machine, the wheel's first. Raises ImageUnavailable naming what there is."""
     found: dict[int, tuple[Path, bool]] = {}
     for folder, from_wheel in _folders():
-        version = _version(runner, folder / "postgres")
-        if version:
-            found.setdefault(version[0], (folder, from_wheel))
+        if version := server_major(runner, folder):
+            found.setdefault(version, (folder, from_wheel))
     if major not in found:
         have = ", ".join(str(each) for each in sorted(found)) or "none"
         raise ImageUnavailable(
@@ -58,7 +55,13 @@ def find_server(runner: Runner, major: int) -> Server:
             hint=f"install postgresql-{major}, take --pg {max(found, default=18)}, or use --engine docker",
         )
     folder, from_wheel = found[major]
-    return Server(folder, major, PORTABLE_BUILD if from_wheel else _build(runner, folder), from_wheel)
+    return Server(folder, major, from_wheel)
+
+
+def server_major(runner: Runner, folder: Path) -> int | None:
+    """Major version of the server whose programs are in `folder`, None where there is none that runs."""
+    version = _version(runner, folder / "postgres")
+    return version[0] if version else None
 
 
 def _folders() -> Iterator[tuple[Path, bool]]:
@@ -71,14 +74,6 @@ def _folders() -> Iterator[tuple[Path, bool]]:
     on_path = shutil.which("postgres")
     if on_path:
         yield Path(on_path).resolve().parent, False
-
-
-def _build(runner: Runner, folder: Path) -> Build:
-    config = folder / "pg_config"
-    if not config.exists():
-        return PORTABLE_BUILD
-    options = runner.run([str(config), "--configure"], check=False, quiet=True).stdout
-    return Build(lz4="--with-lz4" in options, zstd="--with-zstd" in options, llvm="--with-llvm" in options)
 
 
 def find_service(runner: Runner, service: str) -> tuple[str | None, str]:

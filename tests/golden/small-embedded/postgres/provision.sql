@@ -24,7 +24,7 @@ ALTER ROLE owner LOGIN NOREPLICATION NOSUPERUSER NOCREATEDB NOCREATEROLE
     CONNECTION LIMIT 2;
 SELECT format('ALTER ROLE owner PASSWORD %L', :'owner_verifier')
     WHERE :'owner_verifier' IS DISTINCT FROM (SELECT rolpassword FROM pg_authid WHERE rolname = 'owner') \gexec
-ALTER ROLE owner SET work_mem = '1MB';
+ALTER ROLE owner SET work_mem = '2MB';
 ALTER ROLE owner SET statement_timeout = '0';
 ALTER ROLE owner SET transaction_timeout = '0';
 SELECT 'CREATE ROLE app' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'app') \gexec
@@ -41,14 +41,14 @@ ALTER ROLE monitor LOGIN NOREPLICATION NOSUPERUSER NOCREATEDB NOCREATEROLE
     CONNECTION LIMIT 2;
 SELECT format('ALTER ROLE monitor PASSWORD %L', :'monitor_verifier')
     WHERE :'monitor_verifier' IS DISTINCT FROM (SELECT rolpassword FROM pg_authid WHERE rolname = 'monitor') \gexec
-ALTER ROLE monitor SET work_mem = '1MB';
+ALTER ROLE monitor SET work_mem = '2MB';
 ALTER ROLE monitor SET statement_timeout = '10s';
 SELECT 'CREATE ROLE backup' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'backup') \gexec
 ALTER ROLE backup LOGIN REPLICATION NOSUPERUSER NOCREATEDB NOCREATEROLE
     CONNECTION LIMIT 2;
 SELECT format('ALTER ROLE backup PASSWORD %L', :'backup_verifier')
     WHERE :'backup_verifier' IS DISTINCT FROM (SELECT rolpassword FROM pg_authid WHERE rolname = 'backup') \gexec
-ALTER ROLE backup SET work_mem = '1MB';
+ALTER ROLE backup SET work_mem = '2MB';
 ALTER ROLE backup SET statement_timeout = '0';
 ALTER ROLE backup SET transaction_timeout = '0';
 GRANT pg_monitor TO monitor;

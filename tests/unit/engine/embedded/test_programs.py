@@ -46,9 +46,9 @@ def test_a_version_that_is_not_here_says_what_there_is():
     assert caught.value.exit_code == 22
 
 
-def test_the_wheel_comes_first_and_has_no_compression():
+def test_the_wheel_comes_first():
     server = programs.find_server(FakeRunner(postgres="postgres (PostgreSQL) 18.6"), 18)
-    assert (server.major, server.from_wheel, server.build.lz4) == (18, True, False)
+    assert (server.major, server.from_wheel) == (18, True)
     assert server.program("psql") == f"{programs.wheel_folder()}/psql"
 
 

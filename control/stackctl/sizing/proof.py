@@ -1,0 +1,172 @@
+"""The memory proof: everything PostgreSQL may use at once, item by item, against the limit of its container."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from stackctl.sizing.model import MemoryItem, MemoryProof, Verdict
+from stackctl.units import KIB, MIB, Bytes, pg_size
+
+# Private memory of processes, measured by tools/measure_memory.py on PostgreSQL 15, 17 and 18.
+IDLE = 2 * MIB
+SENDER = 4 * MIB
+WORKER = 4 * MIB
+SERVER = 10 * MIB
+# Shared memory beside the buffers, as the server itself computes it (`postgres -C shared_memory_size`): pages of 8 kB
+# need descriptors, each process its locks, and 10,000 statements their statistics.
+BUFFERS = 1.031
+SHARED_BASE = 8 * MIB
+PER_PROCESS = 48 * KIB
+PER_PROCESS_18 = 82 * KIB
+# A page table entry of 8 bytes for each 4 kB of buffers that a process has touched.
+PAGE_TABLES = 1 / 512
+# The checkpointer, the background writer and one more that reads everything.
+READERS = 3
+# Peak of a parallel hash join in /dev/shm, in work_mem x hash_mem_multiplier x (workers + 1); measured.
+JOIN = 1.31
+
+
+@dataclass(frozen=True)
+class Amounts:
+    """The memory settings in force, in bytes; fractions where they are not rounded yet.
+
+    `session` is what a session takes beside its operations: catalogue caches, plans, buffers of its own.
+    """
+
+    maintenance_work_mem: float
+    autovacuum_work_mem: float
+    small_work_mem: float
+    wal_buffers: float
+    session: float
+    shared_buffers: float = 0
+    work_mem: float = 0
+    hash_mem_multiplier: float = 1.0
+
+    @property
+    def operation(self) -> float:
+        """Bytes of one sort or hash operation of the app."""
+        return self.work_mem * max(1.0, self.hash_mem_multiplier)
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many of each there may be at once; fractions where they are not rounded down yet.
+
+    `processes` are all that the server reserves shared memory for, of `per_process` bytes each.
+    """
+
+    processes: int
+    per_process: int
+    app: float
+    others: int
+    senders: int
+    vacuum: int
+    workers: float
+    gather: float
+    huge_pages: bool = False
+
+    @property
+    def operations(self) -> float:
+        """Operations at once, each with the app's work_mem; a parallel join counts by its peak in /dev/shm."""
+        return self.app + self.workers + self.join
+
+    @property
+    def join(self) -> float:
+        """The largest parallel join, in operations."""
+        return JOIN * (self.gather + 1) if self.gather else 0.0
+
+
+def prove(limit: Bytes, amounts: Amounts, counts: Counts, pinned: Iterable[MemoryItem] = ()) -> MemoryProof:
+    """Add up what the role limits allow at once, by the model of requirement S10; `pinned` are further items."""
+    proof = MemoryProof(limit, (*items(amounts, counts), *pinned), Verdict.OK)
+    if proof.worst_case > limit:
+        return MemoryProof(limit, proof.items, Verdict.FAIL)
+    return MemoryProof(limit, proof.items, Verdict.WARN) if proof.worst_case > limit * 31 // 32 else proof
+
+
+def items(amounts: Amounts, counts: Counts) -> tuple[MemoryItem, ...]:
+    """The lines of the proof."""
+    return (*_server(amounts, counts), *_sessions(amounts, counts), *_operations(amounts, counts))
+
+
+def _item(name: str, size: float, formula: str, typical: float = 0) -> MemoryItem:
+    return MemoryItem(name, Bytes(int(size)), Bytes(int(typical)), formula)
+
+
+def shared_cost(counts: Counts) -> float:
+    """Bytes that one byte of shared_buffers costs: itself, its descriptors, and its entries in page tables."""
+    return BUFFERS + (0 if counts.huge_pages else (counts.app + READERS) * PAGE_TABLES)
+
+
+def _server(amounts: Amounts, counts: Counts) -> tuple[MemoryItem, ...]:
+    rest = SHARED_BASE + counts.processes * counts.per_process + amounts.wal_buffers
+    shared = amounts.shared_buffers * BUFFERS + rest
+    tables = 0 if counts.huge_pages else amounts.shared_buffers * PAGE_TABLES
+    vacuum = amounts.autovacuum_work_mem + amounts.session
+    return (
+        _item("shared memory", shared, f"{BUFFERS} x {_size(amounts.shared_buffers)} + {rest / MIB:.0f}MB", shared),
+        _item(
+            "page tables",
+            (counts.app + READERS) * tables,
+            f"({counts.app:.0f} connections + {READERS}) x {_size(amounts.shared_buffers)} / 512",
+            tables * READERS,
+        ),
+        _item("server processes", SERVER, "checkpointer, writers, launchers and the like", SERVER),
+        _item(
+            "autovacuum",
+            counts.vacuum * vacuum,
+            f"{counts.vacuum} workers x ({_size(amounts.autovacuum_work_mem)} + {_size(amounts.session)})",
+            vacuum,
+        ),
+        _item("maintenance", amounts.maintenance_work_mem, f"one operation x {_size(amounts.maintenance_work_mem)}"),
+        _item("WAL senders", counts.senders * SENDER, f"{counts.senders} senders x {SENDER // MIB}MB"),
+    )
+
+
+def _sessions(amounts: Amounts, counts: Counts) -> tuple[MemoryItem, ...]:
+    session, small = amounts.session, amounts.small_work_mem
+    return (
+        _item(
+            "app backends",
+            counts.app * session,
+            f"{counts.app:.0f} connections x {_size(session)}",
+            counts.app * IDLE,
+        ),
+        _item(
+            "other roles",
+            counts.others * (session + small),
+            f"{counts.others} connections x ({_size(session)} + {_size(small)})",
+            4 * IDLE,
+        ),
+    )
+
+
+def _operations(amounts: Amounts, counts: Counts) -> tuple[MemoryItem, ...]:
+    one = amounts.operation
+    text = f"{_size(amounts.work_mem)} x {amounts.hash_mem_multiplier:g}"
+    return (
+        _item(
+            "app work_mem",
+            counts.app * one,
+            f"{counts.app:.0f} connections x {text}, one operation each",
+            counts.app * one / 20,
+        ),
+        _item(
+            "parallel workers",
+            counts.workers * (WORKER + one),
+            f"{counts.workers:.0f} workers x ({WORKER // MIB}MB + {text})",
+        ),
+        # Vacuum's share of /dev/shm is maintenance_work_mem itself, which is counted above.
+        _item("/dev/shm", counts.join * one, f"{JOIN} x {text} x ({counts.gather:.0f} + 1)"),  # noqa: S108
+    )
+
+
+def shm_size(amounts: Amounts, counts: Counts) -> Bytes:
+    """Size of /dev/shm in bytes: a parallel hash join, or a parallel vacuum, whichever is larger; at least 64 MB."""
+    join = counts.join * amounts.operation
+    return Bytes(-(-int(max(join, amounts.maintenance_work_mem, 64 * MIB)) // MIB) * MIB)
+
+
+def _size(size: float) -> str:
+    return pg_size(int(size))

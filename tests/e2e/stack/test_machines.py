@@ -1,0 +1,59 @@
+"""Every golden machine, and a sample of all others, boots on PostgreSQL 15 and 18 with its values in force."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from booted_postgres import Cluster
+from e2e.stack.server_programs import identity, place, programs_of
+from golden.test_golden import OLAP, SMALL
+from profiles import REFERENCE, sample, sized
+from stackctl.hardware.model import PORTABLE_BUILD, Build, HardwareProfile
+from stackctl.render.stack import render_postgres
+
+__all__ = ["place"]
+BUILDS = {15: Build(lz4=True, zstd=True, llvm=True), 18: PORTABLE_BUILD}
+MACHINES = [REFERENCE, SMALL, OLAP, *sample(12, seed=4)]
+
+
+@pytest.fixture(scope="module", params=[15, 18])
+def cluster(request: pytest.FixtureRequest, place: Path) -> tuple[int, Cluster]:
+    programs = programs_of(place, request.param)
+    who, _ = identity()
+    folder = tempfile.mkdtemp(prefix=f"m{request.param}-", dir=place)
+    if who:
+        os.chown(folder, who["user"], who["group"])
+
+    def shell(script: str, variables: dict[str, str], text: str) -> str:
+        given = {**os.environ, **variables, "LC_ALL": "C"}
+        done = subprocess.run(
+            ["bash", "-c", script],
+            input=text,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+            env=given,
+            cwd=folder,
+            **who,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    made = Cluster(shell, str(programs), f"{folder}/c")
+    made.create()
+    return request.param, made
+
+
+@pytest.mark.parametrize("machine", MACHINES, ids=lambda m: f"{m.ram >> 20}M-{m.cpus}cpu-{m.workload}-{m.storage}")
+def test_a_machine_boots_with_its_values(cluster: tuple[int, Cluster], machine: HardwareProfile) -> None:
+    version, server = cluster
+    sizing = sized(replace(machine, postgres=version), BUILDS[version])
+    text = next(file.content for file in render_postgres(sizing) if file.path == "postgresql.conf")
+    assert server.refused(text) == ""

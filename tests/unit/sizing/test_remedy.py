@@ -1,0 +1,80 @@
+"""What to change where the proof fails: it passes, and it is no smaller than it must be."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from profiles import changed, sized
+from stackctl.sizing.model import Verdict
+from stackctl.units import parse_pg_size
+
+SMALL = {"ram_mib": 2048, "app_workers": 2, "cpus": 2}
+
+
+def _verdict(fields, pins):
+    return sized(changed(**fields), **pins).memory.verdict
+
+
+@pytest.mark.parametrize(
+    ("pins", "fields"),
+    [
+        ({"work_mem": "128MB"}, {}),
+        ({"work_mem": "2GB"}, {}),
+        ({"shared_buffers": "12GB"}, {}),
+        ({"maintenance_work_mem": "100GB"}, {}),
+        ({"temp_buffers": "1GB"}, {}),
+        ({"work_mem": "64MB"}, SMALL),
+        ({"shared_buffers": "900MB"}, SMALL),
+        ({"jit": "on", "work_mem": "64MB"}, SMALL),
+    ],
+)
+def test_the_named_value_passes_and_a_little_more_does_not(pins, fields):
+    fix = sized(changed(**fields), **pins).memory.fix
+    name, value = re.fullmatch(r"(\w+) at most (\w+) would fit", fix).groups()
+    assert _verdict(fields, {**pins, name: value}) is not Verdict.FAIL
+    more = f"{parse_pg_size(value) * 11 // 10 // 1024}kB"
+    assert _verdict(fields, {**pins, name: more}) is Verdict.FAIL
+
+
+def test_connections_that_are_too_many():
+    machine = {"ram_mib": 1024, "app_workers": 1, "cpus": 1}
+    fix = sized(changed(**machine), max_connections="10000").memory.fix
+    most = int(re.fullmatch(r"max_connections at most (\d+) would fit", fix)[1])
+    assert _verdict(machine, {"max_connections": str(most)}) is not Verdict.FAIL
+    assert _verdict(machine, {"max_connections": str(most + 50)}) is Verdict.FAIL
+
+
+def test_of_two_ways_the_one_that_leaves_more_comes_first():
+    pins = {"shared_buffers": "6GB", "work_mem": "32MB"}
+    fix = sized(**pins).memory.fix
+    first, second = re.fullmatch(r"(.+) would fit \(or (.+)\)", fix).groups()
+    shares = []
+    for text in (first, second):
+        name, value = text.split(" at most ")
+        assert _verdict({}, {**pins, name: value}) is not Verdict.FAIL
+        shares.append(parse_pg_size(value) / parse_pg_size(pins[name]))
+    assert shares[0] > shares[1]
+
+
+def test_pins_that_fail_only_together_are_named_together():
+    fix = sized(maintenance_work_mem="100GB", work_mem="1GB").memory.fix
+    assert fix == "no single pin is at fault: take out some of maintenance_work_mem, work_mem"
+
+
+def test_pools_that_are_too_large():
+    fix = sized(DB_POOL_SIZE="60", work_mem="32MB").memory.fix
+    assert "a pool size at most " in fix
+    most = re.search(r"a pool size at most (\d+)", fix)[1]
+    assert sized(DB_POOL_SIZE=most, work_mem="32MB").memory.verdict is not Verdict.FAIL
+
+
+def test_without_pins_the_machine_is_what_to_change():
+    # All 20 workers leave PostgreSQL a share that is too small for their connections.
+    fields = {"ram_mib": 4096, "cpus": 2, "app_workers": 20}
+    fix = sized(changed(**fields)).memory.fix
+    workers, ram = re.fullmatch(r"--app-workers (\d+) or --ram with ([\d.]+) GiB would fit", fix).groups()
+    assert _verdict({**fields, "app_workers": int(workers)}, {}) is not Verdict.FAIL
+    assert _verdict({**fields, "app_workers": int(workers) + 1}, {}) is Verdict.FAIL
+    assert _verdict({**fields, "ram_mib": int(float(ram) * 1024) + 64}, {}) is not Verdict.FAIL
