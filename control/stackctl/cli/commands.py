@@ -11,6 +11,7 @@ import typer
 from stackctl.cli.options import with_profile
 from stackctl.cli.session import session
 from stackctl.errors import UsageError
+from stackctl.operations.result import Result
 
 Flags = dict[str, str | None]
 Timeout = Annotated[float, typer.Option(help="Seconds to wait until all is healthy.", min=1)]
@@ -25,11 +26,36 @@ def init(flags: Flags, sets: list[str]) -> None:
 
 
 @with_profile
-def size(flags: Flags, sets: list[str]) -> None:
+def size(
+    flags: Flags,
+    sets: list[str],
+    output: Annotated[
+        str | None, typer.Option("--format", metavar="table", help="table, json, or conf for a postgresql.conf.")
+    ] = None,
+    compare: Annotated[
+        str | None, typer.Option(metavar="PEERS", help="Beside pgtune,timescaledb-tune,pigsty,stock,guide.")
+    ] = None,
+) -> None:
     """Print parameters, pools and the memory proof, with reasons; touches nothing."""
-    from stackctl.operations.size import size_command
+    from stackctl.operations.size import check_format, size_command
 
-    session.finish(size_command(session.request(flags, sets)))
+    check_format(output, as_json=session.output.as_json, comparing=compare is not None)
+    if output == "conf":
+        from stackctl.operations.conf import conf_text
+
+        text, warnings = conf_text(session.request(flags, sets))
+        session.output.line(text.rstrip("\n"))
+        session.finish(Result({}, [], warnings))
+        return
+    session.finish(size_command(session.request(flags, sets), _peers(compare)))
+
+
+def _peers(text: str | None) -> tuple[str, ...]:
+    if text is None:
+        return ()
+    from stackctl.operations.compare import peers_named
+
+    return peers_named(text)
 
 
 @with_profile

@@ -75,10 +75,10 @@ class Output:
         sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
 
     def _blocks(self, blocks: Sequence[Block]) -> None:
-        if sys.stdout.isatty() and self._color:
+        if sys.stdout.isatty():
             from stackctl.cli.terminal import show
 
-            show(blocks, _STYLES)
+            show(blocks, _STYLES, color=self._color)
             return
         for block in blocks:
             sys.stdout.write(block.text + "\n" if isinstance(block, Line) else plain_table(block))
@@ -100,7 +100,7 @@ def mute(stream: TextIO) -> None:
 
 
 def plain_table(table: Table) -> str:
-    """Columns padded with spaces, for pipes and files."""
+    """Columns padded with spaces, for pipes and files: one line for each row, however long, as `grep` wants it."""
     rows = [list(table.columns), *[list(row) for row in table.rows]]
     widths = [max(len(row[i]) for row in rows) for i in range(len(table.columns))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]

@@ -19,11 +19,12 @@ class Line:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows below column names."""
+    """Rows below column names. The first `keys` columns say what a row is about, wherever a table has to be broken."""
 
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
     title: str = ""
+    keys: int = 1
 
 
 Block = Line | Table

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from stackctl.errors import UsageError
 from stackctl.hardware.model import profile_line
-from stackctl.operations.project import assumed_build, fitted, larger_than_host, open_project, sized
+from stackctl.operations.build import unbuilt_pins
+from stackctl.operations.project import (
+    assumed_build,
+    catalog_for,
+    fitted,
+    larger_than_host,
+    open_project,
+    sized,
+)
 from stackctl.operations.result import Block, Line, Request, Result, Table
 from stackctl.settings.model import Settings
 from stackctl.sizing.model import REFUSED, Sizing, Verdict
@@ -14,21 +24,44 @@ from stackctl.units import human
 _PARAMETER = ("name", "value", "default", "restart", "why", "source", "provenance")
 
 
-def size_command(request: Request) -> Result:
-    """Size the request's profile. Exit code 10 where the memory proof fails."""
+FORMATS = ("table", "conf", "json")
+
+
+def check_format(output: str | None, *, as_json: bool, comparing: bool) -> None:
+    """Raise UsageError for a format that does not exist, or that contradicts the other options."""
+    if output is None:
+        return
+    if output not in FORMATS:
+        raise UsageError(f"--format {output!r} is not one of {', '.join(FORMATS)}", hint="the default is table")
+    if as_json and output != "json":
+        raise UsageError(f"--json and --format {output} contradict each other", hint="leave one of them out")
+    if comparing and output == "conf":
+        raise UsageError("--compare and --format conf contradict each other", hint="leave one of them out")
+
+
+def size_command(request: Request, peers: Sequence[str] = ()) -> Result:
+    """Size the request's profile, beside what `peers` give for it. Exit code 10 where the memory proof fails."""
     opened = open_project(request)
     settings = fitted(opened.settings, opened.host) if opened.settings.fit else opened.settings
-    sizing = sized(settings, assumed_build(settings, opened.state))
-    notes = (*settings.warnings, *larger_than_host(settings.profile, opened.host))
+    build = assumed_build(settings, opened.state)
+    sizing = sized(settings, build)
+    notes = (*settings.warnings, *larger_than_host(settings.profile, opened.host), *unbuilt_pins(settings, build))
     failing = [warning for warning in sizing.warnings if warning.code in REFUSED]
     kept = [warning for warning in sizing.warnings if warning not in failing]
     return Result(
-        data(sizing, settings),
-        blocks(sizing, settings),
+        *(_compared(sizing, settings, peers) if peers else (data(sizing, settings), blocks(sizing, settings))),
         warnings=(*notes, *kept),
         errors=failing,
         exit_code=10 if failing else 0,
     )
+
+
+def _compared(sizing: Sizing, settings: Settings, peers: Sequence[str]) -> tuple[dict[str, Any], list[Block]]:
+    from stackctl.operations import compare
+
+    comparison = compare.with_peers(sizing, catalog_for(sizing.profile.postgres), peers)
+    document = {**data(sizing, settings), "compare": compare.data(comparison)}
+    return document, [*_profile(sizing, settings), *compare.blocks(comparison), _verdict(sizing)]
 
 
 def data(sizing: Sizing, settings: Settings) -> dict[str, Any]:
@@ -72,17 +105,8 @@ def _connections(sizing: Sizing) -> dict[str, int]:
 
 def blocks(sizing: Sizing, settings: Settings) -> list[Block]:
     """What a person reads: profile, budget, parameters by topic, connections, proof."""
-    found = [key for key, layer in settings.provenance.items() if layer == "detected"]
-    out: list[Block] = [Line(f"Profile: {profile_line(sizing.profile)}", "title")]
-    if found:
-        out.append(Line(f"Detected on this host: {', '.join(found)}", "dim"))
-    out.append(
-        Table(
-            ["service", "memory", "cpus"],
-            [[b.service, human(b.memory), f"{b.cpus:g}"] for b in sizing.budget],
-            "Budget",
-        )
-    )
+    shares = [[b.service, human(b.memory), f"{b.cpus:g}"] for b in sizing.budget]
+    out = [*_profile(sizing, settings), Table(["service", "memory", "cpus"], shares, "Budget")]
     for topic in dict.fromkeys(p.topic for p in sizing.parameters):
         rows = [
             [p.name, p.default or "''", p.value, _why(p.why, p.restart)] for p in sizing.parameters if p.topic == topic
@@ -96,19 +120,28 @@ def blocks(sizing: Sizing, settings: Settings) -> list[Block]:
             f"{shape.headroom} left"
         )
     )
-    return [*out, *_proof(sizing)]
+    return [*out, _proof(sizing), _verdict(sizing)]
+
+
+def _profile(sizing: Sizing, settings: Settings) -> list[Block]:
+    found = [key for key, layer in settings.provenance.items() if layer == "detected"]
+    detected: list[Block] = [Line(f"Detected on this host: {', '.join(found)}", "dim")] if found else []
+    return [Line(f"Profile: {profile_line(sizing.profile)}", "title"), *detected]
 
 
 def _why(why: str, restart: bool) -> str:
     return f"{why} (restart)" if restart else why
 
 
-def _proof(sizing: Sizing) -> list[Block]:
+def _proof(sizing: Sizing) -> Block:
     proof = sizing.memory
-    style = {Verdict.OK: "good", Verdict.WARN: "plain", Verdict.FAIL: "bad"}[proof.verdict]
     rows = [[i.name, human(i.size), i.formula] for i in proof.items]
     rows.append(["worst case", human(proof.worst_case), f"typical {human(proof.typical)}, limit {human(proof.limit)}"])
-    verdict = f"{proof.verdict}: {human(proof.worst_case)} of {human(proof.limit)}" + (
-        f"; {proof.fix}" if proof.fix else ""
-    )
-    return [Table(["item", "at most", "formula"], rows, "Memory proof"), Line(f"Memory {verdict}", style)]
+    return Table(["item", "at most", "formula"], rows, "Memory proof")
+
+
+def _verdict(sizing: Sizing) -> Block:
+    proof = sizing.memory
+    style = {Verdict.OK: "good", Verdict.WARN: "plain", Verdict.FAIL: "bad"}[proof.verdict]
+    fix = f"; {proof.fix}" if proof.fix else ""
+    return Line(f"Memory {proof.verdict}: {human(proof.worst_case)} of {human(proof.limit)}{fix}", style)

@@ -15,6 +15,10 @@ from stackctl.cli.options import command_of, hoist
         ("logs app -f --no-color", "--no-color logs app -f"),
         ("logs -- --json", "logs -- --json"),
         ("size --project", "size --project"),
+        ("size --format json", "--json size --format json"),
+        ("size --format=json", "--json size --format=json"),
+        ("size --format conf json", "size --format conf json"),
+        ("size --format", "size --format"),
         ("", ""),
     ],
 )
