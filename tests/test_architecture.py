@@ -24,7 +24,18 @@ HOMES = {
     "dotenv": ("settings/",),
     "supervisor": ("engine/embedded/",),
 }
-PURE = ("sizing", "units.py", "health/checks.py", "health/host.py", "operations/changes.py", "engine/docker/argv.py")
+PURE = (
+    "sizing",
+    "units.py",
+    "health/checks.py",
+    "health/configuration.py",
+    "health/drift.py",
+    "health/host.py",
+    "health/running.py",
+    "operations/changes.py",
+    "operations/drift.py",
+    "engine/docker/argv.py",
+)
 IMPURE = {"os", "subprocess", "time", "socket", "random", "logging", "jinja2", "yaml", "docker", "typer"}
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
+from stackctl.health.configuration import judge_settings
 from stackctl.health.model import Check, Facts, Status
 
 _LONG_QUERY = 300.0
@@ -56,11 +55,7 @@ def _database(facts: Facts) -> tuple[Check, ...]:
         ),
         _bloat(facts),
         _wraparound(facts),
-        _names("pending_restart", facts.pending_restart, "wait for a restart", "stackctl up restarts what must"),
-        _names(
-            "alter_system", facts.altered, "set by ALTER SYSTEM", "ALTER SYSTEM RESET NAME, and pin it in stackctl.yaml"
-        ),
-        _drift(facts),
+        *judge_settings(facts),
         _disk(facts),
     )
 
@@ -113,18 +108,6 @@ def _wraparound(facts: Facts) -> Check:
     status = Status.FAIL if age > _WRAPAROUND_FAIL else Status.WARN if age > _WRAPAROUND_WARN else Status.OK
     hint = "" if status is Status.OK else "vacuum the oldest tables now; the server stops at 2 billion"
     return Check("wraparound", status, f"oldest transaction is {age} old, of 2 billion", hint)
-
-
-def _names(name: str, found: Sequence[str], what: str, hint: str) -> Check:
-    if not found:
-        return Check(name, Status.OK, "none")
-    return Check(name, Status.WARN, f"{', '.join(found)}: {what}", hint)
-
-
-def _drift(facts: Facts) -> Check:
-    if facts.drift_unknown:
-        return Check("drift", Status.SKIP, f"not compared: {facts.drift_unknown}")
-    return _names("drift", facts.drifted, "not as the profile says", "stackctl plan shows the difference")
 
 
 def _disk(facts: Facts) -> Check:

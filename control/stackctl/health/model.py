@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from stackctl.health.drift import Drift, Pending
+from stackctl.health.running import FileLine, Running
+
 
 class Status(StrEnum):
     """Outcome of one check."""
@@ -28,7 +31,10 @@ class Check:
 
 @dataclass(frozen=True)
 class Facts:
-    """What was measured. None means that it could not be."""
+    """What was measured. None means that it could not be.
+
+    `drift` is what `up` leaves as it is, `drifted` what it would change.
+    """
 
     services: Mapping[str, str] = field(default_factory=dict)
     connections: int | None = None
@@ -39,8 +45,10 @@ class Facts:
     longest_idle_transaction_seconds: float | None = None
     dead_tuples: Sequence[tuple[str, int, int]] = ()
     oldest_transaction_age: int | None = None
-    pending_restart: Sequence[str] = ()
-    altered: Sequence[str] = ()
+    running: Running | None = None
+    pending_restart: Sequence[Pending] = ()
+    refused: Sequence[FileLine] = ()
+    drift: Sequence[Drift] = ()
     drifted: Sequence[str] = ()
     drift_unknown: str = ""
     disk_free: int | None = None

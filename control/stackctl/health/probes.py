@@ -6,6 +6,7 @@ from stackctl.engine.base import Engine
 from stackctl.errors import StackError
 from stackctl.hardware.detect import free_disk, total_disk
 from stackctl.health.model import Facts
+from stackctl.health.running import RUNNING, Running, running_of
 
 _ACTIVITY = """
 SELECT count(*) FILTER (WHERE backend_type = 'client backend') AS connections,
@@ -22,9 +23,6 @@ _DEAD = """
 SELECT relname AS name, n_dead_tup AS dead, n_live_tup AS live FROM pg_stat_user_tables
 ORDER BY n_dead_tup DESC LIMIT 20
 """
-_SETTINGS = (
-    "SELECT name, pending_restart, coalesce(sourcefile, '') LIKE '%postgresql.auto.conf' AS altered FROM pg_settings"
-)
 
 
 def collect(engine: Engine) -> Facts:
@@ -35,7 +33,7 @@ def collect(engine: Engine) -> Facts:
     try:
         activity = engine.query(_ACTIVITY)[0]
         dead = engine.query(_DEAD, "app")
-        settings = engine.query(_SETTINGS)
+        running = observe(engine)
     except StackError:
         return Facts(services=services, disk_free=free, disk_total=total)
     return Facts(
@@ -48,8 +46,13 @@ def collect(engine: Engine) -> Facts:
         longest_idle_transaction_seconds=activity["idle"],
         dead_tuples=[(row["name"], row["dead"], row["live"]) for row in dead],
         oldest_transaction_age=activity["oldest"],
-        pending_restart=[row["name"] for row in settings if row["pending_restart"]],
-        altered=[row["name"] for row in settings if row["altered"]],
+        running=running,
+        refused=running.refused,
         disk_free=free,
         disk_total=total,
     )
+
+
+def observe(engine: Engine) -> Running:
+    """The settings of the running server. Raises Unhealthy where it does not answer."""
+    return running_of(engine.query(RUNNING)[0])

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 from stackctl.engine.ports import taken
 from stackctl.engine.runner import Runner
-from stackctl.errors import EngineFailed, Problem, StackError, TimedOut
-from stackctl.operations.changes import Changes, reload_needed
+from stackctl.errors import EngineFailed, Problem, StackError
+from stackctl.operations.changes import Changes, reload_needed, reload_suffices
 from stackctl.operations.engines import EMBEDDED, recorded_engine
+from stackctl.operations.reload import reload_back, reload_server
 from stackctl.operations.stack import Prepared
 from stackctl.operations.state import save
 from stackctl.render.manifest import ENGINE_FILES
@@ -20,11 +20,8 @@ from stackctl.render.stack import SERVICES
 from stackctl.render.write import snapshot, write
 
 Note = Callable[[str], None]
-REFUSED = "SELECT name, setting, error FROM pg_file_settings WHERE error IS NOT NULL"
-LOADED = "SELECT extract(epoch FROM pg_conf_load_time()) AS at"
 MARK = "applying"
 _LOG_LINES = 15
-_RELOAD_SECONDS = 10.0
 _GOING_BACK_SECONDS = 120.0
 
 
@@ -38,11 +35,13 @@ def apply(prepared: Prepared, changes: Changes, timeout: float, runner: Runner, 
     begin(project.private)
     write(project.rendered, files)
     save(project.private, prepared.state)
-    note(f"starting {', '.join(service for service in prepared.deployment.services if service != 'migrate')}")
     try:
-        engine.start(prepared.deployment, changes.services if changes.running else (), timeout, note)
+        if not reload_suffices(changes):
+            note(f"starting {', '.join(service for service in prepared.deployment.services if service != 'migrate')}")
+            engine.start(prepared.deployment, changes.services if changes.running else (), timeout, note)
         if reload_needed(changes) and changes.running:
-            _reload(prepared)
+            note("reloading PostgreSQL")
+            reload_server(prepared)
     except StackError as error:
         note(f"failed: {error}")
         _show_logs(prepared, note)
@@ -61,20 +60,6 @@ def end(private: Path) -> None:
     (private / MARK).unlink(missing_ok=True)
 
 
-def _reload(prepared: Prepared) -> None:
-    """Reload, and log in anew. The server keeps the old value of a line it refuses, and says so only in its log."""
-    before = prepared.engine.query(LOADED)
-    prepared.engine.reload()
-    deadline = time.monotonic() + _RELOAD_SECONDS
-    while prepared.engine.query(LOADED) == before:
-        if time.monotonic() > deadline:
-            raise TimedOut("PostgreSQL does not reload its configuration", hint="stackctl logs postgres")
-        time.sleep(0.1)
-    if refused := prepared.engine.query(REFUSED):
-        lines = "; ".join(f"{row['name']} = {row['setting']}: {row['error']}" for row in refused)
-        raise EngineFailed(f"PostgreSQL refuses {lines}", hint="stackctl logs postgres says why; change the pin")
-
-
 def _show_logs(prepared: Prepared, note: Note) -> None:
     for service in _unhealthy(prepared):
         note(f"last lines of {service}:")
@@ -91,7 +76,7 @@ def _go_back(
             note("going back to the previous configuration")
             write(project.rendered, before)
             save(project.private, state)
-            _restore(prepared, before, min(_GOING_BACK_SECONDS, max(30.0, timeout)), runner, note)
+            _restore(prepared, changes, before, min(_GOING_BACK_SECONDS, max(30.0, timeout)), runner, note)
         else:
             prepared.engine.stop(note)
             note("stopped; the data stays")
@@ -103,14 +88,21 @@ def _go_back(
         note(f"going back failed too: {second}")
 
 
-def _restore(prepared: Prepared, before: tuple[File, ...], seconds: float, runner: Runner, note: Note) -> None:
+def _restore(
+    prepared: Prepared, changes: Changes, before: tuple[File, ...], seconds: float, runner: Runner, note: Note
+) -> None:
     """Run the previous files on the engine as it was recorded, with the services that those files name."""
     engine = recorded_engine(prepared.opened, runner)
     named = {name for file in before if file.path in ENGINE_FILES for name in services_in(file.path, file.content)}
     deployment = engine.deployment([service for service in SERVICES if service in named | {"migrate"}])
+    if reload_suffices(changes):
+        reload_back(engine)
+        return
     # First, as a start logs in, and the configuration that failed may refuse every session.
     engine.reload()
-    engine.start(deployment, deployment.services, seconds, note)
+    # Nothing else has read the files that failed.
+    restarted = {*changes.services, *(state.name for state in engine.services() if state.health == "unhealthy")}
+    engine.start(deployment, [name for name in deployment.services if name in restarted], seconds, note)
 
 
 def _unhealthy(prepared: Prepared) -> list[str]:

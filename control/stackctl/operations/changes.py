@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from stackctl.health.drift import Drift, Pending
+from stackctl.health.running import FileLine, Running, same
 from stackctl.render.write import FileChange
-from stackctl.sizing.catalog import ENGINE_PARAMETERS, Catalog, Entry
+from stackctl.sizing.catalog import ENGINE_PARAMETERS, Catalog
 from stackctl.sizing.model import Parameter
 
-RUNNING_SETTINGS = "SELECT name, setting, source, pending_restart FROM pg_settings"
 _RESTARTED_FOR = {
     "gunicorn": "app",
     "app": "app",
@@ -32,50 +32,48 @@ class ParameterChange:
 
 @dataclass(frozen=True)
 class Changes:
-    """All that would change; empty where the stack already is as it should be."""
+    """All that would change; false where the stack already is as `up` would make it.
+
+    `drift`, `pending` and `refused` are told and left as they are.
+    """
 
     files: Sequence[FileChange]
     parameters: Sequence[ParameterChange]
     services: Sequence[str]
     running: bool
+    drift: Sequence[Drift] = ()
+    pending: Sequence[Pending] = ()
+    refused: Sequence[FileLine] = ()
 
     def __bool__(self) -> bool:
         return bool(self.files or self.parameters or self.services)
 
 
-def parameter_changes(
-    wanted: Iterable[Parameter], rows: Sequence[Mapping[str, Any]], catalog: Catalog
-) -> list[ParameterChange]:
-    """Compare the sizing with `pg_settings` of the running server, in PostgreSQL's own units."""
-    running = {row["name"]: row for row in rows}
+def parameter_changes(wanted: Iterable[Parameter], running: Running, catalog: Catalog) -> list[ParameterChange]:
+    """Compare the sizing with the running server, in PostgreSQL's own units.
+
+    What ALTER SYSTEM or the server's command line sets is left out: no file that `up` writes wins over them.
+    """
     changes, named = [], set()
     for parameter in wanted:
         named.add(parameter.name)
-        entry = catalog.entries[parameter.name]
-        old = running.get(parameter.name, {}).get("setting")
-        if old is None or not same(entry, old, parameter.value):
-            shown = "unset" if old is None else entry.spell(old)
-            changes.append(ParameterChange(parameter.name, shown, parameter.value, entry.restart))
-    for name, row in running.items():
-        entry_or_none = catalog.entries.get(name)
-        if entry_or_none is None or name in named | ENGINE_PARAMETERS or row["source"] != "configuration file":
+        entry, old = catalog.entries[parameter.name], running.of_files(parameter.name)
+        if _fixed(running, parameter.name) or (old is not None and same(entry, old, parameter.value)):
             continue
-        if not same(entry_or_none, row["setting"], entry_or_none.boot):
-            old = entry_or_none.spell(row["setting"])
+        shown = "unset" if old is None else entry.spell(old)
+        changes.append(ParameterChange(parameter.name, shown, parameter.value, entry.restart))
+    for name, setting in running.settings.items():
+        entry_or_none = catalog.entries.get(name)
+        if entry_or_none is None or name in named | ENGINE_PARAMETERS or _fixed(running, name):
+            continue
+        if setting.source == "configuration file" and not same(entry_or_none, setting.value, entry_or_none.boot):
+            old = entry_or_none.spell(setting.value)
             changes.append(ParameterChange(name, old, entry_or_none.default, entry_or_none.restart))
     return changes
 
 
-def same(entry: Entry, first: str, second: str) -> bool:
-    """Whether two spellings are one value to the server."""
-    if entry.kind in ("integer", "real"):
-        try:
-            return abs(entry.number(first) - entry.number(second)) < 1e-9
-        except ValueError:
-            return False
-    if entry.kind == "bool":
-        return _truth(first) == _truth(second)
-    return first.lower() == second.lower() if entry.kind == "enum" else first == second
+def _fixed(running: Running, name: str) -> bool:
+    return name in running.altered or (name in running.settings and running.settings[name].source == "command line")
 
 
 def restarted_services(files: Iterable[FileChange], parameters: Iterable[ParameterChange]) -> list[str]:
@@ -88,11 +86,27 @@ def restarted_services(files: Iterable[FileChange], parameters: Iterable[Paramet
 
 def reload_needed(changes: Changes) -> bool:
     """Whether the server must read its files again, without a restart."""
+    if "postgres" in changes.services:
+        return False
     touched = any(change.path.startswith("postgres/pg_") for change in changes.files)
     # An interrupted run leaves files that are right and a server that has not read them.
     waiting = any(not change.restart for change in changes.parameters)
     return touched or waiting or any(change.path == "postgres/postgresql.conf" for change in changes.files)
 
 
-def _truth(text: str) -> bool:
-    return text.lower() in ("on", "true", "yes", "1")
+def reload_suffices(changes: Changes) -> bool:
+    """Whether nothing but a reload is to be done: no service to start, no role to provision, no file of the engine."""
+    others = [change.path for change in changes.files if change.path != "postgres/postgresql.conf"]
+    return changes.running and reload_needed(changes) and not changes.services and not others
+
+
+def ssl_fault(known: Sequence[str], log: Sequence[str]) -> str:
+    """What keeps SSL off after a reload, empty where nothing does. `known` is the log before, both end with the newest.
+
+    The server only logs it, and shows `ssl` as on; the next start would fail.
+    """
+    last = len(log) - log[::-1].index(known[-1]) if known and known[-1] in log else 0
+    fresh = [line.split("LOG:", 1)[-1].strip() for line in log[last:] if "LOG:" in line]
+    if not any("SSL configuration was not reloaded" in line for line in fresh):
+        return ""
+    return next((line for line in fresh if "certificate" in line or "private key" in line), "see its log")

@@ -9,13 +9,15 @@ from typing import Any
 from stackctl.engine.runner import Runner
 from stackctl.errors import EditedByHand, Problem, StackError
 from stackctl.health.checks import judge
+from stackctl.health.drift import find_drift, find_pending
 from stackctl.health.model import Check, Facts, Status
 from stackctl.health.probes import collect
 from stackctl.operations.engines import recorded_engine
 from stackctl.operations.plan import find_changes
-from stackctl.operations.project import open_recorded
+from stackctl.operations.project import catalog_for, open_recorded
 from stackctl.operations.result import Line, Request, Result, Table
 from stackctl.operations.stack import prepare
+from stackctl.operations.state import State
 
 UNHEALTHY = 30
 
@@ -29,8 +31,7 @@ def health_command(request: Request, runner: Runner) -> Result:
     facts = collect(engine)
     # A server that hangs is asked once.
     if facts.connections is not None:
-        drifted, unknown = _drift(request, runner)
-        facts = replace(facts, drifted=drifted, drift_unknown=unknown)
+        facts = _compared(facts, request, runner, opened.state)
     return checked(judge(facts), opened.warnings)
 
 
@@ -58,12 +59,28 @@ def as_data(check: Check) -> dict[str, Any]:
     return {"id": check.id, "status": check.status, "evidence": check.evidence, "hint": check.hint}
 
 
-def _drift(request: Request, runner: Runner) -> tuple[tuple[str, ...], str]:
-    """Parameters and files that are not as the project says, or why they could not be compared."""
+def _compared(facts: Facts, request: Request, runner: Runner, state: State) -> Facts:
+    """The facts with what is not as the project says, or why that could not be found out."""
     try:
-        changes = find_changes(prepare(request, runner))
-    except EditedByHand as error:
-        return (str(error),), ""
+        changes = find_changes(prepare(request, runner), facts.running)
     except StackError as error:
-        return (), str(error)
-    return (*(change.name for change in changes.parameters), *(change.path for change in changes.files)), ""
+        facts = _beside_files(facts, state)
+        if isinstance(error, EditedByHand):
+            return replace(facts, drifted=(str(error),))
+        return replace(facts, drift_unknown=str(error))
+    values = (f"{each.name} = {each.old} (wanted {each.new})" for each in changes.parameters)
+    drifted = (*values, *(change.path for change in changes.files))
+    if not changes.running:
+        # The project asks for another engine by now, and the recorded one answers.
+        return replace(_beside_files(facts, state), drifted=drifted)
+    return replace(facts, drift=changes.drift, pending_restart=changes.pending, drifted=drifted)
+
+
+def _beside_files(facts: Facts, state: State) -> Facts:
+    """Without a profile to compare with, the lines that were rendered last are what was wanted."""
+    if facts.running is None or state.engine not in state.versions:
+        return facts
+    catalog = catalog_for(state.versions[state.engine])
+    wanted = {name: line.value for name, line in facts.running.written.items()}
+    drift = find_drift(facts.running, wanted, None, catalog)
+    return replace(facts, drift=drift, pending_restart=find_pending(facts.running, catalog))

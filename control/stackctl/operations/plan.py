@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from stackctl.engine.runner import Runner
 from stackctl.errors import Unhealthy
 from stackctl.hardware.model import profile_line
+from stackctl.health.drift import find_drift, find_pending
+from stackctl.health.probes import observe
+from stackctl.health.running import Running
 from stackctl.operations.apply import MARK
-from stackctl.operations.changes import RUNNING_SETTINGS, Changes, parameter_changes, restarted_services
+from stackctl.operations.changes import Changes, parameter_changes, restarted_services
+from stackctl.operations.drift import drift_blocks, drift_data, drift_warnings
 from stackctl.operations.project import catalog_for
 from stackctl.operations.result import Block, Line, Request, Result, Table
 from stackctl.operations.stack import Prepared, prepare
@@ -28,28 +33,52 @@ def plan_command(request: Request, runner: Runner) -> Result:
     return Result(
         data(prepared, changes),
         blocks(prepared, changes),
-        prepared.warnings,
+        (*prepared.warnings, *drift_warnings(changes)),
         exit_code=CHANGES_PENDING if changes else 0,
     )
 
 
-def find_changes(prepared: Prepared) -> Changes:
-    """Files against their record, parameters against the running server, services against the engine."""
+def find_changes(prepared: Prepared, running: Running | None = None) -> Changes:
+    """Files against their record, parameters against the running server, services against the engine.
+
+    `running` is what the server said, where it was asked already.
+    """
     rendered = prepared.files()
     lasting = [service for service in prepared.deployment.services if service != "migrate"]
     files = compare(prepared.opened.project.rendered, rendered)
     if not prepared.engine.running():
         return Changes(files, (), lasting, running=False)
-    catalog = catalog_for(prepared.sizing.profile.postgres)
     try:
-        parameters = parameter_changes(prepared.sizing.parameters, prepared.engine.query(RUNNING_SETTINGS), catalog)
+        running = running or observe(prepared.engine)
     except Unhealthy:
         return Changes(files, (), ["postgres", *_not_healthy(prepared)], running=True)
+    catalog = catalog_for(prepared.sizing.profile.postgres)
+    parameters = parameter_changes(prepared.sizing.parameters, running, catalog)
+    services = sorted(
+        {*_not_healthy(prepared), *restarted_services(files, parameters), *_redefined(prepared, rendered)}
+    )
     if (prepared.opened.project.private / MARK).exists():
         # An up was interrupted: the files are right, and nobody knows who has read them.
-        return Changes(files, parameters, lasting, running=True)
-    services = {*_not_healthy(prepared), *restarted_services(files, parameters), *_redefined(prepared, rendered)}
-    return Changes(files, parameters, sorted(services), running=True)
+        services = lasting
+    return with_drift(prepared, Changes(files, parameters, services, running=True), running)
+
+
+def with_drift(prepared: Prepared, changes: Changes, running: Running, *, done: bool = False) -> Changes:
+    """`changes`, planned or done, with what the server has beside the profile."""
+    sizing, catalog = prepared.sizing, catalog_for(prepared.sizing.profile.postgres)
+    wanted = {parameter.name: parameter.value for parameter in sizing.parameters}
+    roles = {role.name: role.settings for role in sizing.roles}
+    if not done and any(change.path == "postgres/provision.sql" for change in changes.files):
+        # The roles have what an earlier profile gave them.
+        running = replace(
+            running, roles=[r for r in running.roles if r.database or r.name not in roles.get(r.role, ())]
+        )
+    return replace(
+        changes,
+        drift=find_drift(running, wanted, roles, catalog),
+        pending=find_pending(running, catalog),
+        refused=running.refused,
+    )
 
 
 def _redefined(prepared: Prepared, rendered: Sequence[File]) -> set[str]:
@@ -78,6 +107,7 @@ def data(prepared: Prepared, changes: Changes) -> dict[str, Any]:
             for c in changes.parameters
         ],
         "services": list(dict.fromkeys(changes.services)),
+        "drift": drift_data(changes.drift),
     }
 
 
@@ -88,7 +118,7 @@ def blocks(prepared: Prepared, changes: Changes) -> list[Block]:
         Line(f"Engine: {prepared.choice.engine} ({prepared.choice.reason})"),
     ]
     if not changes:
-        return [*out, Line("Nothing to change.", "good")]
+        return [*out, Line("Nothing to change.", "good"), *drift_blocks(changes)]
     if changes.parameters:
         rows = [[c.name, c.old, c.new, "restart" if c.restart else "reload"] for c in changes.parameters]
         out.append(Table(["parameter", "running", "new", "needs"], rows, "Parameters"))
@@ -97,4 +127,4 @@ def blocks(prepared: Prepared, changes: Changes) -> list[Block]:
     if changes.services:
         verb = "restart" if changes.running else "start"
         out.append(Line(f"Services to {verb}: {', '.join(dict.fromkeys(changes.services))}"))
-    return out
+    return [*out, *drift_blocks(changes)]

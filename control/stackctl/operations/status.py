@@ -8,20 +8,12 @@ from typing import Any
 from stackctl.engine.base import Engine, ServiceState
 from stackctl.engine.runner import Runner
 from stackctl.errors import StackError
+from stackctl.health.probes import observe
 from stackctl.operations.engines import recorded_engine
 from stackctl.operations.project import open_recorded
 from stackctl.operations.result import Block, Line, Request, Result, Table
 from stackctl.operations.up import service_data
 from stackctl.units import human
-
-# One query, so that a server that hangs is waited for once.
-_SERVER = """
-SELECT current_setting('server_version') AS version,
-       coalesce(json_agg(name) FILTER (WHERE source = 'configuration file'
-                                       AND sourcefile LIKE '%postgresql.auto.conf'), '[]') AS altered,
-       coalesce(json_agg(name) FILTER (WHERE pending_restart), '[]') AS pending
-FROM pg_settings
-"""
 
 
 def status_command(request: Request, runner: Runner) -> Result:
@@ -55,10 +47,11 @@ def status_command(request: Request, runner: Runner) -> Result:
 def _server(engine: Engine) -> tuple[str, list[str], list[str]]:
     """The server's version, parameters set by ALTER SYSTEM, those waiting for a restart; empty without an answer."""
     try:
-        row = engine.query(_SERVER)[0]
+        running = observe(engine)
     except StackError:
         return "", [], []
-    return row["version"], row["altered"], row["pending"]
+    version = running.settings["server_version"].value if "server_version" in running.settings else ""
+    return version, sorted(running.altered), sorted(name for name, each in running.settings.items() if each.pending)
 
 
 def _blocks(services: Sequence[ServiceState], drift: Sequence[str], pending: Sequence[str]) -> list[Block]:

@@ -8,10 +8,12 @@ from typing import Any
 
 from stackctl.engine.base import ServiceState
 from stackctl.engine.runner import Runner
-from stackctl.errors import EngineFailed
+from stackctl.errors import EngineFailed, Unhealthy
+from stackctl.health.probes import observe
 from stackctl.operations import plan
 from stackctl.operations.apply import apply
 from stackctl.operations.changes import Changes
+from stackctl.operations.drift import drift_warnings, mild_lines
 from stackctl.operations.lock import locked
 from stackctl.operations.result import Block, Line, Request, Result, Table
 from stackctl.operations.stack import Prepared, make_secrets, prepare
@@ -35,10 +37,19 @@ def up_command(request: Request, runner: Runner, note: Note, timeout: float = DE
         changes = plan.find_changes(prepared)
         if changes:
             apply(prepared, changes, timeout, runner, note)
+            changes = _left(prepared, changes)
         else:
             note("nothing to change")
             save(private, prepared.state)
     return _result(prepared, changes)
+
+
+def _left(prepared: Prepared, changes: Changes) -> Changes:
+    """What was changed, with the drift that the server has now."""
+    try:
+        return plan.with_drift(prepared, changes, observe(prepared.engine), done=True)
+    except Unhealthy:
+        return changes
 
 
 def _prepare(request: Request, runner: Runner, note: Note) -> Prepared:
@@ -77,7 +88,7 @@ def _result(prepared: Prepared, changes: Changes) -> Result:
         Table(["service", "state", "health"], rows),
         Table(["address", ""], [[name, url] for name, url in urls.items()]),
     ]
-    return Result(data, out, prepared.warnings)
+    return Result(data, [*out, *mild_lines(changes)], (*prepared.warnings, *drift_warnings(changes, done=True)))
 
 
 def addresses(prepared: Prepared) -> dict[str, str]:

@@ -106,22 +106,28 @@ def test_a_restart_touches_the_database_only_and_the_app_recovers(stack: Stack) 
     assert stack.identity()["app"] == before["app"]
 
 
-def test_alter_system_beside_the_profile_is_found(stack: Stack) -> None:
-    stack.sql("ALTER SYSTEM SET work_mem = '5MB'")
-    stack.sql("SELECT pg_reload_conf()")
+def test_the_workers_of_autovacuum_need_a_restart_before_18(stack: Stack) -> None:
+    planned = stack.run("plan", "--set", "autovacuum_max_workers=5", "--json")
+    (change,) = (each for each in planned.data["parameters"] if each["name"] == "autovacuum_max_workers")
+    newer = int(stack.sql("SHOW server_version_num")) >= 180000
+    assert change["action"] == ("reload" if newer else "restart")
+    assert ("postgres" in planned.data["services"]) is not newer
+
+
+def test_the_apps_own_settings_restart_the_app_alone(stack: Stack) -> None:
+    before, begun = stack.identity(), server_start(stack)
+    stack.variables["DB_POOL_TIMEOUT"] = "7"
     try:
-        eventually(lambda: stack.sql("SHOW work_mem") == "5MB", 10, "the server has reloaded")
         planned = stack.run("plan", "--json")
-        assert planned.code == CHANGES_PENDING
-        assert [change["name"] for change in planned.data["parameters"]] == ["work_mem"]
-        assert stack.run("status", "--json").data["drift"]["alter_system"] == ["work_mem"]
-        checks = {check["id"]: check for check in stack.run("health", "--json").data["checks"]}
-        assert checks["alter_system"]["status"] == "warn"
-        assert "work_mem" in checks["alter_system"]["evidence"]
+        assert (planned.data["services"], planned.data["parameters"]) == (["app"], [])
+        stack.up()
+        after = stack.identity()
+        assert [name for name in before if before[name] != after[name]] == ["app"]
     finally:
-        stack.sql("ALTER SYSTEM RESET work_mem")
-        stack.sql("SELECT pg_reload_conf()")
-    eventually(lambda: stack.run("plan").code == 0, 10, "nothing is to be changed")
+        del stack.variables["DB_POOL_TIMEOUT"]
+        stack.up()
+    assert server_start(stack) == begun
+    assert stack.healthy()
 
 
 def test_a_server_that_has_not_read_its_files_is_told_to(stack: Stack) -> None:
@@ -142,8 +148,22 @@ def test_a_server_that_has_not_read_its_files_is_told_to(stack: Stack) -> None:
     assert stack.identity() == before
 
 
+def test_ssl_without_a_certificate_fails_at_once_and_not_at_the_next_start(stack: Stack) -> None:
+    """The server shows it as on after a reload, and only its log says otherwise; one without SSL refuses the line."""
+    before = stack.identity()
+    done = stack.run("up", "--set", "ssl=on", "--json")
+    assert done.code == 20, done.said
+    message = done.document["errors"][0]["message"]
+    assert "server.crt" in message or "refuses ssl = on" in message
+    assert stack.engine == "embedded" or "server.crt" in message
+    assert stack.sql("SHOW ssl") == "off"
+    assert stack.run("plan").code == 0
+    assert stack.identity() == before
+
+
 @only_embedded
 def test_a_line_that_the_running_server_refuses_is_not_called_applied(stack: Stack) -> None:
+    identity = stack.identity()
     before = stack.rendered.joinpath("postgres/postgresql.conf").read_bytes()
     done = stack.run("up", "--set", "TimeZone=Nowhere/Land", "--json")
     assert done.code == 20, done.said
@@ -152,6 +172,7 @@ def test_a_line_that_the_running_server_refuses_is_not_called_applied(stack: Sta
     assert stack.run("plan").code == 0
     assert stack.healthy()
     assert stack.sql("SELECT error FROM pg_file_settings WHERE error IS NOT NULL") == ""
+    assert stack.identity() == identity
 
 
 @only_embedded

@@ -5,7 +5,9 @@ from dataclasses import replace
 import pytest
 
 from stackctl.health.checks import judge
+from stackctl.health.drift import Drift, Pending
 from stackctl.health.model import Facts, Status
+from stackctl.health.running import FileLine
 
 FINE = Facts(
     services={"app": "healthy", "postgres": "healthy"},
@@ -18,6 +20,7 @@ FINE = Facts(
     disk_free=50,
     disk_total=100,
 )
+WORK_MEM = Drift("work_mem", "5MB", "32MB", "ALTER SYSTEM", "reload", "ALTER SYSTEM RESET work_mem;")
 OK, WARN, FAIL, SKIP = Status.OK, Status.WARN, Status.FAIL, Status.SKIP
 
 
@@ -40,7 +43,9 @@ def test_a_healthy_stack_passes_every_check_and_needs_no_hint():
         "dead_tuples",
         "wraparound",
         "pending_restart",
+        "refused_lines",
         "alter_system",
+        "memory_proof",
         "drift",
         "disk",
     ]
@@ -71,8 +76,11 @@ def test_a_healthy_stack_passes_every_check_and_needs_no_hint():
         ("wraparound", {"oldest_transaction_age": 1_000_000_000}, OK),
         ("wraparound", {"oldest_transaction_age": 1_000_000_001}, WARN),
         ("wraparound", {"oldest_transaction_age": 1_500_000_001}, FAIL),
-        ("pending_restart", {"pending_restart": ["shared_buffers"]}, WARN),
-        ("alter_system", {"altered": ["work_mem"]}, WARN),
+        ("pending_restart", {"pending_restart": [Pending("shared_buffers", "1GB", "2GB", False)]}, WARN),
+        ("refused_lines", {"refused": [FileLine("jit", "maybe", "postgresql.auto.conf", 3, "no")]}, WARN),
+        ("alter_system", {"drift": [WORK_MEM]}, WARN),
+        ("alter_system", {"drift": [replace(WORK_MEM, as_profile=True)]}, OK),
+        ("drift", {"drift": [replace(WORK_MEM, source="ALTER ROLE app")]}, WARN),
         ("drift", {"drifted": ["jit"]}, WARN),
         ("drift", {"drift_unknown": "the registry does not answer"}, SKIP),
         ("disk", {"disk_free": 15}, OK),
@@ -100,7 +108,12 @@ def test_evidence_names_what_was_seen():
         connections=151,
         longest_query_seconds=400.4,
         dead_tuples=[("orders", 30_000, 10_000)],
-        pending_restart=["shared_buffers", "max_connections"],
+        pending_restart=[
+            Pending("max_connections", "50", "60", by_alter_system=False),
+            Pending("shared_buffers", "1GB", "2GB", by_alter_system=True),
+        ],
+        refused=[FileLine("jit", "maybe", "/data/postgresql.auto.conf", 3, "setting could not be applied")],
+        drift=[WORK_MEM, replace(WORK_MEM, value="", wanted="x", waits="restart")],
         disk_free=10,
         drift_unknown="--ram: '16X' is not a size",
     )
@@ -108,8 +121,37 @@ def test_evidence_names_what_was_seen():
     assert checks["connections"].evidence == "151 of 200 connections"
     assert checks["long_queries"].evidence == "longest statement runs for 400 s"
     assert checks["dead_tuples"].evidence == "dead rows: orders 30000 of 40000"
-    assert checks["pending_restart"].evidence == "shared_buffers, max_connections: wait for a restart"
+    assert checks["pending_restart"].evidence == (
+        "can only change at a restart: max_connections 50 -> 60 (postgresql.conf), "
+        "shared_buffers 1GB -> 2GB (ALTER SYSTEM)"
+    )
+    assert checks["pending_restart"].hint.startswith("stackctl up restarts")
+    assert "ALTER SYSTEM RESET" in checks["pending_restart"].hint
+    assert checks["refused_lines"].evidence == (
+        "/data/postgresql.auto.conf:3 jit = maybe: setting could not be applied"
+    )
+    assert checks["alter_system"].evidence == (
+        "work_mem = 5MB (wanted 32MB), work_mem = '' (wanted x, waits for a restart)"
+    )
     assert checks["disk"].evidence == "10% free"
+
+
+def test_a_value_of_the_profile_set_once_more_is_told_mildly():
+    check = _checks(drift=[replace(WORK_MEM, value="32MB", as_profile=True)])["alter_system"]
+    assert (check.status, check.hint) == (OK, "")
+    assert check.evidence == "work_mem = 32MB (as the profile): wins over later changes"
+
+
+def test_memory_that_the_proof_did_not_count_is_named():
+    above = replace(WORK_MEM, value="1GB", above_proof=True)
+    checks = _checks(drift=[above, replace(above, value="64MB", source="ALTER ROLE app")], drifted=["jit = on"])
+    assert checks["memory_proof"].status is WARN
+    assert checks["memory_proof"].evidence == (
+        "the memory proof does not hold with work_mem = 1GB set by ALTER SYSTEM, work_mem = 64MB set by ALTER ROLE app"
+    )
+    assert (
+        checks["drift"].evidence == "jit = on, work_mem = 64MB (wanted 32MB) by ALTER ROLE app: not as the profile says"
+    )
 
 
 def test_a_server_that_does_not_answer_is_one_failure_and_no_guesses():

@@ -45,9 +45,17 @@ ANSWERS = {
     ],
     ("pg_stat_user_tables", "app"): [{"name": "tools", "dead": 5, "live": 10}],
     ("pg_settings", "postgres"): [
-        {"name": "work_mem", "pending_restart": False, "altered": True},
-        {"name": "shared_buffers", "pending_restart": True, "altered": False},
-        {"name": "jit", "pending_restart": False, "altered": False},
+        {
+            "lines": [
+                {"name": "work_mem", "value": "5MB", "error": None, "file": "/d/postgresql.auto.conf", "line": 3},
+                {"name": "jit", "value": "maybe", "error": "no", "file": "/etc/postgresql.conf", "line": 9},
+            ],
+            "settings": [
+                {"name": name, "value": "1", "source": "default", "pending": pending, "restart": pending}
+                for name, pending in (("work_mem", False), ("shared_buffers", True), ("jit", False))
+            ],
+            "roles": None,
+        }
     ],
 }
 
@@ -58,7 +66,9 @@ def test_facts_of_a_server_that_answers(tmp_path):
     assert (facts.connections, facts.max_connections, facts.app_connections, facts.app_limit) == (12, 200, 3, 100)
     assert (facts.longest_query_seconds, facts.longest_idle_transaction_seconds) == (1.5, None)
     assert (facts.dead_tuples, facts.oldest_transaction_age) == ([("tools", 5, 10)], 700)
-    assert (facts.pending_restart, facts.altered) == (["shared_buffers"], ["work_mem"])
+    assert list(facts.running.altered) == ["work_mem"]
+    assert [name for name, setting in facts.running.settings.items() if setting.pending] == ["shared_buffers"]
+    assert [(line.name, line.number) for line in facts.refused] == [("jit", 9)]
     assert 0 < facts.disk_free <= facts.disk_total
 
 

@@ -3,7 +3,16 @@
 import pytest
 
 from profiles import catalog
-from stackctl.operations.changes import Changes, ParameterChange, parameter_changes, reload_needed, restarted_services
+from stackctl.health.running import FileLine, Running, Setting
+from stackctl.operations.changes import (
+    Changes,
+    ParameterChange,
+    parameter_changes,
+    reload_needed,
+    reload_suffices,
+    restarted_services,
+    ssl_fault,
+)
 from stackctl.render.write import FileChange
 from stackctl.sizing.model import Parameter
 
@@ -16,11 +25,16 @@ def _wanted(name, value):
 
 
 def _row(name, setting, source=FILE):
-    return {"name": name, "setting": setting, "source": source, "pending_restart": False}
+    return Setting(name, setting, source)
 
 
-def _changes(wanted, rows):
-    return parameter_changes([_wanted(*each) for each in wanted], rows, catalog(17))
+def _changes(wanted, rows, altered=(), written=None, major=17):
+    running = Running(
+        settings={row.name: row for row in rows},
+        written={name: FileLine(name, value) for name, value in (written or {}).items()},
+        altered={name: FileLine(name, value, "postgresql.auto.conf") for name, value in altered},
+    )
+    return parameter_changes([_wanted(*each) for each in wanted], running, catalog(major))
 
 
 @pytest.mark.parametrize(
@@ -91,6 +105,47 @@ def test_what_the_file_did_not_set_is_not_ours():
     assert _changes([], rows) == []
 
 
+def test_what_alter_system_sets_is_not_changed_by_a_file():
+    rows = [_row("work_mem", "5120"), _row("geqo", "off"), _row("jit", "on")]
+    assert _changes([("work_mem", "32MB"), ("jit", "off")], rows, [("work_mem", "5MB"), ("geqo", "off")]) == [
+        ParameterChange("jit", "on", "off", False)
+    ]
+
+
+def test_what_alter_system_no_longer_sets_goes_back():
+    # Taken back, and the server was not told to reload.
+    assert _changes([("work_mem", "32MB")], [_row("work_mem", "5120")], written={"work_mem": "32MB"}) == [
+        ParameterChange("work_mem", "5MB", "32MB", False)
+    ]
+
+
+def test_what_the_command_line_sets_is_not_changed_by_a_file():
+    assert _changes([("jit", "off")], [_row("jit", "on", COMMAND)]) == []
+
+
+def test_a_value_that_the_server_works_out_is_compared_by_its_line():
+    rows, written = [_row("wal_buffers", "2048", "override")], {"wal_buffers": "-1"}
+    assert _changes([("wal_buffers", "-1")], rows, written=written) == []
+    assert _changes([("wal_buffers", "4MB")], rows, written=written) == [
+        ParameterChange("wal_buffers", "-1", "4MB", True)
+    ]
+
+
+def test_what_the_administrators_role_has_for_itself_is_not_the_servers_value():
+    rows, written = [_row("work_mem", "1024", "user")], {"work_mem": "32MB"}
+    assert _changes([("work_mem", "32MB")], rows, written=written) == []
+    assert _changes([("work_mem", "16MB")], rows, written=written) == [
+        ParameterChange("work_mem", "32MB", "16MB", False)
+    ]
+
+
+@pytest.mark.parametrize(("major", "restart"), [(17, True), (18, False)])
+def test_the_workers_of_autovacuum_need_a_restart_before_18(major, restart):
+    rows = [_row("autovacuum_max_workers", "3")]
+    (change,) = _changes([("autovacuum_max_workers", "5")], rows, major=major)
+    assert change.restart is restart
+
+
 @pytest.mark.parametrize(
     ("paths", "services"),
     [
@@ -133,6 +188,50 @@ def test_a_server_that_has_not_read_its_files_yet_must():
     restart = ParameterChange("shared_buffers", "128MB", "4GB", True)
     assert reload_needed(Changes([], [waiting], [], running=True))
     assert not reload_needed(Changes([], [restart], [], running=True))
+
+
+def test_a_server_that_restarts_reads_its_files_by_itself():
+    assert not reload_needed(Changes([FileChange("postgres/postgresql.conf", "changed")], [], ["postgres"], True))
+    assert reload_needed(Changes([FileChange("postgres/postgresql.conf", "changed")], [], ["app"], True))
+
+
+@pytest.mark.parametrize(
+    ("paths", "services", "running", "enough"),
+    [
+        (["postgres/postgresql.conf"], [], True, True),
+        (["postgres/postgresql.conf"], [], False, False),
+        (["postgres/postgresql.conf"], ["app"], True, False),
+        (["postgres/postgresql.conf", "postgres/provision.sql"], [], True, False),
+        (["postgres/pg_hba.conf"], [], True, False),  # may shut the app out, so it is waited for
+        (["app/app/main.py"], [], True, False),
+        ([], [], True, False),
+    ],
+)
+def test_when_a_reload_is_all_that_is_needed(paths, services, running, enough):
+    files = [FileChange(path, "changed") for path in paths]
+    assert reload_suffices(Changes(files, [], services, running)) is enough
+
+
+BEFORE = ["2026 LOG:  ready to accept connections"]
+COMPLAINT = [
+    "2026 LOG:  received SIGHUP, reloading configuration files",
+    '2026 LOG:  could not load server certificate file "server.crt": No such file or directory',
+    "2026 LOG:  SSL configuration was not reloaded",
+]
+
+
+@pytest.mark.parametrize(
+    ("known", "log", "fault"),
+    [
+        ([], BEFORE, ""),
+        (BEFORE, BEFORE + COMPLAINT, 'could not load server certificate file "server.crt": No such file or directory'),
+        (BEFORE, BEFORE + COMPLAINT[2:], "see its log"),
+        (BEFORE + COMPLAINT, BEFORE + COMPLAINT + COMPLAINT[:1], ""),  # an older complaint
+        (["rotated away"], COMPLAINT, 'could not load server certificate file "server.crt": No such file or directory'),
+    ],
+)
+def test_ssl_that_does_not_work_is_seen_in_what_the_reload_logged(known, log, fault):
+    assert ssl_fault(known, log) == fault
 
 
 def test_changes_are_true_where_there_is_one():

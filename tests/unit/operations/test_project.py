@@ -8,7 +8,7 @@ import pytest
 
 from profiles import GIB, changed, sized
 from stackctl.errors import Problem, ProfileError
-from stackctl.hardware.model import FULL_BUILD, PORTABLE_BUILD, Host, Pooler, Storage
+from stackctl.hardware.model import FULL_BUILD, PORTABLE_BUILD, Build, Host, Pooler, Storage
 from stackctl.operations import project
 from stackctl.operations.result import Request
 from stackctl.operations.state import State, save
@@ -272,18 +272,26 @@ def test_pins_are_checked_before_sizing(tmp_path):
     assert [problem.code for problem in caught.value.problems] == ["bad_value", "unknown_parameter"]
 
 
+IMAGE_BUILD = Build(lz4=True, zstd=True, llvm=True)
+
+
 @pytest.mark.parametrize(
     ("engine", "state", "build"),
     [
-        ("auto", None, FULL_BUILD),
+        ("auto", None, IMAGE_BUILD),
         ("embedded", None, PORTABLE_BUILD),
-        ("docker", replace(STATE, engine="embedded"), FULL_BUILD),
+        ("docker", replace(STATE, engine="embedded"), IMAGE_BUILD),
         ("auto", replace(STATE, engine="embedded"), PORTABLE_BUILD),
     ],
 )
 def test_the_build_that_is_assumed_before_an_engine_was_asked(tmp_path, engine, state, build):
     settings = project.open_project(Request(str(tmp_path), {"engine": engine})).settings
     assert project.assumed_build(settings, state) == build
+
+
+def test_a_build_that_is_given_is_assumed_of_either_engine(tmp_path):
+    settings = project.open_project(Request(str(tmp_path), {"engine": "embedded", "build": "zstd"})).settings
+    assert project.assumed_build(settings, None) == Build(zstd=True)
 
 
 def test_a_pooler_is_sized_and_not_run_yet():

@@ -8,6 +8,7 @@ import pytest
 from stackctl.engine.base import ServiceState
 from stackctl.errors import EngineFailed, Locked, ProfileError, Unhealthy, UsageError
 from stackctl.health.model import Facts
+from stackctl.health.running import FileLine, Running, Setting
 from stackctl.operations import down, health, logs, status
 from stackctl.operations.changes import Changes
 from stackctl.operations.lock import locked
@@ -124,9 +125,16 @@ def test_down_of_what_an_earlier_version_brought_up(brought_up, tmp_path):
 
 
 def test_status_asks_the_server_once(brought_up):
-    engine = FakeEngine([{"version": "18.1", "altered": ["jit"], "pending": []}])
+    line = {"name": "jit", "value": "on", "error": None, "file": "/data/postgresql.auto.conf", "line": 3}
+    names = {"server_version": "18.1", "jit": "on", "shared_buffers": "16384"}
+    settings = [
+        {"name": name, "value": value, "source": "default", "pending": name == "shared_buffers", "restart": False}
+        for name, value in names.items()
+    ]
+    engine = FakeEngine([{"lines": [line], "settings": settings, "roles": None}])
     result = status.status_command(brought_up(engine), None)
-    assert (result.data["postgres"], result.data["drift"]["alter_system"], len(engine.asked)) == ("18.1", ["jit"], 1)
+    assert (result.data["postgres"], len(engine.asked)) == ("18.1", 1)
+    assert result.data["drift"] == {"alter_system": ["jit"], "pending_restart": ["shared_buffers"]}
     assert [warning.code for warning in result.warnings] == ["bad_value"]
 
 
@@ -152,12 +160,27 @@ def test_drift_that_could_not_be_compared_is_no_verdict(brought_up, monkeypatch,
             raise found
 
     monkeypatch.setattr(health, "prepare", prepare)
-    monkeypatch.setattr(health, "find_changes", lambda prepared: found)
+    monkeypatch.setattr(health, "find_changes", lambda prepared, running: found)
     monkeypatch.setattr(health, "collect", lambda engine: Facts({"app": "healthy"}, connections=1, max_connections=9))
     result = health.health_command(request, None)
     drift = next(each for each in result.data["checks"] if each["id"] == "drift")
     assert (drift["status"], drift["evidence"]) == check
     assert [warning.code for warning in result.warnings] == ["bad_value"]
+
+
+def test_alter_system_is_told_also_where_the_settings_are_wrong_by_now(brought_up, monkeypatch):
+    """Compared with the lines that were rendered last."""
+    running = Running(
+        settings={"work_mem": Setting("work_mem", "1048576", "configuration file")},
+        written={"work_mem": FileLine("work_mem", "32MB", "postgresql.conf")},
+        altered={"work_mem": FileLine("work_mem", "1GB", "postgresql.auto.conf")},
+    )
+    facts = Facts({"app": "healthy"}, connections=1, max_connections=9, running=running)
+    monkeypatch.setattr(health, "collect", lambda engine: facts)
+    result = health.health_command(brought_up(FakeEngine()), None)
+    checks = {each["id"]: each for each in result.data["checks"]}
+    assert checks["alter_system"]["evidence"] == "work_mem = 1GB (wanted 32MB)"
+    assert [checks[name]["status"] for name in ("alter_system", "memory_proof", "drift")] == ["warn", "warn", "skip"]
 
 
 def test_health_of_a_server_that_does_not_answer_compares_nothing(brought_up, monkeypatch):
