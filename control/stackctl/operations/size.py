@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from stackctl.errors import UsageError
-from stackctl.hardware.model import profile_line
+from stackctl.hardware.model import Host, profile_line
 from stackctl.operations.build import unbuilt_pins
 from stackctl.operations.project import (
     assumed_build,
@@ -14,6 +14,7 @@ from stackctl.operations.project import (
     fitted,
     larger_than_host,
     open_project,
+    recorded_or_asked,
     sized,
 )
 from stackctl.operations.result import Block, Line, Request, Result, Table
@@ -42,26 +43,31 @@ def check_format(output: str | None, *, as_json: bool, comparing: bool) -> None:
 def size_command(request: Request, peers: Sequence[str] = ()) -> Result:
     """Size the request's profile, beside what `peers` give for it. Exit code 10 where the memory proof fails."""
     opened = open_project(request)
+    bare = recorded_or_asked(opened.settings, opened.state) == "embedded"
     settings = fitted(opened.settings, opened.host) if opened.settings.fit else opened.settings
     build = assumed_build(settings, opened.state)
     sizing = sized(settings, build)
     notes = (*settings.warnings, *larger_than_host(settings.profile, opened.host), *unbuilt_pins(settings, build))
     failing = [warning for warning in sizing.warnings if warning.code in REFUSED]
     kept = [warning for warning in sizing.warnings if warning not in failing]
+    document, shown = data(sizing, settings), blocks(sizing)
+    if peers:
+        more, shown = _compared(sizing, peers)
+        document |= more
     return Result(
-        *(_compared(sizing, settings, peers) if peers else (data(sizing, settings), blocks(sizing, settings))),
+        document,
+        [*shown, *_detected(settings, opened.host), _verdict(sizing, bare=bare)],
         warnings=(*notes, *kept),
         errors=failing,
         exit_code=10 if failing else 0,
     )
 
 
-def _compared(sizing: Sizing, settings: Settings, peers: Sequence[str]) -> tuple[dict[str, Any], list[Block]]:
+def _compared(sizing: Sizing, peers: Sequence[str]) -> tuple[dict[str, Any], list[Block]]:
     from stackctl.operations import compare
 
     comparison = compare.with_peers(sizing, catalog_for(sizing.profile.postgres), peers)
-    document = {**data(sizing, settings), "compare": compare.data(comparison)}
-    return document, [*_profile(sizing, settings), *compare.blocks(comparison), _verdict(sizing)]
+    return {"compare": compare.data(comparison)}, [_title(sizing), *compare.blocks(comparison)]
 
 
 def data(sizing: Sizing, settings: Settings) -> dict[str, Any]:
@@ -77,6 +83,7 @@ def data(sizing: Sizing, settings: Settings) -> dict[str, Any]:
             "postgres": profile.postgres,
             "app_workers": profile.app_workers,
             "pooler": profile.pooler,
+            "wal_rate_bytes": profile.wal_rate or None,
             "provenance": dict(settings.provenance),
         },
         "budget": [{"service": b.service, "memory_bytes": b.memory, "cpus": b.cpus} for b in sizing.budget],
@@ -103,10 +110,10 @@ def _connections(sizing: Sizing) -> dict[str, int]:
     return {name: getattr(shape, name) for name in names}
 
 
-def blocks(sizing: Sizing, settings: Settings) -> list[Block]:
+def blocks(sizing: Sizing) -> list[Block]:
     """What a person reads: profile, budget, parameters by topic, connections, proof."""
     shares = [[b.service, human(b.memory), f"{b.cpus:g}"] for b in sizing.budget]
-    out = [*_profile(sizing, settings), Table(["service", "memory", "cpus"], shares, "Budget")]
+    out = [_title(sizing), Table(["service", "memory", "cpus"], shares, "Budget")]
     for topic in dict.fromkeys(p.topic for p in sizing.parameters):
         rows = [
             [p.name, p.default or "''", p.value, _why(p.why, p.restart)] for p in sizing.parameters if p.topic == topic
@@ -120,13 +127,19 @@ def blocks(sizing: Sizing, settings: Settings) -> list[Block]:
             f"{shape.headroom} left"
         )
     )
-    return [*out, _proof(sizing), _verdict(sizing)]
+    return [*out, _proof(sizing)]
 
 
-def _profile(sizing: Sizing, settings: Settings) -> list[Block]:
+def _title(sizing: Sizing) -> Block:
+    return Line(f"Profile: {profile_line(sizing.profile)}", "title")
+
+
+def _detected(settings: Settings, host: Host) -> list[Block]:
+    """What nobody said, and where a limit made it less than the machine has."""
     found = [key for key, layer in settings.provenance.items() if layer == "detected"]
-    detected: list[Block] = [Line(f"Detected on this host: {', '.join(found)}", "dim")] if found else []
-    return [Line(f"Profile: {profile_line(sizing.profile)}", "title"), *detected]
+    sources = {"ram": host.ram_source, "cpus": host.cpus_source}
+    shown = [f"{key} ({sources[key]})" if sources.get(key) else key for key in found]
+    return [Line(f"Detected on this host: {', '.join(shown)}", "dim")] if shown else []
 
 
 def _why(why: str, restart: bool) -> str:
@@ -140,8 +153,10 @@ def _proof(sizing: Sizing) -> Block:
     return Table(["item", "at most", "formula"], rows, "Memory proof")
 
 
-def _verdict(sizing: Sizing) -> Block:
+def _verdict(sizing: Sizing, *, bare: bool) -> Block:
     proof = sizing.memory
     style = {Verdict.OK: "good", Verdict.WARN: "plain", Verdict.FAIL: "bad"}[proof.verdict]
     fix = f"; {proof.fix}" if proof.fix else ""
-    return Line(f"Memory {proof.verdict}: {human(proof.worst_case)} of {human(proof.limit)}{fix}", style)
+    # Without a container nothing stops who takes more than was computed.
+    computed = " (computed: the embedded engine has no limit that enforces it)" if bare else ""
+    return Line(f"Memory {proof.verdict}: {human(proof.worst_case)} of {human(proof.limit)}{fix}{computed}", style)

@@ -35,4 +35,3 @@ def enter(ledger: Ledger) -> None:
     source = "requirement S8"
     ledger.set("idle_in_transaction_session_timeout", "5min", "an abandoned transaction holds back vacuum", source)
     ledger.set("client_connection_check_interval", "10s", "a query whose client is gone ends", source)
-    ledger.set("huge_pages", "off", "a container without a huge page allowance dies of SIGBUS", "facts of the kernel")

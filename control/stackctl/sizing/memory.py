@@ -82,6 +82,8 @@ class Memory:
             "one segment, and no more than a 64th of PostgreSQL's share",
             "requirement S4",
         )
+        why = "a container without an allowance for them dies of SIGBUS; pin on where they are reserved"
+        ledger.set("huge_pages", "off", why, "the kernel")
         return _amounts(maintenance, vacuum, wal, small_work_mem(ram), session(ram))
 
     def _room(self, amounts: Amounts) -> float:
@@ -91,7 +93,7 @@ class Memory:
     def _buffers(self, amounts: Amounts) -> float:
         """shared_buffers: a quarter of RAM, or what the other items and operations as large as stock's leave."""
         ram, room = self._profile.ram, self._room(amounts)
-        left = max(room - self._counts.operations * _STOCK_OPERATION, room / 2) / shared_cost(self._counts)
+        left = max(room - self._counts.operations * _STOCK_OPERATION, room / 3) / shared_cost(self._counts)
         wanted = min(ram / 4, 8 * GIB)
         size = max(min(wanted, left), _LEAST_BUFFERS)
         shared = self._ledger.exact(

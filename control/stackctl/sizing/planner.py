@@ -32,8 +32,8 @@ def enter(ledger: Ledger, profile: HardwareProfile) -> None:
     ledger.set(
         "jit",
         "on" if olap else "off",
-        "long scans repay compiling"
+        "long scans with many expressions gain up to a fifth"
         if olap
-        else "compiling costs more than short queries take: 92 ms became 996 ms on a join of 64 partitions",
+        else "compiling costs more than it saves: a wrong estimate over 64 partitions made 8 s of 0.14 s",
         "requirement S2",
     )

@@ -140,6 +140,7 @@ def test_size_prints_the_document_of_the_contract(cli_json):
         "postgres": 17,
         "app_workers": 4,
         "pooler": "none",
+        "wal_rate_bytes": None,
         "provenance": None,
     }
     assert data["budget"][1] == {"service": "postgres", "memory_bytes": 13_421_772_800, "cpus": 1.8}
