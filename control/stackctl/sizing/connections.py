@@ -54,6 +54,11 @@ def role_limit(max_connections: int) -> int:
     return max(2, min(5, max_connections // 40))
 
 
+def others(max_connections: int) -> int:
+    """Connections of all roles that are not the app's, by their limits."""
+    return len(OTHER_ROLES) * role_limit(max_connections)
+
+
 def small_work_mem(ram: Bytes) -> float:
     """work_mem in bytes of the roles that are not the app's: stock from 4 GiB of RAM on, below that less, to 1 MB."""
     return max(MIB, min(ram / 1024, 4 * MIB))
@@ -67,7 +72,7 @@ def share(max_connections: int, kept: int, workers: int, limit: float, pins: Pin
     The upper bound per worker is `(max_connections - reserved) / (workers + 1)` (requirement C1): one worker more
     than configured may be alive while another is being replaced.
     """
-    reserved = kept + len(OTHER_ROLES) * role_limit(max_connections)
+    reserved = kept + others(max_connections)
     bound = max(1, (max_connections - reserved) // (workers + 1))
     affordable = limit * _APP_MEMORY / 100 / _APP_BACKEND
     wanted = workers * max(1, min(max_connections // 2 // workers, bound))

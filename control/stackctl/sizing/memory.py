@@ -116,7 +116,7 @@ class Memory:
         return shared
 
     def _work_mem(self, amounts: Amounts) -> None:
-        """work_mem: what is left, shared by all operations of the worst case, down to a power of two."""
+        """work_mem: what is left, shared by all operations of the worst case, rounded down."""
         room, operations = self._room(amounts), self._counts.operations
         each = max(room / operations, 64 * KIB)
         cap = _WORK_MEM_CAP[self._profile.workload]
@@ -127,14 +127,18 @@ class Memory:
             "stock: the room is there" if roomy else "hashes keep to work_mem, so that the proof holds",
             "requirement S10",
         )
-        sized = floor_power_of_two(max(int(each / max(1.0, self._ledger.real("hash_mem_multiplier"))), 64 * KIB))
+        sized = _round(max(int(each / max(1.0, self._ledger.real("hash_mem_multiplier"))), 64 * KIB))
         self._ledger.memory(
             "work_mem",
             Bytes(min(sized, cap)),
-            f"{human(int(room))} left by the fixed items, over {operations:.0f} operations at once, "
-            "down to a power of two",
+            f"{human(int(room))} left by the fixed items, over {operations:.0f} operations at once, rounded down",
             "requirement S10",
         )
+
+
+def _round(size: int) -> Bytes:
+    """`size` down to a number that is read at a glance: its four leading bits, in steps of 64 kB."""
+    return floor_to(size, max(floor_power_of_two(size) // 8, 64 * KIB))
 
 
 def session(ram: Bytes) -> float:
@@ -142,7 +146,7 @@ def session(ram: Bytes) -> float:
 
     The smaller the machine, the smaller is the schema that it is taken to hold.
     """
-    return max(4 * MIB, min(ram / 512, 12 * MIB))
+    return max(4 * MIB, min(ram / 512, 11 * MIB))
 
 
 def _amounts(maintenance: float, vacuum: float, wal: float, small: float, each: float, **rest: float) -> Amounts:

@@ -19,12 +19,13 @@ BUFFERS = 1.031
 SHARED_BASE = 8 * MIB
 PER_PROCESS = 48 * KIB
 PER_PROCESS_18 = 82 * KIB
-# A page table entry of 8 bytes for each 4 kB of buffers that a process has touched.
+# A page table entry of 8 bytes for each 4 kB of buffers that a process has touched, in 2 MB at a time.
 PAGE_TABLES = 1 / 512
-# The checkpointer, the background writer and one more that reads everything.
+# The checkpointer, the background writer and the maintenance operation.
 READERS = 3
-# Peak of a parallel hash join in /dev/shm, in work_mem x hash_mem_multiplier x (workers + 1); measured.
-JOIN = 1.31
+# A parallel hash join grows in /dev/shm by steps (… 30, 46, 62, 94 … MB); the next one is at most this much more than
+# work_mem x hash_mem_multiplier x (workers + 1).
+JOIN = 1.53
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ class Counts:
     processes: int
     per_process: int
     app: float
+    administrators: int
     others: int
     senders: int
     vacuum: int
@@ -69,7 +71,14 @@ class Counts:
     @property
     def operations(self) -> float:
         """Operations at once, each with the app's work_mem; a parallel join counts by its peak in /dev/shm."""
-        return self.app + self.workers + self.join
+        return self.app + self.administrators + self.workers + self.join
+
+    @property
+    def readers(self) -> float:
+        """Processes that look at pages in shared_buffers, and need page tables for them."""
+        if self.huge_pages:
+            return 0.0
+        return self.app + self.administrators + self.others + self.vacuum + self.workers + READERS
 
     @property
     def join(self) -> float:
@@ -96,21 +105,21 @@ def _item(name: str, size: float, formula: str, typical: float = 0) -> MemoryIte
 
 def shared_cost(counts: Counts) -> float:
     """Bytes that one byte of shared_buffers costs: itself, its descriptors, and its entries in page tables."""
-    return BUFFERS + (0 if counts.huge_pages else (counts.app + READERS) * PAGE_TABLES)
+    return BUFFERS + counts.readers * PAGE_TABLES
 
 
 def _server(amounts: Amounts, counts: Counts) -> tuple[MemoryItem, ...]:
     rest = SHARED_BASE + counts.processes * counts.per_process + amounts.wal_buffers
     shared = amounts.shared_buffers * BUFFERS + rest
-    tables = 0 if counts.huge_pages else amounts.shared_buffers * PAGE_TABLES
+    tables = amounts.shared_buffers * PAGE_TABLES
     vacuum = amounts.autovacuum_work_mem + amounts.session
     return (
         _item("shared memory", shared, f"{BUFFERS} x {_size(amounts.shared_buffers)} + {rest / MIB:.0f}MB", shared),
         _item(
             "page tables",
-            (counts.app + READERS) * tables,
-            f"({counts.app:.0f} connections + {READERS}) x {_size(amounts.shared_buffers)} / 512",
-            tables * READERS,
+            counts.readers * tables,
+            f"{counts.readers:.0f} processes x {_size(amounts.shared_buffers)} / 512",
+            counts.readers * tables / 20,
         ),
         _item("server processes", SERVER, "checkpointer, writers, launchers and the like", SERVER),
         _item(
@@ -125,8 +134,13 @@ def _server(amounts: Amounts, counts: Counts) -> tuple[MemoryItem, ...]:
 
 
 def _sessions(amounts: Amounts, counts: Counts) -> tuple[MemoryItem, ...]:
-    session, small = amounts.session, amounts.small_work_mem
+    session, small, one = amounts.session, amounts.small_work_mem, amounts.operation
     return (
+        _item(
+            "administrators",
+            counts.administrators * (session + one),
+            f"{counts.administrators} connections x ({_size(session)} + {_operation(amounts)})",
+        ),
         _item(
             "app backends",
             counts.app * session,
@@ -144,7 +158,7 @@ def _sessions(amounts: Amounts, counts: Counts) -> tuple[MemoryItem, ...]:
 
 def _operations(amounts: Amounts, counts: Counts) -> tuple[MemoryItem, ...]:
     one = amounts.operation
-    text = f"{_size(amounts.work_mem)} x {amounts.hash_mem_multiplier:g}"
+    text = _operation(amounts)
     return (
         _item(
             "app work_mem",
@@ -166,6 +180,10 @@ def shm_size(amounts: Amounts, counts: Counts) -> Bytes:
     """Size of /dev/shm in bytes: a parallel hash join, or a parallel vacuum, whichever is larger; at least 64 MB."""
     join = counts.join * amounts.operation
     return Bytes(-(-int(max(join, amounts.maintenance_work_mem, 64 * MIB)) // MIB) * MIB)
+
+
+def _operation(amounts: Amounts) -> str:
+    return f"{_size(amounts.work_mem)} x {amounts.hash_mem_multiplier:g}"
 
 
 def _size(size: float) -> str:
