@@ -52,4 +52,9 @@ class Cluster:
         return dict(line.split("|", 1) for line in said.splitlines())
 
     def _run(self, script: str, sql: str, text: str) -> str:
-        return self.shell(script, {"BIN": self.programs, "DIR": self.folder, "SQL": sql}, text).strip()
+        return self.shell(script, {**self.variables, "SQL": sql}, text).strip()
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """Where a script finds the programs and the cluster."""
+        return {"BIN": self.programs, "DIR": self.folder}

@@ -15,6 +15,12 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from stackctl.hardware.model import FULL_BUILD, HardwareProfile, Storage, Workload
+from stackctl.operations.project import catalog_for
+from stackctl.sizing.model import Pin
+from stackctl.sizing.plan import size
+from stackctl.units import GIB, Bytes
+
 STACKCTL = [str(Path(sys.executable).with_name("stackctl"))]
 REFERENCE = ["--ram", "16G", "--cpus", "4", "--storage", "ssd", "--disk", "200G", "--workload", "web"]
 REFERENCE += ["--pg", "17", "--app-workers", "4"]
@@ -52,6 +58,20 @@ def bench_commands(runs: int, folder: Path) -> None:
     report("size / bare python", mine, peer, "8")
     mine, peer = paired(lambda: seconds(render, folder), lambda: seconds(size, folder), runs)
     report("render / size", mine, peer, "2")
+
+
+def bench_sizing(runs: int) -> None:
+    """The pure function alone, in this process, for the reference machine and for one whose pins do not fit."""
+    catalog = catalog_for(17)
+    machine = HardwareProfile(Bytes(16 * GIB), 4, Storage.SSD, Bytes(200 * GIB), Workload.WEB, 17, 4)
+    for name, pins in (("sizing", {}), ("sizing with a pin that fails", {"work_mem": Pin("1GB", "flag")})):
+        times = []
+        for _ in range(runs * 20):
+            began = time.perf_counter()
+            size(machine, pins, catalog, FULL_BUILD)
+            times.append(time.perf_counter() - began)
+        mine = statistics.median(times) * 1000
+        print(f"| {name}, in process / 5 ms | {mine:.1f} ms | 5 ms | {mine / 5:.2f} | 1 |", flush=True)  # noqa: T201
 
 
 def bench_docker(runs: int, folder: Path) -> None:
@@ -110,6 +130,7 @@ def main() -> None:
     print("| what | median | peer's median | ratio | bound |\n|---|---|---|---|---|")  # noqa: T201
     with tempfile.TemporaryDirectory() as folder:
         bench_commands(options.runs, Path(folder))
+    bench_sizing(options.runs)
     if options.engines:
         with tempfile.TemporaryDirectory() as folder:
             bench_docker(min(options.runs, 5), Path(folder))

@@ -64,6 +64,12 @@ def _since(feature: str) -> int:
     return IO_URING_MAJOR if feature == "io_uring" else 0
 
 
+def refuse_unbuilt(settings: Settings, build: Build) -> None:
+    """Raise ProfileError for pins without which a server of `build` would start, and with which it does not."""
+    if problems := unbuilt_pins(settings, build):
+        raise ProfileError.of(problems)
+
+
 def unbuilt_pins(settings: Settings, build: Build) -> list[Problem]:
     """A problem for each pin that asks for a feature which `build` lacks: the server would refuse to start."""
     problems = []
@@ -72,5 +78,6 @@ def unbuilt_pins(settings: Settings, build: Build) -> list[Problem]:
         if feature and not getattr(build, feature):
             origin = settings.origins.get(name, pin.provenance)
             text = f"{origin}: {name} = {pin.value} needs a server with {feature}"
-            problems.append(Problem("not_in_build", text, f"this one has {build}; take the pin out"))
+            hint = f"this one has {build}; take the pin out, or say with --build what the server has"
+            problems.append(Problem("not_in_build", text, hint))
     return problems

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from stackctl.errors import Problem
 from stackctl.hardware.model import PORTABLE_BUILD
-from stackctl.operations.build import given_build, unbuilt_pins
+from stackctl.operations.build import given_build, refuse_unbuilt
 from stackctl.operations.project import fitted, larger_than_host, open_project, refuse_failing, sized
 from stackctl.operations.result import Request
 from stackctl.render.stack import render_postgres
@@ -23,5 +23,6 @@ def conf_text(request: Request) -> tuple[str, Sequence[Problem]]:
     build = given_build(settings) or PORTABLE_BUILD
     sizing = sized(settings, build)
     refuse_failing(sizing)
+    refuse_unbuilt(settings, build)
     file = next(file for file in render_postgres(sizing) if file.path == "postgresql.conf")
-    return file.content.decode(), (*warnings, *sizing.warnings, *unbuilt_pins(settings, build))
+    return file.content.decode(), (*warnings, *sizing.warnings)

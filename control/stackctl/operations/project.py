@@ -179,7 +179,8 @@ def sized(settings: Settings, build: Build) -> Sizing:
     catalog = catalog_for(settings.profile.postgres)
     if problems := check_pins(settings.pins, catalog, settings.origins):
         raise ProfileError.of(problems)
-    return size(settings.profile, settings.pins, catalog, build)
+    pins = {catalog.spelled(name): pin for name, pin in settings.pins.items()}
+    return size(settings.profile, pins, catalog, build)
 
 
 def assumed_build(settings: Settings, state: State | None) -> Build:

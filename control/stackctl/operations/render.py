@@ -8,7 +8,7 @@ from pathlib import Path
 
 from stackctl.errors import UsageError
 from stackctl.hardware.model import PORTABLE_BUILD
-from stackctl.operations.build import given_build, unbuilt_pins
+from stackctl.operations.build import given_build, refuse_unbuilt
 from stackctl.operations.project import (
     Opened,
     assumed_build,
@@ -41,15 +41,12 @@ def render_command(request: Request, out: Path, target: str) -> Result:
     build = conf if target == "conf" else assumed_build(opened.settings, opened.state)
     sizing = sized(opened.settings, build)
     refuse_failing(sizing)
+    refuse_unbuilt(opened.settings, build)
     files = render_postgres(sizing) if target == "conf" else compose_files(opened, sizing, out)
     write(out, files)
     names = [file.path for file in files]
     data = {"out": str(out.resolve()), "target": target, "files": names}
-    return Result(
-        data,
-        [Line(f"wrote {len(names)} files to {out}", "good")],
-        (*warnings, *sizing.warnings, *unbuilt_pins(opened.settings, build)),
-    )
+    return Result(data, [Line(f"wrote {len(names)} files to {out}", "good")], (*warnings, *sizing.warnings))
 
 
 def compose_files(opened: Opened, sizing: Sizing, out: Path) -> tuple[File, ...]:

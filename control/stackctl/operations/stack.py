@@ -9,7 +9,7 @@ from stackctl.engine.base import Deployment, Engine
 from stackctl.engine.runner import Runner
 from stackctl.errors import Problem, ProfileError
 from stackctl.hardware.model import PORTABLE_BUILD
-from stackctl.operations.build import contradiction, unbuilt_pins
+from stackctl.operations.build import contradiction, refuse_unbuilt
 from stackctl.operations.engines import Choice, choose, open_engine
 from stackctl.operations.project import (
     REMEMBERED,
@@ -77,8 +77,7 @@ def prepare(request: Request, runner: Runner) -> Prepared:
     engine = open_engine(opened, choice, runner)
     shares = {share.service for share in divide(opened.settings.profile)}
     deployment = engine.deployment([service for service in SERVICES if service in shares])
-    if refused := unbuilt_pins(opened.settings, deployment.build):
-        raise ProfileError.of(refused)
+    refuse_unbuilt(opened.settings, deployment.build)
     sizing = sized(opened.settings, deployment.build)
     notes = (*contradiction(opened.settings, deployment.build), *_missing(deployment))
     return Prepared(opened, choice, engine, deployment, sizing, (*opened.settings.warnings, *sizing.warnings, *notes))

@@ -73,8 +73,11 @@ def check_pins(pins: Pins, catalog: Catalog, origins: Mapping[str, str] | None =
     """What is wrong with `pins` for this server version; `origins` are those of Settings."""
     places = origins or {}
     found = []
-    for name, pin in pins.items():
-        origin = places.get(name, pin.provenance)
+    for given, pin in pins.items():
+        name, origin = catalog.spelled(given), places.get(given, pin.provenance)
+        if name != given and name in pins:
+            found.append(Problem("bad_value", f"{origin}: {given} and {name} are the same parameter", "give it once"))
+            continue
         if name in APP_PINS:
             problem = _check_app(name, pin.value, origin)
         elif name in ENGINE_PARAMETERS:

@@ -39,8 +39,8 @@ ENGINE_PARAMETERS = frozenset(
         "unix_socket_permissions",
     ]
 )
-# 0700 and 0x1c0, as in C
-_OTHER_BASE = re.compile(r"0([0-7]+)|0x[0-9a-fA-F]+")
+# As strtol and strtod read them: 0700, 0x1c0, 12, .5, 1e5; the rest is a unit.
+_NUMBER = re.compile(r"([+-]?)(?:(0[xX][0-9a-fA-F]+)|(0[0-7]+)(?![0-9.eE])|((?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?))(.*)")
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class Entry:
 
     def switched_on(self, value: str) -> bool:
         """Whether `value` of a boolean parameter means on."""
-        return _BOOLEANS.get(value.lower()) == "on"
+        return _boolean(value) == "on"
 
     def spell(self, raw: str) -> str:
         """`raw`, a bare number of this parameter's unit, with the largest unit that fits; other values as they are."""
@@ -99,14 +99,24 @@ class Entry:
 
     def number(self, value: str) -> float:
         """`value` in bytes, milliseconds or plain units. Raises ValueError for a spelling the server would refuse."""
-        if self.kind == "integer" and (match := _OTHER_BASE.fullmatch(value)):
-            return float(int(match[1], 8) if match[1] else int(value, 16))
-        if re.fullmatch(r"-?\d+(\.\d+)?", value):
-            return float(value) * (_MEMORY_UNITS.get(self.unit) or _TIME_UNITS.get(self.unit) or 1)
-        if self.unit in _MEMORY_UNITS:
-            return float(parse_pg_size(value))
-        if self.unit in _TIME_UNITS:
-            return float(parse_pg_time(value))
+        match = _NUMBER.fullmatch(value.strip())
+        if match is None or (match[3] and self.kind != "integer"):
+            return self._with_unit(value, value)
+        sign, other, octal, plain, unit = match.groups()
+        number = float(plain) if plain else float(int(other, 16) if other else int(octal, 8))
+        signed = -number if sign == "-" else number
+        if unit.strip():
+            return signed * self._with_unit(f"1{unit}", value)
+        return signed * (_MEMORY_UNITS.get(self.unit) or _TIME_UNITS.get(self.unit) or 1)
+
+    def _with_unit(self, text: str, value: str) -> float:
+        """`text` in bytes or milliseconds; the error speaks of `value`."""
+        parse = {True: parse_pg_size, False: parse_pg_time}[self.memory] if self.memory or self.time else None
+        try:
+            if parse is not None:
+                return float(parse(text))
+        except ValueError as error:
+            raise ValueError(str(error).replace(repr(text), repr(value))) from error
         raise ValueError(f"{value!r} is not a number")
 
     def fault(self, value: str) -> str | None:
@@ -114,9 +124,10 @@ class Entry:
         if "\n" in value or "\0" in value:
             return "a value is one line"
         if self.kind == "bool":
-            return None if value.lower() in _BOOLEANS else f"{value!r} is not on or off"
+            return None if _boolean(value) else f"{value!r} is not on or off"
         if self.kind == "enum":
-            return None if value.lower() in self.choices else f"{value!r} is not one of {', '.join(self.choices)}"
+            known = value.lower() in self.choices or ("on" in self.choices and _boolean(value))
+            return None if known else f"{value!r} is not one of {', '.join(self.choices)}"
         return self._range_fault(value) if self.numeric else None
 
     def _range_fault(self, value: str) -> str | None:
@@ -137,6 +148,12 @@ class Catalog:
     major: int
     entries: Mapping[str, Entry]
 
+    def spelled(self, name: str) -> str:
+        """The parameter's own spelling of `name`: the server does not mind case; `name` itself where it is none."""
+        if name in self.entries:
+            return name
+        return next((known for known in self.entries if known.lower() == name.lower()), name)
+
     def check(self, name: str, value: str, origin: str) -> Problem | None:
         """What is wrong with setting `name` to `value` at `origin`, None where it is fine."""
         entry = self.entries.get(name)
@@ -150,6 +167,13 @@ class Catalog:
         if fault is None:
             return None
         return Problem("bad_value", f"{origin}: {name}: {fault}", f"its default is {entry.default or 'empty'}")
+
+
+def _boolean(value: str) -> str | None:
+    """`on` or `off` for what the server takes as such, a part of the word included (`t`, `of`); None for the rest."""
+    word = value.strip().lower()
+    meant = {state for spelling, state in _BOOLEANS.items() if word and spelling.startswith(word)}
+    return meant.pop() if len(meant) == 1 else None
 
 
 def parse_catalog(major: int, text: str) -> Catalog:

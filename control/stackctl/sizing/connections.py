@@ -10,10 +10,12 @@ from stackctl.units import GIB, KIB, MIB, Bytes, floor_to, pg_size
 
 _CAP = {Workload.WEB: 200, Workload.OLTP: 300, Workload.MIXED: 200, Workload.OLAP: 100, Workload.DEV: 100}
 _PER_GIB = 12.5
-TRANSACTION_TIMEOUT = "5min"
+# Limits of the app's role where the server has the parameter, unless it is pinned.
+_APP_LIMITS = {"lock_timeout": "10s", "idle_in_transaction_session_timeout": "60s", "transaction_timeout": "5min"}
 OTHER_ROLES = ("owner", "monitor", "backup")
-_APP_MEMORY = 20  # percent of PostgreSQL's limit for the app's backends with 1 MB of work_mem each
-_APP_BACKEND = 11 * MIB
+# The part of PostgreSQL's share that the app's sessions may take before any operation, each counted at its largest.
+_APP_SHARE = 0.2
+_SESSION = 11 * MIB
 
 
 def enter(ledger: Ledger, profile: HardwareProfile) -> tuple[int, int]:
@@ -32,9 +34,10 @@ def enter(ledger: Ledger, profile: HardwareProfile) -> tuple[int, int]:
         "a way in for the administrator when all others are taken",
         "stock",
     )
-    kept += ledger.count(
-        "reserved_connections", spare_slots(wanted), "kept for monitoring and backup", "requirement C1"
-    )
+    if ledger.has("reserved_connections"):
+        kept += ledger.count(
+            "reserved_connections", spare_slots(wanted), "kept for monitoring and backup", "requirement C1"
+        )
     ledger.count(
         "max_prepared_transactions",
         0,
@@ -74,13 +77,14 @@ def share(max_connections: int, kept: int, workers: int, limit: float, pins: Pin
     """
     reserved = kept + others(max_connections)
     bound = max(1, (max_connections - reserved) // (workers + 1))
-    affordable = limit * _APP_MEMORY / 100 / _APP_BACKEND
+    affordable = limit * _APP_SHARE / _SESSION
     wanted = workers * max(1, min(max_connections // 2 // workers, bound))
     per_worker = max(1, min(wanted, int(affordable)) // workers)
     overflow = per_worker // 5
     size = per_worker - overflow
     if "DB_POOL_SIZE" in pins:
         size = int(pins["DB_POOL_SIZE"].value)
+        overflow = min(size // 4, max(bound - size, 0))
     if "DB_MAX_OVERFLOW" in pins:
         overflow = int(pins["DB_MAX_OVERFLOW"].value)
     total = workers * (size + overflow)
@@ -91,37 +95,40 @@ def share(max_connections: int, kept: int, workers: int, limit: float, pins: Pin
 
 
 def faults(connections: Connections) -> list[Problem]:
-    """The common mistake: pools that together want more than the server gives."""
+    """The common mistake: pools that together want more than the server gives, or than a reload leaves room for."""
     c = connections
-    if c.headroom >= 0:
-        return []
     per_worker = c.pool_size + c.max_overflow
-    message = (
-        f"pools of {c.workers} workers x {per_worker} = {c.app_total} connections, with {c.reserved} reserved, "
-        f"are more than max_connections {c.max_connections}"
-    )
-    return [
-        Problem(
-            "pool_too_large",
-            message,
-            f"at most {c.upper_bound} per worker (pool size + overflow), or fewer workers",
-        )
-    ]
+    total = f"pools of {c.workers} workers x {per_worker} = {c.app_total} connections"
+    if c.headroom < 0:
+        message = f"{total}, with {c.reserved} reserved, are more than max_connections {c.max_connections}"
+        return [Problem("pool_too_large", message, _smaller(c))]
+    if per_worker > c.upper_bound:
+        message = f"{total} leave no room for a worker that is being replaced: its successor connects before it is gone"
+        return [Problem("pool_tight", message, f"at most {c.upper_bound} per worker (pool size + overflow)")]
+    return []
 
 
-def roles(connections: Connections, profile: HardwareProfile, statement_timeout_ms: int) -> tuple[Role, ...]:
+def _smaller(c: Connections) -> str:
+    enough = f"--connections {c.workers + c.reserved + c.workers}"
+    bounded = c.workers * c.upper_bound + c.reserved
+    if c.pool_size + c.max_overflow > c.upper_bound and bounded <= c.max_connections:
+        return f"at most {c.upper_bound} per worker (pool size + overflow), or fewer workers"
+    if c.reserved + c.workers > c.max_connections > c.workers:
+        return f"fewer workers, fewer reserved connections, or {enough}"
+    return f"fewer workers, or {enough}"
+
+
+def roles(
+    connections: Connections, profile: HardwareProfile, ledger: Ledger, statement_timeout_ms: int
+) -> tuple[Role, ...]:
     """The database roles; timeouts bind the app only, never backup, migration or monitoring (requirement S8)."""
     small = {"work_mem": pg_size(floor_to(int(small_work_mem(profile.ram)), KIB))}
-    app = {
-        "statement_timeout": f"{statement_timeout_ms}ms",
-        "lock_timeout": "10s",
-        "idle_in_transaction_session_timeout": "60s",
-    }
+    app = {"statement_timeout": f"{statement_timeout_ms}ms"}
+    for name, value in _APP_LIMITS.items():
+        if ledger.has(name):
+            app[name] = ledger.value(name) if ledger.pinned(name) else value
     # Said outright, so that a server-wide pin does not stop a migration or a dump.
-    unlimited = {"statement_timeout": "0"}
-    if profile.postgres >= 17:
-        app["transaction_timeout"] = TRANSACTION_TIMEOUT
-        unlimited["transaction_timeout"] = "0"
+    unlimited = {name: "0" for name in ("statement_timeout", "transaction_timeout") if ledger.has(name)}
     limit = role_limit(connections.max_connections)
     return (
         Role("owner", limit, small | unlimited),

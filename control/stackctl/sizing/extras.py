@@ -14,6 +14,12 @@ _PREDICATE_LOCK = 260
 # ANALYZE holds 300 rows for each unit of the target; rows of 1.5 kB were measured at 2 kB each.
 _SAMPLE = 300 * 2048
 _PREPARED = 6 * 1024
+# PostgreSQL 18 has 64 I/O handles for each process, and 24 bytes in each for every page that one may combine.
+_HANDLES = 64
+_PAGE = 24
+# A prepared statement with its generic plan over two tables.
+_STATEMENT = 33 * 1024
+_STATEMENTS = "PG_PREPARED_STATEMENT_CACHE"
 _AUXILIARY = 40  # processes that no parameter counts: up to 32 for I/O, checkpointer, writers, launchers
 _DECODING = "logical_decoding_work_mem"
 _EACH = {
@@ -35,12 +41,13 @@ _RESERVED_WHOLE = (
 
 @dataclass(frozen=True)
 class _Rule:
-    """`times` x (value - `included`) x `each` bytes; `included` None is the default, which the other items cover."""
+    """`times` x (value - `included`) / `per` x `each` bytes; `included` None is the default, counted elsewhere."""
 
     each: int = 1
     times: int = 1
     whose: str = ""
     included: int | None = None
+    per: int = 1
 
 
 def pinned_extras(ledger: Ledger, connections: Connections) -> tuple[MemoryItem, ...]:
@@ -48,8 +55,17 @@ def pinned_extras(ledger: Ledger, connections: Connections) -> tuple[MemoryItem,
 
     It looks at the values in force, so the ledger must have its connections, WAL and parallelism.
     """
-    items = (_item(ledger, name, rule) for name, rule in _rules(ledger, connections).items() if _counts(ledger, name))
-    return tuple(item for item in items if item.size > 0)
+    rules = _rules(ledger, connections)
+    items = [_item(ledger, name, rule) for name, rule in rules.items() if ledger.has(name) and _counts(ledger, name)]
+    return tuple(item for item in [*items, _statements(ledger, connections)] if item.size > 0)
+
+
+def _statements(ledger: Ledger, connections: Connections) -> MemoryItem:
+    """Prepared statements beyond the 100 of each connection that a session was measured with."""
+    more = max(int(ledger.given(_STATEMENTS, "100")) - 100, 0)
+    app = connections.app_total
+    formula = f"{app} connections x {more} more than 100 x {_STATEMENT // 1024}kB"
+    return MemoryItem("prepared statements", Bytes(app * more * _STATEMENT), Bytes(0), formula)
 
 
 def _counts(ledger: Ledger, name: str) -> bool:
@@ -61,10 +77,13 @@ def _counts(ledger: Ledger, name: str) -> bool:
 
 def _rules(ledger: Ledger, connections: Connections) -> dict[str, _Rule]:
     all_of_them = processes(ledger)
+    handles = all_of_them * (ledger.number("io_max_concurrency") if ledger.pinned("io_max_concurrency") else _HANDLES)
     locks = ledger.number("max_locks_per_transaction") * _LOCK
     locks += ledger.number("max_pred_locks_per_transaction") * _PREDICATE_LOCK
     return {
-        "temp_buffers": _Rule(times=connections.app_total, whose="connections", included=0),
+        "temp_buffers": _Rule(times=connections.app_total + connections.reserved, whose="connections", included=0),
+        "wal_decode_buffer_size": _Rule(),
+        "io_max_combine_limit": _Rule(_PAGE, handles, "I/O handles", per=8192),
         _DECODING: _Rule(times=ledger.number("max_wal_senders"), whose="senders", included=0),
         "max_locks_per_transaction": _Rule(_LOCK, all_of_them, "processes"),
         "max_pred_locks_per_transaction": _Rule(_PREDICATE_LOCK, all_of_them, "processes"),
@@ -92,7 +111,7 @@ def _default(ledger: Ledger, name: str) -> int:
 def _item(ledger: Ledger, name: str, rule: _Rule) -> MemoryItem:
     value = ledger.number(name)
     included = _default(ledger, name) if rule.included is None else rule.included
-    size = rule.times * (value - included) * rule.each
+    size = rule.times * (value - included) // rule.per * rule.each
 
     def text(number: int) -> str:
         return pg_size(number) if ledger.entry(name).memory else str(number)

@@ -95,6 +95,10 @@ class Ledger:
         """Where the pin of `name` comes from; None where there is none, or the version lacks the parameter."""
         return self._pins[name].provenance if name in self._pins and self.has(name) else None
 
+    def given(self, name: str, default: str) -> str:
+        """The pin of a setting that is no parameter of PostgreSQL, or its default."""
+        return self._pins[name].value if name in self._pins else default
+
     def value(self, name: str) -> str:
         """The value in force: as entered, else the pin's, else the default. KeyError where the version lacks it."""
         if name in self._parameters:

@@ -84,7 +84,8 @@ class Memory:
         )
         why = "a container without an allowance for them dies of SIGBUS; pin on where they are reserved"
         ledger.set("huge_pages", "off", why, "the kernel")
-        return _amounts(maintenance, vacuum, wal, small_work_mem(ram), session(ram))
+        multiplier = ledger.real("hash_mem_multiplier") if ledger.pinned("hash_mem_multiplier") else 1.0
+        return _amounts(maintenance, vacuum, wal, small_work_mem(ram), session(ram), hash_mem_multiplier=multiplier)
 
     def _room(self, amounts: Amounts) -> float:
         worst = sum(item.size for item in items(amounts, self._counts)) + self._pinned
@@ -120,7 +121,8 @@ class Memory:
         room, operations = self._room(amounts), self._counts.operations
         each = max(room / operations, 64 * KIB)
         cap = _WORK_MEM_CAP[self._profile.workload]
-        roomy = each >= 2 * cap
+        wanted = self._ledger.number("work_mem") if self._ledger.pinned("work_mem") else cap
+        roomy = self._room(replace(amounts, hash_mem_multiplier=2.0)) / operations >= 2 * wanted
         self._ledger.set(
             "hash_mem_multiplier",
             "2.0" if roomy else "1.0",

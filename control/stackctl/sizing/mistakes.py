@@ -6,7 +6,7 @@ from stackctl.errors import Problem
 from stackctl.hardware.model import HardwareProfile, Workload
 from stackctl.sizing.ledger import Ledger
 from stackctl.sizing.wal import SEGMENT
-from stackctl.units import MIB, floor_to, human, pg_size
+from stackctl.units import KIB, MIB, floor_to, human, pg_size
 
 DANGEROUS = "dangerous"
 RISKY = "risky"
@@ -19,6 +19,12 @@ _SWITCHES = (
         False,
         "tables bloat, and writes stop when transaction numbers run out",
         "leave it on; for one table: ALTER TABLE ... SET (autovacuum_enabled = off)",
+    ),
+    (
+        "track_counts",
+        False,
+        "autovacuum counts nothing, and never runs",
+        "leave it on",
     ),
     (
         "fsync",
@@ -42,12 +48,20 @@ _SWITCHES = (
         "leave it off; for a repair: PGOPTIONS='-c ignore_system_indexes=on' for one session, then REINDEX",
     ),
 )
+_STACK = 7680 * KIB
 _FOR_DEV = ("fsync", "full_page_writes")
 
 
 def find(ledger: Ledger, profile: HardwareProfile) -> list[Problem]:
     """The mistakes among the pins; all of them refuse the stack but those with the code `risky`."""
-    return [*_switches(ledger, profile), *_commits(ledger), *_wal(ledger, profile), *_buffers(ledger, profile)]
+    return [
+        *_switches(ledger, profile),
+        *_commits(ledger),
+        *_standby(ledger),
+        *_wal(ledger, profile),
+        *_start(ledger),
+        *_buffers(ledger, profile),
+    ]
 
 
 def _problem(code: str, ledger: Ledger, name: str, effect: str, hint: str) -> Problem:
@@ -73,26 +87,65 @@ def _commits(ledger: Ledger) -> list[Problem]:
 
 
 def _wal(ledger: Ledger, profile: HardwareProfile) -> list[Problem]:
-    found = []
-    senders = ledger.number("max_wal_senders")
-    if ledger.value("wal_level").lower() == "minimal" and senders > 0:
-        effect = f"the server does not start with it while max_wal_senders is {senders}"
-        hint = "leave it at replica; or pin max_wal_senders=0 too, and have no base backups"
-        found.append(_problem(DANGEROUS, ledger, "wal_level", effect, hint))
+    found = [*_level(ledger)]
     for name, percent, what in (
         ("max_wal_size", 20, "checkpoints may let the WAL fill"),
+        ("min_wal_size", 20, "checkpoints keep WAL that fills"),
+        ("wal_keep_size", 30, "kept WAL may fill"),
         ("max_slot_wal_keep_size", 30, "a slot that nobody reads may fill"),
+        ("temp_file_limit", 30, "one session may fill"),
     ):
         size = ledger.number(name)
         if ledger.pinned(name) is None or 0 <= size * 100 <= profile.disk * percent:
             continue
         most = pg_size(floor_to(profile.disk * percent // 100, SEGMENT))
         effect = f"{what} more than {percent} % of the disk, {human(profile.disk)}"
-        found.append(_problem(DANGEROUS, ledger, name, effect, f"write {most} or less, or use a larger disk (--disk)"))
+        code = RISKY if name == "temp_file_limit" else DANGEROUS
+        found.append(_problem(code, ledger, name, effect, f"write {most} or less, or use a larger disk (--disk)"))
     return found
 
 
+def _level(ledger: Ledger) -> list[Problem]:
+    """What does not go with wal_level = minimal; the server would not start."""
+    if ledger.value("wal_level").lower() != "minimal":
+        return []
+    found = []
+    if senders := ledger.number("max_wal_senders"):
+        effect = f"the server does not start with it while max_wal_senders is {senders}"
+        hint = "leave it at replica; or pin max_wal_senders=0 too, and have no base backups"
+        found.append(_problem(DANGEROUS, ledger, "wal_level", effect, hint))
+    for name in ("archive_mode", "summarize_wal"):
+        if ledger.has(name) and ledger.value(name).lower() not in ("off", "false", "no", "0"):
+            effect = f"the server does not start with it while {name} is {ledger.value(name)}"
+            found.append(_problem(DANGEROUS, ledger, "wal_level", effect, f"leave it at replica, or {name} off"))
+    return found
+
+
+def _start(ledger: Ledger) -> list[Problem]:
+    """Values inside their range that a server refuses at its start."""
+    found = []
+    for name in ("max_wal_size", "min_wal_size"):
+        if ledger.number(name) < 2 * SEGMENT:
+            effect = "the server does not start with less than two segments of WAL"
+            found.append(_problem(DANGEROUS, ledger, name, effect, "write 32MB or more"))
+    if ledger.pinned("max_stack_depth") and ledger.number("max_stack_depth") > _STACK:
+        effect = "the server does not start with more than the kernel's usual stack of 8MB less 512kB"
+        found.append(_problem(DANGEROUS, ledger, "max_stack_depth", effect, "write 7680kB or less"))
+    return found
+
+
+def _standby(ledger: Ledger) -> list[Problem]:
+    if ledger.pinned("synchronous_standby_names") is None or not ledger.value("synchronous_standby_names").strip(" '"):
+        return []
+    effect = "every commit waits for a standby, and this stack has none"
+    return [_problem(RISKY, ledger, "synchronous_standby_names", effect, "leave it empty until a standby streams")]
+
+
 def _buffers(ledger: Ledger, profile: HardwareProfile) -> list[Problem]:
+    if ledger.pinned("effective_cache_size") and ledger.number("effective_cache_size") > profile.ram:
+        effect = f"more than RAM, {human(profile.ram)}: the planner believes in a cache that is not there"
+        hint = f"write {pg_size(floor_to(profile.ram * 3 // 4, MIB))} or less"
+        return [_problem(RISKY, ledger, "effective_cache_size", effect, hint)]
     if ledger.number("shared_buffers") * 100 <= profile.ram * 40:
         return []
     effect = f"more than 40 % of RAM, {human(profile.ram)}: the page cache holds the same pages once more"

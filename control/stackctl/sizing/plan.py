@@ -13,18 +13,24 @@ from stackctl.sizing.ledger import Ledger
 from stackctl.sizing.memory import Memory
 from stackctl.sizing.model import BudgetItem, Connections, MemoryProof, Parameter, Pins, PoolSettings, Sizing, Verdict
 from stackctl.sizing.proof import PER_PROCESS, PER_PROCESS_18, Counts, prove, shm_size
-from stackctl.sizing.remedy import smallest_change
+from stackctl.sizing.remedy import smallest_change, starved
 from stackctl.units import GIB, Bytes, Millis, human
 
 
 def size(profile: HardwareProfile, pins: Pins, catalog: Catalog, build: Build) -> Sizing:
     """Size the whole stack. The same input gives the same result; nothing is read and nothing is written."""
     sizing = _size(profile, pins, catalog, build)
-    if sizing.memory.verdict is not Verdict.FAIL or sizing.memory.limit <= 0:
+    if sizing.memory.limit <= 0:
         return sizing
-    fix = smallest_change(profile, pins, catalog, lambda machine, given: _size(machine, given, catalog, build))
-    memory = replace(sizing.memory, fix=fix)
-    return replace(sizing, memory=memory, warnings=tuple(_with_fix(each, fix) for each in sizing.warnings))
+    if sizing.memory.verdict is Verdict.FAIL:
+        fix = smallest_change(profile, pins, catalog, lambda machine, given: _size(machine, given, catalog, build))
+        warnings = tuple(replace(each, hint=fix) if each.code == "memory" else each for each in sizing.warnings)
+        return replace(sizing, memory=replace(sizing.memory, fix=fix), warnings=warnings)
+    free = _size(profile, {}, catalog, build) if pins else sizing
+    if short := [f"{name} {sizing.value(name)}, not {free.value(name)}" for name in starved(sizing, free)]:
+        problem = Problem("starved", f"the pins leave {' and '.join(short)}", "smaller pins leave the server more")
+        return replace(sizing, warnings=(*sizing.warnings, problem))
+    return sizing
 
 
 def _size(profile: HardwareProfile, pins: Pins, catalog: Catalog, build: Build) -> Sizing:
@@ -40,13 +46,13 @@ def _size(profile: HardwareProfile, pins: Pins, catalog: Catalog, build: Build) 
     more = pinned_extras(ledger, divided)
     amounts = Memory(ledger, profile, share, exact, more).enter()
     proof = prove(limit, amounts, counts, more)
-    pool = pool_settings(pins)
+    pool = pool_settings(pins, ledger.number("statement_timeout") if ledger.pinned("statement_timeout") else 30_000)
     return Sizing(
         profile=profile,
         budget=shares,
         connections=divided,
         pool=pool,
-        roles=connections.roles(divided, profile, pool.statement_timeout),
+        roles=connections.roles(divided, profile, ledger, pool.statement_timeout),
         parameters=tuple(sorted(ledger.parameters(), key=_place)),
         memory=proof,
         shm_size=shm_size(amounts, counts),
@@ -80,10 +86,6 @@ def _counts(ledger: Ledger, profile: HardwareProfile, build: Build, divided: Con
     return counts, exact
 
 
-def _with_fix(problem: Problem, fix: str) -> Problem:
-    return replace(problem, hint=fix) if problem.code == "memory" else problem
-
-
 _TOPICS = (
     "Memory",
     "Connections",
@@ -107,7 +109,7 @@ def _place(parameter: Parameter) -> tuple[int, int]:
     return _TOPICS.index(parameter.topic), first
 
 
-def pool_settings(pins: Pins) -> PoolSettings:
+def pool_settings(pins: Pins, statement_timeout: int) -> PoolSettings:
     """The app's side of its connections, with the pins of the environment contract in force."""
 
     def number(name: str, default: int) -> int:
@@ -121,7 +123,7 @@ def pool_settings(pins: Pins) -> PoolSettings:
         connect_timeout_seconds=number("PG_CONNECT_TIMEOUT", 10),
         keepalives_idle_seconds=number("PG_KEEPALIVES_IDLE", 30),
         prepared_statements=number("PG_PREPARED_STATEMENT_CACHE", 100),
-        statement_timeout=Millis(number("PG_STATEMENT_TIMEOUT", 30_000)),
+        statement_timeout=Millis(number("PG_STATEMENT_TIMEOUT", statement_timeout)),
     )
 
 
@@ -133,7 +135,7 @@ def stop_grace(shared_buffers: Bytes) -> int:
 def _warnings(
     profile: HardwareProfile, shares: tuple[BudgetItem, ...], divided: Connections, proof: MemoryProof
 ) -> tuple[Problem, ...]:
-    found = [*_nothing_left(profile, shares, proof), *connections.faults(divided)]
+    found = [*_nothing_left(profile, shares, proof)] or connections.faults(divided)
     names = {share.service for share in shares}
     if "prometheus" not in names:
         found.append(
@@ -152,7 +154,7 @@ def _warnings(
         found.append(Problem("memory", message, proof.fix or ""))
     if proof.verdict is Verdict.WARN:
         message = f"worst case {human(proof.worst_case)} leaves little of PostgreSQL's limit {human(proof.limit)}"
-        found.append(Problem("memory_tight", message, "a smaller work_mem gives room"))
+        found.append(Problem("memory_tight", message, "smaller pins give room"))
     return tuple(found)
 
 

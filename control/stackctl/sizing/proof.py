@@ -134,12 +134,13 @@ def _server(amounts: Amounts, counts: Counts) -> tuple[MemoryItem, ...]:
 
 
 def _sessions(amounts: Amounts, counts: Counts) -> tuple[MemoryItem, ...]:
-    session, small, one = amounts.session, amounts.small_work_mem, amounts.operation
+    session, one = amounts.session, amounts.operation
+    small = amounts.small_work_mem * max(1.0, amounts.hash_mem_multiplier)
     return (
         _item(
             "administrators",
             counts.administrators * (session + one),
-            f"{counts.administrators} connections x ({_size(session)} + {_operation(amounts)})",
+            f"{counts.administrators} connections x ({_size(session)} + {_operation(amounts, amounts.work_mem)})",
         ),
         _item(
             "app backends",
@@ -150,7 +151,7 @@ def _sessions(amounts: Amounts, counts: Counts) -> tuple[MemoryItem, ...]:
         _item(
             "other roles",
             counts.others * (session + small),
-            f"{counts.others} connections x ({_size(session)} + {_size(small)})",
+            f"{counts.others} connections x ({_size(session)} + {_operation(amounts, amounts.small_work_mem)})",
             4 * IDLE,
         ),
     )
@@ -158,7 +159,7 @@ def _sessions(amounts: Amounts, counts: Counts) -> tuple[MemoryItem, ...]:
 
 def _operations(amounts: Amounts, counts: Counts) -> tuple[MemoryItem, ...]:
     one = amounts.operation
-    text = _operation(amounts)
+    text = _operation(amounts, amounts.work_mem)
     return (
         _item(
             "app work_mem",
@@ -182,8 +183,8 @@ def shm_size(amounts: Amounts, counts: Counts) -> Bytes:
     return Bytes(-(-int(max(join, amounts.maintenance_work_mem, 64 * MIB)) // MIB) * MIB)
 
 
-def _operation(amounts: Amounts) -> str:
-    return f"{_size(amounts.work_mem)} x {amounts.hash_mem_multiplier:g}"
+def _operation(amounts: Amounts, work_mem: float) -> str:
+    return f"{_size(work_mem)} x {amounts.hash_mem_multiplier:g}"
 
 
 def _size(size: float) -> str:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 from stackctl.hardware.model import HardwareProfile
 from stackctl.sizing.catalog import Catalog, Entry
-from stackctl.sizing.model import Pins, Sizing
-from stackctl.units import GIB, KIB, MIB, Bytes, floor_to, human, pg_size
+from stackctl.sizing.model import SIZED, Pins, Sizing
+from stackctl.units import GIB, KIB, MIB, Bytes, floor_to, parse_pg_size, pg_size
 
 Size = Callable[[HardwareProfile, Pins], Sizing]
+Fits = Callable[[Sizing], bool]
+_STOCK_WORK_MEM = 4 * MIB
 _STEPS = 40
 _UNFIT = ("memory", "pool_too_large")
 _TIB = 1024 * GIB
@@ -31,34 +34,53 @@ def smallest_change(profile: HardwareProfile, pins: Pins, catalog: Catalog, size
 
     Every candidate is tried by sizing with it, so that what the sentence names does pass.
     """
-    steps = sorted(_pin_steps(profile, pins, catalog, size), key=lambda step: -step.share)
+    fits = _usable(size(profile, {}))
+    steps = sorted(_pin_steps(profile, pins, catalog, size, fits), key=lambda step: -step.share)
     if steps:
         others = f" (or {steps[1].text})" if len(steps) > 1 else ""
         return f"{steps[0].text} would fit{others}"
-    if pins and _passes(size(profile, {})):
+    if pins and fits(size(profile, {})):
         return f"no single pin is at fault: take out some of {', '.join(sorted(pins))}"
     return " or ".join(_profile_steps(profile, pins, size)) or "no smaller value would fit: use a larger machine"
 
 
-def _passes(sizing: Sizing) -> bool:
-    return not any(problem.code in _UNFIT for problem in sizing.warnings)
+def starved(sizing: Sizing, free: Sizing) -> tuple[str, ...]:
+    """Sized values that pins leave less than the server needs: work_mem below stock's, or half of the buffers.
+
+    `free` is the sizing of the same machine without pins.
+    """
+    floors = {
+        "work_mem": min(parse_pg_size(free.value("work_mem")), _STOCK_WORK_MEM),
+        "shared_buffers": parse_pg_size(free.value("shared_buffers")) // 2,
+    }
+    sized = {p.name: parse_pg_size(p.value) for p in sizing.parameters if p.name in floors and p.provenance == SIZED}
+    return tuple(name for name, least in floors.items() if sized.get(name, least) < least)
 
 
-def _pin_steps(profile: HardwareProfile, pins: Pins, catalog: Catalog, size: Size) -> Iterator[_Step]:
+def _usable(free: Sizing) -> Fits:
+    """Whether a sizing passes the proof, and leaves the server enough to work with."""
+
+    def fits(sizing: Sizing) -> bool:
+        return not any(problem.code in _UNFIT for problem in sizing.warnings) and not starved(sizing, free)
+
+    return fits
+
+
+def _pin_steps(profile: HardwareProfile, pins: Pins, catalog: Catalog, size: Size, fits: Fits) -> Iterator[_Step]:
     for name in pins:
         entry = catalog.entries.get(name)
         counts = entry is not None and entry.numeric and not entry.time
         without = {other: each for other, each in pins.items() if other != name}
-        if (counts or name in _POOL) and _passes(size(profile, without)):
-            yield _pin_step(profile, pins, name, entry, size)
+        if (counts or name in _POOL) and fits(size(profile, without)):
+            yield _pin_step(pins, name, entry, lambda changed: fits(size(profile, changed)))
 
 
-def _pin_step(profile: HardwareProfile, pins: Pins, name: str, entry: Entry | None, size: Size) -> _Step:
+def _pin_step(pins: Pins, name: str, entry: Entry | None, passes: Callable[[Pins], bool]) -> _Step:
     value = entry.number(pins[name].value) if entry else float(pins[name].value)
     memory = entry is not None and entry.memory
 
     def fits(number: float) -> bool:
-        return _passes(size(profile, {**pins, name: replace(pins[name], value=_text(number, memory))}))
+        return passes({**pins, name: replace(pins[name], value=_text(number, memory))})
 
     best = _largest(value, fits, memory, whole=entry is None or entry.kind == "integer")
     return _named(name, best, value, memory)
@@ -78,11 +100,11 @@ def _text(number: float, memory: bool) -> str:
 
 
 def _largest(value: float, fits: Callable[[float], bool], memory: bool, *, whole: bool) -> float | None:
-    """The largest number below `value` that fits, on a grid that people write; None where nothing does."""
+    """The largest number below `value` that fits, within 2 % and on a grid that people write; None where none does."""
     low, high = 0.0, value
     for _ in range(_STEPS):
         middle = _grid((low + high) / 2, memory, whole)
-        if middle <= low:
+        if middle <= low or high - low < low / 50:
             break
         low, high = (middle, high) if fits(middle) else (low, middle)
     return low or None
@@ -95,14 +117,16 @@ def _grid(number: float, memory: bool, whole: bool) -> float:
 
 
 def _profile_steps(profile: HardwareProfile, pins: Pins, size: Size) -> Iterator[str]:
-    for workers in range(profile.app_workers - 1, 0, -1):
-        if _passes(size(replace(profile, app_workers=workers), pins)):
-            yield f"--app-workers {workers}"
-            break
+    def passes(**changes: Any) -> bool:
+        return not any(problem.code in _UNFIT for problem in size(replace(profile, **changes), pins).warnings)
+
+    fewer = next((n for n in range(profile.app_workers - 1, 0, -1) if passes(app_workers=n)), None)
+    if fewer:
+        yield f"--app-workers {fewer}"
     low, high = profile.ram, Bytes(64 * _TIB)
-    if not _passes(size(replace(profile, ram=high), pins)):
+    if not passes(ram=high):
         return
-    while high - low > 64 * MIB and high - low > low // 50:
+    while high - low > MIB and high - low > low // 50:
         middle = floor_to((low + high) // 2, MIB)
-        low, high = (low, middle) if _passes(size(replace(profile, ram=middle), pins)) else (middle, high)
-    yield f"--ram with {human(high)} would fit"
+        low, high = (low, middle) if passes(ram=middle) else (middle, high)
+    yield f"--ram {-(-high // MIB)}M would fit"

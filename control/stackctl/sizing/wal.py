@@ -5,7 +5,7 @@ from __future__ import annotations
 from stackctl.errors import Problem
 from stackctl.hardware.model import Build, HardwareProfile, Workload
 from stackctl.sizing.ledger import Ledger
-from stackctl.units import GIB, MIB, TIB, Bytes, floor_to, human
+from stackctl.units import GIB, MIB, TIB, Bytes, floor_to, human, pg_size
 
 SEGMENT = 16 * MIB
 _MAX_WAL = {Workload.WEB: 4, Workload.OLTP: 8, Workload.MIXED: 8, Workload.OLAP: 16, Workload.DEV: 1}
@@ -16,7 +16,7 @@ _COMPLETION = "checkpoint_completion_target"
 def enter(ledger: Ledger, profile: HardwareProfile, build: Build) -> int:
     """Enter the WAL settings; gives back max_wal_senders."""
     ledger.topic("WAL and checkpoints")
-    ledger.set("checkpoint_timeout", "15min", "fewer full-page images; recovery replays at most this much", _SOURCE)
+    ledger.set("checkpoint_timeout", "15min", "fewer full-page images; recovery replays up to twice as much", _SOURCE)
     ledger.set(_COMPLETION, "0.9", "spreads a checkpoint's writes", _SOURCE)
     _enter_sizes(ledger, profile)
     _enter_compression(ledger, build)
@@ -48,9 +48,16 @@ def warnings(ledger: Ledger, profile: HardwareProfile) -> list[Problem]:
         Problem(
             "checkpoints_forced",
             f"at {human(rate)}/s of WAL, {size} starts a checkpoint every {minutes:.1f} min, not {timeout / 60:g}",
-            f"a disk of {human(_needed(ledger, profile) * 5)} would hold enough (--disk)",
+            _enough(ledger, profile),
         )
     ]
+
+
+def _enough(ledger: Ledger, profile: HardwareProfile) -> str:
+    needed = _needed(ledger, profile)
+    if ledger.pinned("max_wal_size") and needed * 5 <= profile.disk:
+        return f"max_wal_size {pg_size(needed)} would do; the disk holds it"
+    return f"a disk of {human(needed * 5)} would hold enough (--disk)"
 
 
 def _target(ledger: Ledger) -> float:
@@ -79,7 +86,7 @@ def _enter_sizes(ledger: Ledger, profile: HardwareProfile) -> None:
     least = Bytes(max(2 * SEGMENT, floor_to(min(ceiling // 4, disk // 20), SEGMENT)))
     ledger.memory("min_wal_size", least, "a quarter of it is kept for reuse", _SOURCE)
     kept = floor_to(min(3 * ceiling, disk * 3 // 10), SEGMENT)
-    why = "a slot that nobody reads may hold this much, then it is dropped; at most 3/10 of the disk"
+    why = "a slot that nobody reads may hold this much, then it is invalidated; at most 3/10 of the disk"
     ledger.memory("max_slot_wal_keep_size", kept, why, _SOURCE)
     # 2 TB is more than the parameter takes.
     spill = floor_to(min(disk // 20, TIB), MIB)

@@ -13,7 +13,7 @@ import pytest
 from booted_postgres import Cluster
 from e2e.stack.server_programs import identity, place, programs_of
 from golden.test_golden import OLAP, SMALL
-from profiles import REFERENCE, sample, sized
+from profiles import REFERENCE, catalog, sample, sized
 from stackctl.hardware.model import PORTABLE_BUILD, Build, HardwareProfile
 from stackctl.render.stack import render_postgres
 
@@ -49,6 +49,34 @@ def cluster(request: pytest.FixtureRequest, place: Path) -> tuple[int, Cluster]:
     made = Cluster(shell, str(programs), f"{folder}/c")
     made.create()
     return request.param, made
+
+
+# Spellings that the server reads in its own way: other bases, fractions, exponents, units.
+SPELLINGS = [
+    ("work_mem", "0x10000"),
+    ("work_mem", "0200000"),
+    ("work_mem", "1e5kB"),
+    ("work_mem", "0.5GB"),
+    ("work_mem", "0x40MB"),
+    ("work_mem", "100.4kB"),
+    ("shared_buffers", "0x800"),
+    ("shared_buffers", "1TB"),
+    ("checkpoint_timeout", "0x400"),
+    ("checkpoint_timeout", "1.5h"),
+    ("statement_timeout", "30s"),
+    ("statement_timeout", "1e3"),
+    ("random_page_cost", ".5"),
+    ("max_connections", "0310"),
+    ("unix_socket_permissions", "0700"),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), SPELLINGS)
+def test_a_number_means_what_the_server_reads(cluster: tuple[int, Cluster], name: str, value: str) -> None:
+    version, server = cluster
+    read = server.shell(f'"$BIN/postgres" -C {name} -c {name}={value} -D "$DIR/data"', server.variables, "").strip()
+    entry = catalog(version).entries[name]
+    assert round(entry.number(value), 6) == pytest.approx(entry.number(read), rel=0.01)
 
 
 @pytest.mark.parametrize("machine", MACHINES, ids=lambda m: f"{m.ram >> 20}M-{m.cpus}cpu-{m.workload}-{m.storage}")

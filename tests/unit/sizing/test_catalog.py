@@ -26,6 +26,14 @@ def _problem(name, value, major=17):
         ("log_file_mode", "0x180"),
         ("jit", "on"),
         ("jit", "FALSE"),
+        ("jit", "t"),
+        ("jit", "of"),
+        ("huge_pages", "true"),
+        ("synchronous_commit", "0"),
+        ("random_page_cost", ".5"),
+        ("cpu_tuple_cost", "1e-2"),
+        ("work_mem", "1e5kB"),
+        ("work_mem", "0x10000"),
         ("wal_compression", "lz4"),
         ("wal_level", "Logical"),
         ("log_line_prefix", "%m [%p] '\\ "),
@@ -51,6 +59,10 @@ def test_values_the_server_takes(name, value):
         ("max_connections", "262144", "'262144' is outside 1 to 262143"),
         ("checkpoint_completion_target", "1.5", "'1.5' is outside 0 to 1"),
         ("jit", "maybe", "'maybe' is not on or off"),
+        ("jit", "o", "'o' is not on or off"),
+        ("wal_level", "on", "'on' is not one of minimal, replica, logical"),
+        ("work_mem", "0x40MiB", "'0x40MiB' is not a PostgreSQL memory value"),
+        ("random_page_cost", "1.1.1", "'1.1.1' is not a number"),
         ("wal_level", "full", "'full' is not one of minimal, replica, logical"),
         ("log_line_prefix", "%m\nfsync = off", "a value is one line"),
         ("log_line_prefix", "%m\0", "a value is one line"),
@@ -126,6 +138,9 @@ def test_numbers_are_compared_in_one_unit():
     assert entries["work_mem"].number("4096") == 4_194_304
     assert entries["statement_timeout"].number("30000") == entries["statement_timeout"].number("30s") == 30_000
     assert entries["checkpoint_timeout"].number("900") == 900_000
+    assert entries["work_mem"].number("0x10000") == entries["work_mem"].number("0200000") == 67_108_864
+    assert entries["work_mem"].number("0x40MB") == entries["work_mem"].number("64MB") == 67_108_864
+    assert entries["statement_timeout"].number("1e3") == entries["statement_timeout"].number("1s") == 1000
     assert entries["log_file_mode"].number("0600") == entries["log_file_mode"].number("384") == 384
 
 
@@ -134,3 +149,8 @@ def test_a_line_of_the_catalogue():
     entries = parse_catalog(17, text).entries
     assert (entries["work_mem"].default, entries["work_mem"].choices) == ("4MB", ())
     assert (entries["wal_level"].restart, entries["wal_level"].choices) == (True, ("a", "b"))
+
+
+@pytest.mark.parametrize(("given", "name"), [("WORK_MEM", "work_mem"), ("timezone", "TimeZone"), ("xyzzy", "xyzzy")])
+def test_names_are_spelled_as_the_server_spells_them(given, name):
+    assert catalog(17).spelled(given) == name

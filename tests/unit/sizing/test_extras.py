@@ -31,8 +31,8 @@ def _extras(fields=None, **pins):
 @pytest.mark.parametrize(
     ("name", "value", "size", "formula"),
     [
-        ("temp_buffers", "64MB", 6400 * MIB, "100 connections x 64MB"),
-        ("temp_buffers", "8192", 6400 * MIB, "100 connections x 64MB"),
+        ("temp_buffers", "64MB", 7680 * MIB, "120 connections x 64MB"),
+        ("temp_buffers", "8192", 7680 * MIB, "120 connections x 64MB"),
         ("logical_decoding_work_mem", "128MB", 640 * MIB, "5 senders x 128MB"),
         ("max_locks_per_transaction", "1064", 107_940_000, "257 processes x (1064 - 64) x 420 bytes"),
         ("max_pred_locks_per_transaction", "1064", 66_820_000, "257 processes x (1064 - 64) x 260 bytes"),
@@ -90,9 +90,27 @@ def test_more_processes_need_more_shared_memory():
     assert shared(autovacuum_worker_slots="116") - shared() == 8_396_800
 
 
+def test_io_handles_are_larger_where_they_combine_more():
+    # 269 processes x 64 handles x 112 pages more than 16 x 24 bytes; the server says 44 MB
+    assert _extras({"postgres": 18}, io_max_combine_limit="1MB") == [
+        ("io_max_combine_limit", 46_276_608, "17216 I/O handles x (1MB - 128kB) x 24 bytes")
+    ]
+
+
+def test_more_prepared_statements_are_counted():
+    assert _extras(PG_PREPARED_STATEMENT_CACHE="100") == []
+    found = _extras(PG_PREPARED_STATEMENT_CACHE="600")
+    assert found == [("prepared statements", 100 * 500 * 33_792, "100 connections x 500 more than 100 x 33kB")]
+
+
+def test_the_multiplier_is_for_all_roles():
+    (others,) = (item for item in sized(hash_mem_multiplier="3").memory.items if item.name == "other roles")
+    assert (others.size, others.formula) == (15 * (11 + 12) * MIB, "15 connections x (11MB + 4MB x 3)")
+
+
 def test_work_mem_makes_room_for_it():
     sizing = sized(temp_buffers="10MB")
-    assert sizing.value("work_mem") == "22MB"  # 3612 - 1000 MiB over 111.59 operations: 23.4 MiB
+    assert sizing.value("work_mem") == "20MB"  # 3612 - 1200 MiB over 111.59 operations: 21.6 MiB
     assert sizing.memory.verdict is Verdict.OK
 
 

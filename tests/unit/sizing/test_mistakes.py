@@ -28,6 +28,12 @@ def _found(profile, **pins):
         ("max_wal_size", "40961", "40960"),  # in MB
         ("max_slot_wal_keep_size", "61GB", "60GB"),  # three tenths of it
         ("max_slot_wal_keep_size", "-1", "0"),
+        ("track_counts", "off", "on"),
+        ("min_wal_size", "41GB", "2GB"),
+        ("min_wal_size", "16MB", "32MB"),
+        ("max_wal_size", "31", "4GB"),
+        ("wal_keep_size", "61GB", "60GB"),
+        ("max_stack_depth", "8MB", "7680kB"),
     ],
 )
 def test_a_dangerous_pin_is_refused(name, wrong, right):
@@ -80,3 +86,26 @@ def test_buffers_above_two_fifths_of_ram_are_a_warning():
 
 def test_nothing_sized_is_a_mistake():
     assert [_found(changed(workload=workload)) for workload in Workload] == [[]] * len(Workload)
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong", "right"),
+    [
+        ("temp_file_limit", "-1", "60GB"),
+        ("temp_file_limit", "61GB", "1GB"),
+        ("synchronous_standby_names", "*", ""),
+        ("effective_cache_size", "17GB", "16GB"),
+    ],
+)
+def test_a_risky_pin_is_a_warning(name, wrong, right):
+    (problem,) = _found(changed(), **{name: wrong})
+    assert (problem.code, problem.code in REFUSED) == ("risky", False)
+    assert problem.hint
+    assert _found(changed(), **{name: right}) == []
+
+
+@pytest.mark.parametrize(("name", "value"), [("archive_mode", "on"), ("summarize_wal", "on")])
+def test_minimal_wal_goes_with_neither_archiving_nor_summaries(name, value):
+    (problem,) = _found(changed(), wal_level="minimal", max_wal_senders="0", **{name: value})
+    assert problem.code == "dangerous"
+    assert problem.message.endswith(f"the server does not start with it while {name} is {value}")

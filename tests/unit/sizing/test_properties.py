@@ -64,6 +64,19 @@ def test_sized_values_pass_the_memory_proof(profile, build):
     assert not REFUSED & {warning.code for warning in sizing.warnings}
 
 
+@settings(max_examples=200, deadline=None)
+@given(MACHINES, st.integers(1, 256))
+def test_with_any_workers_it_fits_or_is_refused(profile, workers):
+    sizing = sized(replace(profile, app_workers=workers))
+    assert sum(item.memory for item in sizing.budget if item.service != "postgres") <= profile.ram or (
+        sizing.memory.limit == 0
+    )
+    refused = REFUSED & {warning.code for warning in sizing.warnings}
+    shape = sizing.connections
+    fits = sizing.memory.limit > 0 and sizing.memory.worst_case <= sizing.memory.limit and shape.headroom >= 0
+    assert fits is not bool(refused)
+
+
 @settings(max_examples=150, deadline=None)
 @given(MACHINES)
 def test_connections_fit_the_server(profile):
@@ -136,7 +149,12 @@ def test_more_ram_never_gives_less_of_anything(profile, more_mib, connections):
 def test_pools_follow_a_pinned_max_connections(profile, wanted):
     shape = sized(profile, max_connections=str(wanted)).connections
     assert shape.max_connections == wanted
-    assert shape.headroom >= 0 or shape.pool_size + shape.max_overflow == 1
+    codes = {warning.code for warning in sized(profile, max_connections=str(wanted)).warnings}
+    assert (shape.headroom < 0) is ("pool_too_large" in codes)
+    if shape.workers + shape.reserved <= wanted:
+        assert shape.headroom >= 0
+    else:
+        assert shape.pool_size + shape.max_overflow == 1
 
 
 @settings(max_examples=200, deadline=None)

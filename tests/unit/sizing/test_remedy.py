@@ -13,8 +13,10 @@ from stackctl.units import parse_pg_size
 SMALL = {"ram_mib": 2048, "app_workers": 2, "cpus": 2}
 
 
-def _verdict(fields, pins):
-    return sized(changed(**fields), **pins).memory.verdict
+def _usable(fields, pins):
+    """Passes, and leaves the server enough to work with."""
+    sizing = sized(changed(**fields), **pins)
+    return sizing.memory.verdict is not Verdict.FAIL and "starved" not in {w.code for w in sizing.warnings}
 
 
 @pytest.mark.parametrize(
@@ -33,17 +35,17 @@ def _verdict(fields, pins):
 def test_the_named_value_passes_and_a_little_more_does_not(pins, fields):
     fix = sized(changed(**fields), **pins).memory.fix
     name, value = re.fullmatch(r"(\w+) at most (\w+) would fit", fix).groups()
-    assert _verdict(fields, {**pins, name: value}) is not Verdict.FAIL
+    assert _usable(fields, {**pins, name: value})
     more = f"{parse_pg_size(value) * 11 // 10 // 1024}kB"
-    assert _verdict(fields, {**pins, name: more}) is Verdict.FAIL
+    assert not _usable(fields, {**pins, name: more})
 
 
 def test_connections_that_are_too_many():
     machine = {"ram_mib": 1024, "app_workers": 1, "cpus": 1}
     fix = sized(changed(**machine), max_connections="10000").memory.fix
     most = int(re.fullmatch(r"max_connections at most (\d+) would fit", fix)[1])
-    assert _verdict(machine, {"max_connections": str(most)}) is not Verdict.FAIL
-    assert _verdict(machine, {"max_connections": str(most + 50)}) is Verdict.FAIL
+    assert _usable(machine, {"max_connections": str(most)})
+    assert not _usable(machine, {"max_connections": str(most + 50)})
 
 
 def test_of_two_ways_the_one_that_leaves_more_comes_first():
@@ -53,7 +55,7 @@ def test_of_two_ways_the_one_that_leaves_more_comes_first():
     shares = []
     for text in (first, second):
         name, value = text.split(" at most ")
-        assert _verdict({}, {**pins, name: value}) is not Verdict.FAIL
+        assert _usable({}, {**pins, name: value})
         shares.append(parse_pg_size(value) / parse_pg_size(pins[name]))
     assert shares[0] > shares[1]
 
@@ -74,7 +76,17 @@ def test_without_pins_the_machine_is_what_to_change():
     # All 20 workers leave PostgreSQL a share that is too small for their connections.
     fields = {"ram_mib": 4096, "cpus": 2, "app_workers": 20}
     fix = sized(changed(**fields)).memory.fix
-    workers, ram = re.fullmatch(r"--app-workers (\d+) or --ram with ([\d.]+) GiB would fit", fix).groups()
-    assert _verdict({**fields, "app_workers": int(workers)}, {}) is not Verdict.FAIL
-    assert _verdict({**fields, "app_workers": int(workers) + 1}, {}) is Verdict.FAIL
-    assert _verdict({**fields, "ram_mib": int(float(ram) * 1024) + 64}, {}) is not Verdict.FAIL
+    workers, ram = re.fullmatch(r"--app-workers (\d+) or --ram (\d+)M would fit", fix).groups()
+    assert _usable({**fields, "app_workers": int(workers)}, {})
+    assert not _usable({**fields, "app_workers": int(workers) + 1}, {})
+    assert _usable({**fields, "ram_mib": int(ram)}, {})
+
+
+@pytest.mark.parametrize("pin", ["shared_buffers", "maintenance_work_mem", "temp_buffers"])
+def test_a_pin_that_fits_but_starves_the_rest_is_told(pin):
+    fix = sized(**{pin: "100GB"}).memory.fix
+    most = parse_pg_size(re.fullmatch(rf"{pin} at most (\w+) would fit", fix)[1])
+    sizing = sized(**{pin: f"{most * 108 // 100 // 1024}kB"})
+    assert sizing.memory.verdict is not Verdict.FAIL
+    (problem,) = (warning for warning in sizing.warnings if warning.code == "starved")
+    assert problem.message.startswith("the pins leave ")
