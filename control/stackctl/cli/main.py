@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import signal
 import sys
@@ -25,6 +26,7 @@ _ClickError: Any = typer.BadParameter.__mro__[2]
 
 INTERRUPTED = 130
 DEFECT = 1
+DISK_FULL = 20
 USAGE = 2
 # Half of their work is a failure, even where only a reader went away.
 CHANGING = ("init", "render", "up", "down")
@@ -77,6 +79,8 @@ def run(arguments: list[str]) -> int:
         sys.stdout.flush()
     except BrokenPipeError:
         mute(sys.stdout)
+    except OSError as error:
+        return _full(error)
     return code
 
 
@@ -133,7 +137,20 @@ def _unread(error: BaseException) -> int:
     return 0
 
 
+def _full(error: OSError) -> int:
+    """No space left, for the output itself or for a file."""
+    mute(sys.stdout)
+    # The document had its place on the stream that is full.
+    session.output.as_json = False
+    where = error.filename or "where the output goes"
+    problem = Problem("disk_full", f"no space left on the device: {where}", "free some space, then run it again")
+    session.output.failure(session.command, [problem])
+    return DISK_FULL
+
+
 def _defect(error: BaseException) -> int:
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return _full(error)
     if session.output.verbose:
         import traceback
 

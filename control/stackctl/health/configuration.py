@@ -25,7 +25,8 @@ def told(drift: Drift) -> str:
     """One value beside the profile, in a few words."""
     aim = "as the profile" if drift.as_profile else f"wanted {quoted(drift.wanted)}"
     waits = f", waits for a {drift.waits}" if drift.waits else ""
-    return f"{drift.name} = {quoted(drift.value)} ({aim}{waits})"
+    danger = f": {drift.danger}" if drift.danger else ""
+    return f"{drift.name} = {quoted(drift.value)} ({aim}{waits}{danger})"
 
 
 def quoted(value: str) -> str:
@@ -59,9 +60,11 @@ def _refused(facts: Facts) -> Check:
 def _alter_system(found: Sequence[Drift]) -> Check:
     if not found:
         return Check("alter_system", Status.OK, "none")
-    shown = ", ".join(told(each) for each in found)
+    shown = ", ".join(told(each) for each in sorted(found, key=lambda each: not each.danger))
     if all(each.as_profile for each in found):
         return Check("alter_system", Status.OK, f"{shown}: wins over later changes")
+    if any(each.danger for each in found):
+        return Check("alter_system", Status.FAIL, shown, "stackctl plan shows how to take each back")
     return Check("alter_system", Status.WARN, shown, "stackctl plan shows how to take each back; pin what is to stay")
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from stackctl.health.running import FileLine, Running, same
 from stackctl.sizing.catalog import ENGINE_PARAMETERS, Catalog, Entry
+from stackctl.sizing.mistakes import dangerous_value
 
 ALTER_SYSTEM = "ALTER SYSTEM"
 RELOAD, RESTART, RECONNECT = "reload", "restart", "reconnect"
@@ -47,7 +48,7 @@ class Drift:
     `wanted` is the profile's value, or the default. `action` is what the parameter needs to change, `fix` the line for
     psql that takes the value back. `waits` is `reload` or `restart` where the value is not in force yet. `hides` says
     that the profile's own value is about to change, without effect; `above_proof`, that the value is memory which the
-    proof did not count.
+    proof did not count. `danger` is what a value does that would be refused as a pin.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Drift:
     waits: str = ""
     hides: bool = False
     above_proof: bool = False
+    danger: str = ""
 
 
 @dataclass(frozen=True)
@@ -124,6 +126,7 @@ def _altered(line: FileLine, running: Running, aimed: Values, catalog: Catalog) 
         waits=waits,
         hides=not same(entry, before.value if before else entry.boot if entry else "", aim),
         above_proof=_above(name, line.value, aimed, catalog),
+        danger=(dangerous_value(entry, line.value) or "") if entry else "",
     )
 
 

@@ -90,9 +90,10 @@ def _spelled(entry: Entry | None, value: str) -> str:
     if entry is None or not entry.unit:
         return value
     try:
-        return (
-            pg_size(int(entry.number(value))) if entry.memory and int(entry.number(value)) > 0 else entry.spell(value)
-        )
+        number = entry.number(value)
+        if entry.memory:
+            return pg_size(int(number)) if number > 0 else value
+        return entry.spell_millis(int(number)) if number > 0 and number == int(number) else value
     except ValueError:
         # A pin that the server reads in its own way.
         return value
@@ -147,7 +148,7 @@ def _topic(comparison: Comparison, topic: str) -> Table:
     rows = [
         [row.name, *(_shown(value, row.default) for value in (row.ours, *row.peers.values()))]
         for row in comparison.rows
-        if row.topic == topic
+        if row.topic == topic and {row.ours, *row.peers.values()} - {None, row.default}
     ]
     return Table(["parameter", OURS, *comparison.peers], rows, topic, keys=2)
 
@@ -158,9 +159,17 @@ def _shown(value: str | None, default: str | None) -> str:
     return "-" if default is None else f"({default})" if default else "('')"
 
 
+def _times(use: Use, comparison: Comparison) -> str:
+    times = use.worst_case / comparison.limit if comparison.limit else 0
+    return f", {times:.1f} times the limit" if times > 1 else ""
+
+
 def _memory(comparison: Comparison) -> Iterable[Block]:
     limit = human(comparison.limit)
-    rows = [[use.peer, f"up to {human(use.worst_case)} of {limit}", use.formula] for use in comparison.memory]
+    rows = [
+        [use.peer, f"up to {human(use.worst_case)} of {limit}{_times(use, comparison)}", use.formula]
+        for use in comparison.memory
+    ]
     yield Table(["settings of", "memory", "by"], rows, "Memory of PostgreSQL")
     yield Line(
         "The others' sums are a simple model: shared_buffers, one operation in each of max_connections, autovacuum. "

@@ -97,6 +97,7 @@ def _opened(request: Request, folder: Path, state: State | None) -> Opened:
             # After a plain `down` the data is still there, under the old name.
             hint="take the new name out, or let go of the old data first: stackctl down --destroy-data",
         )
+    settings = replace(settings, warnings=(*settings.warnings, *dropped_flags(request, state)))
     engine, source = recorded_or_asked(settings, state), images_of(settings, state)
     settings = with_version(settings, state, engine, source)
     return Opened(Project(settings.name, folder), settings, state, host, as_last_time(request, state))
@@ -146,6 +147,18 @@ def with_version(settings: Settings, state: State | None, engine: str, images: s
 def recorded_or_asked(settings: Settings, state: State | None) -> str:
     """The engine that was asked for, else the recorded one; `auto` before the first `up`."""
     return state.engine if settings.engine == "auto" and state is not None else settings.engine
+
+
+def dropped_flags(request: Request, state: State | None) -> list[Problem]:
+    """A warning where a flag makes the remembered ones be forgotten, and RAM or CPUs are detected anew."""
+    if state is None or not _has_profile(request):
+        return []
+    gone = [key for key, text in state.flags.items() if text and not request.flags.get(key)]
+    words = " ".join(f"--{key.replace('_', '-')} {state.flags[key]}".removesuffix(" true") for key in gone)
+    if not words:
+        return []
+    message = f"{words} of the last up no longer counts, since this command gives a profile flag of its own"
+    return [Problem("flags_dropped", message, "give it again to keep it, or write it into stackctl.yaml")]
 
 
 def last_layer(request: Request, state: State | None) -> Layer:

@@ -95,8 +95,10 @@ def _unknown(line: int, name: str) -> Problem | None:
     import difflib
 
     near = difflib.get_close_matches(name, NAMES, 1, cutoff=0.85)
-    if not near and not name.startswith("STACKCTL_"):
+    if not near and not name.startswith(("STACKCTL_", "PG_")):
         return None
     hint = f"did you mean {near[0]}?" if near else "the names are listed in .env.example"
+    if not near and name.startswith("PG_"):
+        hint = f"write {name[3:].lower()} below postgres: in stackctl.yaml, or --set"
     message = f"{DOTENV}:{line}: {name} is not a variable of stackctl and was ignored"
     return Problem("unknown_variable", message, hint)

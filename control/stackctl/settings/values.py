@@ -18,6 +18,7 @@ NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]*$"
 
 _END_OF_LIFE = {"13": "November 2025", "14": "November 2026"}
 _BUILDS = {"full": FULL_BUILD, "portable": PORTABLE_BUILD}
+_FASTEST = 4 * GIB
 _TRUE = ("on", "true", "yes", "1")
 _FALSE = ("off", "false", "no", "0")
 
@@ -160,7 +161,13 @@ def build(text: str) -> Build | PurePath:
 
 def wal_rate(text: str) -> Bytes:
     """WAL written in a busy second, in bytes; `5M` and `5M/s` alike."""
-    return _size(text.strip().removesuffix("/s"), Bytes(KIB), "1K", "5M")
+    word = text.strip().removesuffix("/s")
+    if re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,3})?", word):
+        raise Fault(f"{text!r} has no unit", f"write {word}M for MiB in a second")
+    rate = _size(word, Bytes(KIB), "1K", "5M")
+    if rate > _FASTEST:
+        raise Fault(f"{text!r} is more than any disk takes", "write the WAL of one second, such as 5M")
+    return rate
 
 
 def app_workers(text: str) -> int:

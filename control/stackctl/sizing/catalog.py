@@ -92,10 +92,13 @@ class Entry:
         if self.unit in _MEMORY_UNITS:
             return pg_size(int(raw) * _MEMORY_UNITS[self.unit])
         if self.unit in _TIME_UNITS:
-            millis = int(raw) * _TIME_UNITS[self.unit]
-            unit, factor = next((u, f) for u, f in _TIME_NAMES if millis % f == 0)
-            return f"{millis // factor}{unit}"
+            return self.spell_millis(int(raw) * _TIME_UNITS[self.unit])
         return raw
+
+    def spell_millis(self, millis: int) -> str:
+        """A length of time with the largest unit that fits."""
+        unit, factor = next((u, f) for u, f in _TIME_NAMES if millis % f == 0)
+        return f"{millis // factor}{unit}"
 
     def number(self, value: str) -> float:
         """`value` in bytes, milliseconds or plain units. Raises ValueError for a spelling the server would refuse."""
@@ -118,6 +121,16 @@ class Entry:
         except ValueError as error:
             raise ValueError(str(error).replace(repr(text), repr(value))) from error
         raise ValueError(f"{value!r} is not a number")
+
+    def hint(self, value: str) -> str:
+        """What to write instead of a `value` that cannot be used."""
+        meant = re.fullmatch(r"(\d+)\s*([kmgt])b?", value.strip(), re.IGNORECASE)
+        if self.memory and meant:
+            unit = {"k": "kB", "m": "MB", "g": "GB", "t": "TB"}[meant[2].lower()]
+            if self.fault(f"{meant[1]}{unit}") is None:
+                return f"write {meant[1]}{unit}"
+        bare = f"; a number alone counts in {self.unit}" if self.unit and value.strip().isdigit() else ""
+        return f"its default is {self.default or 'empty'}{bare}"
 
     def fault(self, value: str) -> str | None:
         """What is wrong with `value`, None where the server would take it."""
@@ -166,7 +179,7 @@ class Catalog:
         fault = entry.fault(value)
         if fault is None:
             return None
-        return Problem("bad_value", f"{origin}: {name}: {fault}", f"its default is {entry.default or 'empty'}")
+        return Problem("bad_value", f"{origin}: {name}: {fault}", entry.hint(value))
 
 
 def _boolean(value: str) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from stackctl.errors import Problem
 from stackctl.hardware.model import HardwareProfile, Workload
+from stackctl.sizing.catalog import Entry
 from stackctl.sizing.ledger import Ledger
 from stackctl.sizing.wal import SEGMENT
 from stackctl.units import KIB, MIB, floor_to, human, pg_size
@@ -49,6 +50,7 @@ _SWITCHES = (
     ),
 )
 _STACK = 7680 * KIB
+_SHORT = 1000
 _FOR_DEV = ("fsync", "full_page_writes")
 
 
@@ -61,6 +63,7 @@ def find(ledger: Ledger, profile: HardwareProfile) -> list[Problem]:
         *_wal(ledger, profile),
         *_start(ledger),
         *_buffers(ledger, profile),
+        *_short(ledger),
     ]
 
 
@@ -132,6 +135,26 @@ def _start(ledger: Ledger) -> list[Problem]:
         effect = "the server does not start with more than the kernel's usual stack of 8MB less 512kB"
         found.append(_problem(DANGEROUS, ledger, "max_stack_depth", effect, "write 7680kB or less"))
     return found
+
+
+def _short(ledger: Ledger) -> list[Problem]:
+    """A bare number is milliseconds, also where seconds were meant."""
+    given = {"PG_STATEMENT_TIMEOUT": ledger.given("PG_STATEMENT_TIMEOUT", "0")}
+    if ledger.pinned("statement_timeout"):
+        given["statement_timeout"] = str(ledger.number("statement_timeout"))
+    return [
+        Problem(RISKY, f"{name}: every statement of the app ends after {millis} ms", f"write {millis}s for seconds")
+        for name, millis in given.items()
+        if 0 < int(millis) < _SHORT
+    ]
+
+
+def dangerous_value(entry: Entry, value: str) -> str | None:
+    """What a switch does that loses data in the state `value`; None for all others."""
+    for name, wrong, effect, _ in _SWITCHES:
+        if name == entry.name and entry.switched_on(value) is wrong:
+            return effect
+    return None
 
 
 def _standby(ledger: Ledger) -> list[Problem]:

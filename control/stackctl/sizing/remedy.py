@@ -40,8 +40,17 @@ def smallest_change(profile: HardwareProfile, pins: Pins, catalog: Catalog, size
         others = f" (or {steps[1].text})" if len(steps) > 1 else ""
         return f"{steps[0].text} would fit{others}"
     if pins and fits(size(profile, {})):
-        return f"no single pin is at fault: take out some of {', '.join(sorted(pins))}"
+        return _each_alone(profile, pins, catalog, size, fits)
     return " or ".join(_profile_steps(profile, pins, size)) or "no smaller value would fit: use a larger machine"
+
+
+def _each_alone(profile: HardwareProfile, pins: Pins, catalog: Catalog, size: Size, fits: Fits) -> str:
+    """What each pin may be by itself, where no single one mends all of them."""
+    alone = [{name: pin} for name, pin in pins.items() if not fits(size(profile, {name: pin}))]
+    steps = [step.text for each in alone for step in _pin_steps(profile, each, catalog, size, fits)]
+    if steps:
+        return f"each of these is too much by itself: {', '.join(steps)}"
+    return f"only together are they too much: take out some of {', '.join(sorted(pins))}"
 
 
 def starved(sizing: Sizing, free: Sizing) -> tuple[str, ...]:
@@ -100,11 +109,11 @@ def _text(number: float, memory: bool) -> str:
 
 
 def _largest(value: float, fits: Callable[[float], bool], memory: bool, *, whole: bool) -> float | None:
-    """The largest number below `value` that fits, within 2 % and on a grid that people write; None where none does."""
+    """The largest number below `value` that fits, on a grid that people write; None where nothing does."""
     low, high = 0.0, value
     for _ in range(_STEPS):
         middle = _grid((low + high) / 2, memory, whole)
-        if middle <= low or high - low < low / 50:
+        if middle <= low:
             break
         low, high = (middle, high) if fits(middle) else (low, middle)
     return low or None

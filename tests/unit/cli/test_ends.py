@@ -94,3 +94,12 @@ def test_a_hangup_that_is_ignored_stays_ignored(tmp_path):
 def test_signals_are_as_before_after_a_run(cli):
     cli("size")
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+@pytest.mark.parametrize("words", [["size"], ["size", "--json"], ["size", "--format", "conf"], ["--help"]])
+def test_a_full_disk_under_the_output_is_named(tmp_path, words):
+    with open("/dev/full", "w") as full:  # noqa: PTH123
+        done = _run(tmp_path, words, [sys.executable, "-m", "stackctl"], stdout=full)
+    assert done.returncode == 20
+    assert "error: no space left on the device: where the output goes (free some space" in done.stderr
+    assert "Traceback" not in done.stderr

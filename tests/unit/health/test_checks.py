@@ -79,6 +79,7 @@ def test_a_healthy_stack_passes_every_check_and_needs_no_hint():
         ("pending_restart", {"pending_restart": [Pending("shared_buffers", "1GB", "2GB", False)]}, WARN),
         ("refused_lines", {"refused": [FileLine("jit", "maybe", "postgresql.auto.conf", 3, "no")]}, WARN),
         ("alter_system", {"drift": [WORK_MEM]}, WARN),
+        ("alter_system", {"drift": [WORK_MEM, replace(WORK_MEM, name="fsync", danger="it loses data")]}, FAIL),
         ("alter_system", {"drift": [replace(WORK_MEM, as_profile=True)]}, OK),
         ("drift", {"drift": [replace(WORK_MEM, source="ALTER ROLE app")]}, WARN),
         ("drift", {"drifted": ["jit"]}, WARN),

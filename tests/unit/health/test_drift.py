@@ -167,3 +167,11 @@ def test_what_waits_for_a_restart_since_its_line_went_away():
 def test_the_workers_of_autovacuum_need_a_restart_before_18():
     running = _running({"autovacuum_max_workers": "6"}, {"autovacuum_max_workers": "6"})
     assert [_drift(running, major=major)[0].action for major in (17, 18)] == ["restart", "reload"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "danger"), [("fsync", "off", True), ("fsync", "on", False), ("jit", "on", False)]
+)
+def test_a_value_that_would_be_refused_as_a_pin_says_what_it_does(name, value, danger):
+    (found,) = _drift(_running({name: value}, {name: value}))
+    assert ("a crash of the machine can destroy" in found.danger) is danger

@@ -57,6 +57,13 @@ def test_a_new_profile_starts_without_the_old_one_and_its_pins():
     assert project.as_last_time(asked, STATE) == asked
 
 
+def test_the_flags_that_no_longer_count_are_named():
+    (warning,) = project.dropped_flags(Request(".", {"cpus": "2"}), STATE)
+    assert warning.message.startswith("--ram 2G --workload dev of the last up no longer counts")
+    assert project.dropped_flags(Request(".", {}, ["jit=on"]), STATE) == []
+    assert project.dropped_flags(Request(".", {"ram": "4G", "workload": "web"}), STATE) == []
+
+
 def test_new_pins_alone_take_the_place_of_the_old_ones():
     request = project.as_last_time(Request(".", {}, ["jit=on"]), STATE)
     assert (request.flags["ram"], tuple(request.sets)) == ("2G", ("jit=on",))

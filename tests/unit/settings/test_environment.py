@@ -46,13 +46,17 @@ def test_all_bad_lines_of_dotenv_are_named(tmp_path):
 
 
 def test_a_misspelt_name_in_dotenv_is_a_warning(tmp_path):
-    _, warnings = _dotenv(tmp_path, "STACKCTL_RMA=16G\nPG_WORKMEM=8MB\nSTACKCTL_COLOUR=no\nPGDATA=/x\n")
+    _, warnings = _dotenv(tmp_path, "STACKCTL_RMA=16G\nPG_WORKMEM=8MB\nSTACKCTL_COLOUR=no\nPGDATA=/x\nPG_JIT=on\n")
     assert [(warning.message, warning.hint) for warning in warnings] == [
         (".env:1: STACKCTL_RMA is not a variable of stackctl and was ignored", "did you mean STACKCTL_RAM?"),
         (".env:2: PG_WORKMEM is not a variable of stackctl and was ignored", "did you mean PG_WORK_MEM?"),
         (
             ".env:3: STACKCTL_COLOUR is not a variable of stackctl and was ignored",
             "the names are listed in .env.example",
+        ),
+        (
+            ".env:5: PG_JIT is not a variable of stackctl and was ignored",
+            "write jit below postgres: in stackctl.yaml, or --set",
         ),
     ]
 

@@ -72,7 +72,20 @@ def test_values_the_server_refuses(name, value, what):
     problem = _problem(name, value)
     assert problem.code == "bad_value"
     assert problem.message.startswith(f"stackctl.yaml:3: {name}: {what}")
-    assert problem.hint.startswith("its default is ")
+    assert problem.hint.startswith(("its default is ", "write 128MB"))
+
+
+@pytest.mark.parametrize(
+    ("value", "hint"),
+    [
+        ("128M", "write 128MB"),
+        ("64mb", "write 64MB"),
+        ("63k", "its default is 4MB"),
+        ("32", "its default is 4MB; a number alone counts in kB"),
+    ],
+)
+def test_the_hint_says_what_to_write(value, hint):
+    assert _problem("work_mem", value).hint == hint
 
 
 def test_an_unknown_parameter_is_met_with_its_nearest_name():

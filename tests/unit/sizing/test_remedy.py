@@ -60,9 +60,15 @@ def test_of_two_ways_the_one_that_leaves_more_comes_first():
     assert shares[0] > shares[1]
 
 
-def test_pins_that_fail_only_together_are_named_together():
-    fix = sized(maintenance_work_mem="100GB", work_mem="1GB").memory.fix
-    assert fix == "no single pin is at fault: take out some of maintenance_work_mem, work_mem"
+def test_pins_that_are_each_too_much_are_each_given_a_limit():
+    pins = {"maintenance_work_mem": "100GB", "work_mem": "1GB"}
+    fix = sized(**pins).memory.fix
+    limits = re.fullmatch(
+        r"each of these is too much by itself: maintenance_work_mem at most (\w+), work_mem at most (\w+)", fix
+    ).groups()
+    for name, most in zip(pins, limits, strict=True):
+        assert _usable({}, {name: most})
+        assert not _usable({}, {name: pins[name]})
 
 
 def test_pools_that_are_too_large():

@@ -58,7 +58,7 @@ def test_a_worked_example_is_what_sizing_gives(name, cells):
 
 
 def test_the_table_of_small_machines():
-    text = (PAGES / "sizing.md").read_text().split("With 2 CPUs:")[1]
+    text = (PAGES / "sizing.md").read_text().split("With 2 CPUs and")[1]
     rows = re.findall(r"\| ([\d.]+) (MiB|GiB) \| (.+) \| (\w+) \| (\w+) \| (\d+) \| (.+) \|", text)
     assert len(rows) == 5
     for size, unit, share, *rest in rows:
