@@ -77,10 +77,10 @@ def _size(text: str, low: Bytes, low_text: str, example: str) -> Bytes:
 
 def _size_hint(text: str, low: Bytes, low_text: str, example: str) -> str:
     """A size near to the one that was meant, which is taken."""
-    number = re.match(r"-?[0-9]{1,7}(\.[0-9]{1,3})?(?![0-9.,])\s*([KMGT]?)", text, re.IGNORECASE)
+    number = re.match(r"(-?[0-9]{1,7}(?:\.[0-9]{1,3})?)(?![0-9.,])\s*([KMGT]?)", text, re.IGNORECASE)
     if number is None:
         return f"write {example}"
-    amount = number[0].rstrip("KMGTkmgt \t")
+    amount = number[1]
     unit = number[2].upper() or ("G" if float(amount) < 1024 else "M")
     if float(amount) <= 0 or parse_bytes(f"{amount}{unit}") < low:
         return f"write {low_text} or more"

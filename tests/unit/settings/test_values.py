@@ -3,7 +3,7 @@
 from pathlib import PurePath
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from stackctl.hardware.model import FULL_BUILD, PORTABLE_BUILD, Build
@@ -142,6 +142,8 @@ def test_names_that_compose_would_refuse(text):
 
 
 @pytest.mark.parametrize("read", [values.ram, values.disk])
+# A separator that regular expressions count as space.
+@example(text="0\x1f")
 @given(
     text=st.one_of(st.text(max_size=12), st.from_regex(r"-?[0-9]{1,9}(\.[0-9]{1,5})? ?[A-Za-z]{0,4}", fullmatch=True))
 )
