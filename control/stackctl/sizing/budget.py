@@ -26,7 +26,7 @@ MONITORED_FROM = Bytes(GIB)
 DASHBOARDS_FROM = Bytes(2 * GIB)
 _APP_WORKER = 144 * MIB
 # Share of further RAM that PostgreSQL gets on the way to such a step: what its other settings grow by, and a little.
-_APPROACH = 0.4
+_APPROACH = 0.5
 
 
 def app_memory(ram: Bytes, workers: int) -> float:

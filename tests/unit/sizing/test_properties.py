@@ -136,6 +136,8 @@ def _amounts(sizing, postgres):
 @example(changed(ram_mib=1023, cpus=2, app_workers=1), 1, 20)
 @example(changed(ram_mib=2047, cpus=2, app_workers=2), 1, 25)
 @example(changed(ram_mib=4095, cpus=64, workload=Workload.OLAP), 1, 100)
+# The buffers grew faster than the share did.
+@example(changed(ram_mib=1380, cpus=6, app_workers=1), 2, 20)
 @given(MACHINES, st.one_of(st.integers(1, 64), st.integers(1, 1_048_576)), CONNECTIONS)
 def test_more_ram_never_gives_less_of_anything(profile, more_mib, connections):
     larger = replace(profile, ram=Bytes(profile.ram + more_mib * MIB))
