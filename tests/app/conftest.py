@@ -8,7 +8,11 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from fastapi.testclient import TestClient
 
+from app.main import create_app
+from app.migrate import migrate as bring_up
+from app.settings import from_environment
 from running_app import Database, Serve, Served, migrate, start
 from running_postgres import PASSWORD, Postgres, running_postgres, wait_until
 
@@ -55,6 +59,18 @@ def database(postgres: Postgres, migrated: str, tmp_path: Path) -> Iterator[Data
     """A database at the newest revision."""
     with clone(postgres, migrated, tmp_path) as database:
         yield database
+
+
+@pytest.fixture(params=["postgresql", "sqlite"])
+def client(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[TestClient]:
+    """The application on each kind of database, in this process."""
+    if request.param == "sqlite":
+        settings = from_environment({"DATABASE_URL": f"sqlite:///{tmp_path}/app.db"})
+        bring_up(settings, 5)
+    else:
+        settings = from_environment(request.getfixturevalue("database").environ())
+    with TestClient(create_app(settings), raise_server_exceptions=False) as client:
+        yield client
 
 
 @pytest.fixture

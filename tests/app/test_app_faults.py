@@ -132,7 +132,7 @@ def test_no_session_stays_in_a_transaction(database: Database, serve: Serve) -> 
 
 def test_a_defect_is_a_problem_and_is_logged(database: Database, serve: Serve) -> None:
     served = serve(database.environ())
-    database.execute("DROP TABLE tools")
+    database.execute("DROP TABLE tools CASCADE")
     failed = served.client.get("/tools")
     assert failed.status_code == 500
     assert failed.headers["content-type"] == "application/problem+json"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 
 import httpx
@@ -67,3 +68,22 @@ def test_clients_cannot_make_series(database: Database, serve: Serve) -> None:
     assert "/no/such" not in text
     assert "VERB" not in text
     assert 'route="/tools/7"' not in text
+
+
+def test_a_route_is_its_template_however_many_rows(database: Database, serve: Serve) -> None:
+    served = serve(database.environ())
+    for number in range(1, 21):
+        served.client.get(f"/tools/{number}/resources", params={"search": f"word{number}"})
+        served.client.get(f"/teams/{number}/members/{number}")
+        served.client.put(f"/resources/{number}", json={"tool_id": 1, "name": "x", "uri": "x:y"})
+    # Each way to say no counts where it was said.
+    served.client.post("/teams", json={"name": "red"})
+    served.client.post("/teams", json={"name": "red"})
+    routes = {"/tools/{tool_id}/resources", "/teams/{team_id}/members/{member_id}", "/resources/{resource_id}"}
+    for route in routes:
+        assert served.metric("http_requests_total", route=route, code="404") == 20
+        assert served.metric("app_db_query_duration_seconds_count", route=route) == 20
+    assert served.metric("http_requests_total", route="/teams", code="409") == 1
+    text = httpx.get(served.metrics_url).text
+    assert set(re.findall(r'route="([^"]*)"', text)) == routes | {"/teams", "/readyz"}
+    assert "word" not in text

@@ -3,29 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from fastapi.testclient import TestClient
-
-from app.main import create_app
-from app.migrate import migrate
-from app.settings import from_environment
-
-
-@pytest.fixture(params=["postgresql", "sqlite"])
-def client(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[TestClient]:
-    if request.param == "sqlite":
-        settings = from_environment({"DATABASE_URL": f"sqlite:///{tmp_path}/app.db"})
-        migrate(settings, 5)
-    else:
-        settings = from_environment(request.getfixturevalue("database").environ())
-    with TestClient(create_app(settings), raise_server_exceptions=False) as client:
-        yield client
 
 
 def assert_problem(response: httpx.Response, status: int, title: str) -> dict[str, Any]:
@@ -40,8 +23,9 @@ def assert_problem(response: httpx.Response, status: int, title: str) -> dict[st
 def test_create_and_read(client: TestClient) -> None:
     created = client.post("/tools", json={"name": "hammer", "description": "hits"})
     assert created.status_code == 201
+    assert created.headers["location"] == "/tools/1"
     body = created.json()
-    assert set(body) == {"id", "name", "description", "created_at", "updated_at"}
+    assert list(body) == ["id", "name", "description", "created_at", "updated_at"]
     assert (body["id"], body["name"], body["description"]) == (1, "hammer", "hits")
     moment = datetime.fromisoformat(body["created_at"])
     offset = moment.utcoffset()

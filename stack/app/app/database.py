@@ -46,7 +46,7 @@ class Database:
         self.last_answer = float("-inf")
 
     async def read(self, route: str, work: Work[T]) -> T:
-        """Return what `work` finds, in autocommit: for one SELECT."""
+        """Return what `work` finds, in autocommit: for SELECT only."""
         return await self.run(route, self._autocommit, work, self._settings.pool_timeout_seconds)
 
     async def write(self, route: str, work: Work[T]) -> T:
@@ -58,7 +58,7 @@ class Database:
         return await self.run(route, self._autocommit, work, patience)
 
     async def run(self, route: str, engine: Engine, work: Work[T], patience: float) -> T:
-        """Run `work` in a thread of its own; raise DatabaseFault when the database is to blame."""
+        """Run `work` in a thread of its own; raise what a driver's error stands for."""
         started = time.perf_counter()
         await self._admit(patience)
         future = self._threads.submit(self._unit, route, engine, work, started, started + patience)

@@ -83,3 +83,5 @@ def _tune_sqlite(connection: Any, _record: Any) -> None:
     # Readers and the one writer do not block each other with a write-ahead log.
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA foreign_keys=ON")
+    # Its own lower() knows ASCII only; a search must find the same rows as on PostgreSQL.
+    connection.create_function("lower", 1, str.lower, deterministic=True)

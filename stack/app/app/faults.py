@@ -1,4 +1,4 @@
-"""What can be wrong with the database for one request, told apart by SQLSTATE."""
+"""What the database can have against one request, told apart by SQLSTATE."""
 
 from __future__ import annotations
 
@@ -23,6 +23,18 @@ class StatementTimeout(DatabaseFault):
     """The database cancelled a statement that took too long."""
 
 
+class Refused(Exception):
+    """The request contradicts what is stored."""
+
+
+class Duplicate(Refused):
+    """A value that must be unique is taken."""
+
+
+class MissingParent(Refused):
+    """The row that the request refers to does not exist."""
+
+
 # query_canceled (statement_timeout, or an operator's cancel) and transaction_timeout
 CANCELLED = frozenset({"57014", "25P04"})
 # lock_not_available, idle_in_transaction_session_timeout, serialization_failure, deadlock_detected
@@ -33,15 +45,19 @@ UNAVAILABLE_CLASSES = frozenset({"08", "53", "57"})
 SERVER_FULL = ("too many connections", "too many clients", "connection slots are reserved")
 # A standby that has not been promoted: read_only_sql_transaction
 READ_ONLY = "25006"
+# unique_violation, foreign_key_violation
+REFUSALS: dict[str | None, type[Refused]] = {"23505": Duplicate, "23503": MissingParent}
 
 
-def fault_of(error: DBAPIError) -> DatabaseFault | None:
-    """Return the fault that stands for a driver's error, or None for a defect of this program."""
+def fault_of(error: DBAPIError) -> DatabaseFault | Refused | None:
+    """Return what stands for a driver's error, or None for a defect of this program."""
     if isinstance(error.orig, sqlite3.Error):
         return _sqlite_fault(error.orig)
     state: str | None = getattr(error.orig, "sqlstate", None)
     if state in CANCELLED:
         return StatementTimeout()
+    if state in REFUSALS:
+        return REFUSALS[state]()
     # libpq gives no SQLSTATE for a connection that could not be made or that broke.
     lost = error.connection_invalidated or isinstance(error, InterfaceError)
     if lost or (state is None and isinstance(error, OperationalError)):
@@ -56,9 +72,13 @@ def server_is_full(error: DBAPIError) -> bool:
     return any(words in str(error.orig) for words in SERVER_FULL)
 
 
-def _sqlite_fault(error: sqlite3.Error) -> DatabaseFault | None:
+def _sqlite_fault(error: sqlite3.Error) -> DatabaseFault | Refused | None:
+    code = getattr(error, "sqlite_errorcode", 0)
+    if code == sqlite3.SQLITE_CONSTRAINT_UNIQUE:
+        return Duplicate()
+    if code == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY:
+        return MissingParent()
     # The lowest byte is the primary result code, whatever the extended one says.
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_CANTOPEN):
+    if code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_CANTOPEN):
         return DatabaseUnavailable()
     return None

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from app import health, problems, tools
+from app import health, members, problems, resources, teams, tools
 from app.database import Database
 from app.request_metrics import RequestMetrics
 from app.settings import Settings, from_environment
@@ -45,8 +45,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     problems.install(app)
     app.add_middleware(RequestMetrics)
-    app.include_router(tools.router)
-    app.include_router(health.router)
+    for part in (tools, resources, teams, members, health):
+        app.include_router(part.router)
     return app
 
 

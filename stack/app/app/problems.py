@@ -11,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from app.faults import DatabaseUnavailable, PoolFull, StatementTimeout
+from app.faults import DatabaseUnavailable, Duplicate, MissingParent, PoolFull, StatementTimeout
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +36,14 @@ async def _invalid(_request: Request, error: Any) -> JSONResponse:
     return problem(422, "The request does not have the expected form.", errors=errors)
 
 
+async def _duplicate(_request: Request, _error: Exception) -> JSONResponse:
+    return problem(409, "A value that must be unique is already taken.")
+
+
+async def _missing_parent(_request: Request, _error: Exception) -> JSONResponse:
+    return problem(422, "What the request refers to does not exist.")
+
+
 async def _unavailable(_request: Request, _error: Exception) -> JSONResponse:
     return problem(503, "The database does not answer.", {"Retry-After": RETRY_DATABASE})
 
@@ -58,6 +66,8 @@ def install(app: FastAPI) -> None:
     """Register the handlers."""
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(Duplicate, _duplicate)
+    app.add_exception_handler(MissingParent, _missing_parent)
     app.add_exception_handler(DatabaseUnavailable, _unavailable)
     app.add_exception_handler(PoolFull, _pool_full)
     app.add_exception_handler(StatementTimeout, _timeout)

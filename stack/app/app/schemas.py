@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Generic, Literal, TypeVar
 
+from fastapi import Path, Query
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 
@@ -18,17 +19,50 @@ def _storable(text: str) -> str:
 Text = Annotated[str, AfterValidator(_storable)]
 
 
+Name = Annotated[Text, Field(min_length=1, max_length=200)]
+Description = Annotated[Text, Field(max_length=10_000)]
+# A scheme and something behind it.
+Uri = Annotated[Text, Field(max_length=2000, pattern=r"^[A-Za-z][A-Za-z0-9+.-]*:\S+$")]
+# Whether an address exists, only a message to it can tell. Lower case, so that nobody is in a team twice.
+Email = Annotated[Text, Field(max_length=254, pattern=r"^[^@\s]+@[^@\s]+$"), AfterValidator(str.lower)]
+LARGEST_ID = 2**63 - 1
+PathId = Annotated[int, Path(ge=1, le=LARGEST_ID)]
+
+
+class Paging(BaseModel):
+    """Which part of a list a client wants."""
+
+    limit: Annotated[int, Field(ge=1)] = 50
+    after: Annotated[int, Field(ge=0, le=LARGEST_ID)] = 0
+    search: Annotated[Text, Field(max_length=200)] = ""
+
+
+PagingQuery = Annotated[Paging, Query()]
+Item = TypeVar("Item")
+
+
+class Page(BaseModel, Generic[Item]):
+    """Some rows in the order of their ids; `next` is the `after` of the following page, if any."""
+
+    items: list[Item]
+    next: int | None
+
+
+class Stored(BaseModel):
+    """A row as it is stored."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+
 class ToolIn(BaseModel):
     """A tool as a client writes it."""
 
-    name: Annotated[Text, Field(min_length=1, max_length=200)]
-    description: Annotated[Text, Field(max_length=10_000)] = ""
+    name: Name
+    description: Description = ""
 
 
-class ToolOut(BaseModel):
+class ToolOut(Stored):
     """A tool as it is stored."""
-
-    model_config = ConfigDict(from_attributes=True)
 
     id: int
     name: str
@@ -37,10 +71,57 @@ class ToolOut(BaseModel):
     updated_at: datetime
 
 
-class ToolPage(BaseModel):
-    """Some tools in the order of their ids; `next` is the `after` of the following page, if any."""
+class ResourceIn(BaseModel):
+    """A resource as a client writes it."""
 
-    model_config = ConfigDict(from_attributes=True)
+    tool_id: Annotated[int, Field(ge=1, le=LARGEST_ID)]
+    name: Name
+    uri: Uri
+    description: Description = ""
 
-    items: list[ToolOut]
-    next: int | None
+
+class ResourceOut(Stored):
+    """A resource as it is stored."""
+
+    id: int
+    tool_id: int
+    name: str
+    uri: str
+    description: str
+    created_at: datetime
+    updated_at: datetime
+
+
+class TeamIn(BaseModel):
+    """A team as a client writes it."""
+
+    name: Name
+    description: Description = ""
+
+
+class TeamOut(Stored):
+    """A team as it is stored."""
+
+    id: int
+    name: str
+    description: str
+    created_at: datetime
+    updated_at: datetime
+
+
+class MemberIn(BaseModel):
+    """A team's member as a client writes it."""
+
+    email: Email
+    role: Literal["member", "owner"] = "member"
+
+
+class MemberOut(Stored):
+    """A team's member as it is stored."""
+
+    id: int
+    team_id: int
+    email: str
+    role: str
+    created_at: datetime
+    updated_at: datetime
