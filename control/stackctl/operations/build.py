@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path, PurePath
 
 from stackctl.errors import Problem, ProfileError
-from stackctl.hardware.model import FULL_BUILD, IO_URING_MAJOR, Build
+from stackctl.hardware.model import FULL_BUILD, IO_URING_MAJOR, PORTABLE_BUILD, Build
 from stackctl.settings.model import Settings
 
 # parameter and value -> the feature without which the server refuses it
@@ -24,6 +24,11 @@ def given_build(settings: Settings) -> Build | None:
     """
     given = settings.build
     return _probed(Path(given), settings.profile.postgres) if isinstance(given, PurePath) else given
+
+
+def any_build(settings: Settings) -> Build:
+    """The build for files of a server that nobody asked: they start on any, unless it is said what it has."""
+    return given_build(settings) or PORTABLE_BUILD
 
 
 def _probed(folder: Path, major: int) -> Build:

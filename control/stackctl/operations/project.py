@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 from stackctl import assets
@@ -11,7 +12,7 @@ from stackctl.errors import Problem, ProfileError, StackError
 from stackctl.hardware.detect import detect
 from stackctl.hardware.model import PORTABLE_BUILD, Build, HardwareProfile, Host, Pooler
 from stackctl.images.builds import declared_build
-from stackctl.operations.build import given_build
+from stackctl.operations.build import given_build, refuse_unbuilt
 from stackctl.operations.result import Request
 from stackctl.operations.state import State, default_name, load
 from stackctl.settings.flags import read_flags
@@ -29,7 +30,6 @@ DEBIAN = 17
 PUBLIC = "public"
 # A machine sold as 16 GiB shows less, as firmware and kernel keep some; a 200 GB disk holds 186 GiB.
 NOMINAL_PERCENT = 108
-# Warnings of the sizing that a stack must not start with.
 # Flags that make the profile; engine, images and version are remembered by themselves.
 REMEMBERED = ("ram", "cpus", "storage", "disk", "workload", "app_workers", "connections", "pooler", "wal_rate", "fit")
 
@@ -58,6 +58,15 @@ def open_project(request: Request) -> Opened:
     """Read the project; writes nothing. Raises ProfileError with everything that is wrong."""
     folder = project_folder(request)
     return _opened(request, folder, _own_state(folder))
+
+
+def open_for_files(request: Request) -> tuple[Opened, tuple[Problem, ...]]:
+    """The project, fitted to the host where that was asked for, and what there is to say of its profile."""
+    opened = open_project(request)
+    warnings = (*opened.settings.warnings, *larger_than_host(opened.settings.profile, opened.host))
+    if opened.settings.fit:
+        opened = replace(opened, settings=fitted(opened.settings, opened.host))
+    return opened, warnings
 
 
 def open_recorded(request: Request) -> Recorded:
@@ -182,6 +191,7 @@ def as_last_time(request: Request, state: State | None) -> Request:
     return replace(request, flags={**request.flags, **state.flags}, sets=request.sets or tuple(state.sets))
 
 
+@cache
 def catalog_for(postgres: int) -> Catalog:
     """The catalogue of the parameters of PostgreSQL `postgres`."""
     return parse_catalog(postgres, assets.read(f"config/postgres/catalog-{postgres}.tsv"))
@@ -194,6 +204,17 @@ def sized(settings: Settings, build: Build) -> Sizing:
         raise ProfileError.of(problems)
     pins = {catalog.spelled(name): pin for name, pin in settings.pins.items()}
     return size(settings.profile, pins, catalog, build)
+
+
+def bootable(settings: Settings, build: Build) -> Sizing:
+    """The sizing of files that are handed out for a server of `build`.
+
+    Raises ProfileError where the memory proof fails, or the server would not start with them.
+    """
+    sizing = sized(settings, build)
+    refuse_failing(sizing)
+    refuse_unbuilt(settings, build)
+    return sizing
 
 
 def assumed_build(settings: Settings, state: State | None) -> Build:

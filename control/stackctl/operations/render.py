@@ -3,21 +3,11 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from pathlib import Path
 
 from stackctl.errors import UsageError
-from stackctl.hardware.model import PORTABLE_BUILD
-from stackctl.operations.build import given_build, refuse_unbuilt
-from stackctl.operations.project import (
-    Opened,
-    assumed_build,
-    fitted,
-    larger_than_host,
-    open_project,
-    refuse_failing,
-    sized,
-)
+from stackctl.operations.build import any_build
+from stackctl.operations.project import Opened, assumed_build, bootable, open_for_files
 from stackctl.operations.result import Line, Request, Result
 from stackctl.render.manifest import Target
 from stackctl.render.model import File
@@ -32,17 +22,11 @@ def render_command(request: Request, out: Path, target: str) -> Result:
     """Write the files of `target` to `out`. No engine needs to run, and the project is not touched."""
     if target not in TARGETS:
         raise UsageError(f"--target {target!r} is not one of {', '.join(TARGETS)}", hint="the default is compose")
-    opened = open_project(request)
-    warnings = [*opened.settings.warnings, *larger_than_host(opened.settings.profile, opened.host)]
-    if opened.settings.fit:
-        opened = replace(opened, settings=fitted(opened.settings, opened.host))
-    # Files for a server that nobody asked start on any, unless it is said what it has.
-    conf = given_build(opened.settings) or PORTABLE_BUILD
-    build = conf if target == "conf" else assumed_build(opened.settings, opened.state)
-    sizing = sized(opened.settings, build)
-    refuse_failing(sizing)
-    refuse_unbuilt(opened.settings, build)
-    files = render_postgres(sizing) if target == "conf" else compose_files(opened, sizing, out)
+    opened, warnings = open_for_files(request)
+    conf = target == "conf"
+    build = any_build(opened.settings) if conf else assumed_build(opened.settings, opened.state)
+    sizing = bootable(opened.settings, build)
+    files = render_postgres(sizing) if conf else compose_files(opened, sizing, out)
     write(out, files)
     names = [file.path for file in files]
     data = {"out": str(out.resolve()), "target": target, "files": names}
