@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from stackctl.hardware.model import HardwareProfile
+from stackctl.render.stack import render_postgres
+from stackctl.sizing.model import Sizing
+
 # Where the server stands, and what it is given; its answer goes to standard output.
 _BOOT = """
 cat >"$DIR/data/postgresql.conf"
@@ -24,6 +28,17 @@ FROM pg_file_settings f LEFT JOIN pg_settings s ON lower(s.name) = lower(f.name)
 WHERE f.error IS NOT NULL OR NOT f.applied OR s.name IS NULL OR s.pending_restart
    OR s.source <> 'configuration file'
 """
+
+
+def conf(sizing: Sizing) -> bytes:
+    """postgresql.conf for any server."""
+    return next(file.content for file in render_postgres(sizing) if file.path == "postgresql.conf")
+
+
+def machine_id(machine: HardwareProfile) -> str:
+    """A machine's name among the cases of a test."""
+    return f"{machine.ram >> 20}M-{machine.cpus}cpu-{machine.workload}-{machine.storage}"
+
 
 Shell = Callable[[str, dict[str, str], str], str]
 """Runs a script with variables and standard input; gives back what it printed, and fails where it failed."""

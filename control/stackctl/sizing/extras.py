@@ -77,7 +77,7 @@ def _counts(ledger: Ledger, name: str) -> bool:
 
 def _rules(ledger: Ledger, connections: Connections) -> dict[str, _Rule]:
     all_of_them = processes(ledger)
-    handles = all_of_them * (ledger.number("io_max_concurrency") if ledger.pinned("io_max_concurrency") else _HANDLES)
+    handles = all_of_them * ledger.pinned_number("io_max_concurrency", _HANDLES)
     locks = ledger.number("max_locks_per_transaction") * _LOCK
     locks += ledger.number("max_pred_locks_per_transaction") * _PREDICATE_LOCK
     return {

@@ -99,6 +99,10 @@ class Ledger:
         """The pin of a setting that is no parameter of PostgreSQL, or its default."""
         return self._pins[name].value if name in self._pins else default
 
+    def pinned_number(self, name: str, default: int) -> int:
+        """The pin of a parameter that nothing entered yet, in bytes, milliseconds or plain units; else `default`."""
+        return self.number(name) if self.pinned(name) else default
+
     def value(self, name: str) -> str:
         """The value in force: as entered, else the pin's, else the default. KeyError where the version lacks it."""
         if name in self._parameters:

@@ -121,7 +121,7 @@ class Memory:
         room, operations = self._room(amounts), self._counts.operations
         each = max(room / operations, 64 * KIB)
         cap = _WORK_MEM_CAP[self._profile.workload]
-        wanted = self._ledger.number("work_mem") if self._ledger.pinned("work_mem") else cap
+        wanted = self._ledger.pinned_number("work_mem", cap)
         roomy = self._room(replace(amounts, hash_mem_multiplier=2.0)) / operations >= 2 * wanted
         self._ledger.set(
             "hash_mem_multiplier",

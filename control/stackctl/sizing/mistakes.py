@@ -139,13 +139,14 @@ def _start(ledger: Ledger) -> list[Problem]:
 
 def _short(ledger: Ledger) -> list[Problem]:
     """A bare number is milliseconds, also where seconds were meant."""
-    given = {"PG_STATEMENT_TIMEOUT": ledger.given("PG_STATEMENT_TIMEOUT", "0")}
-    if ledger.pinned("statement_timeout"):
-        given["statement_timeout"] = str(ledger.number("statement_timeout"))
+    given = {
+        "PG_STATEMENT_TIMEOUT": int(ledger.given("PG_STATEMENT_TIMEOUT", "0")),
+        "statement_timeout": ledger.pinned_number("statement_timeout", 0),
+    }
     return [
         Problem(RISKY, f"{name}: every statement of the app ends after {millis} ms", f"write {millis}s for seconds")
         for name, millis in given.items()
-        if 0 < int(millis) < _SHORT
+        if 0 < millis < _SHORT
     ]
 
 

@@ -46,7 +46,7 @@ def _size(profile: HardwareProfile, pins: Pins, catalog: Catalog, build: Build) 
     more = pinned_extras(ledger, divided)
     amounts = Memory(ledger, profile, share, exact, more).enter()
     proof = prove(limit, amounts, counts, more)
-    pool = pool_settings(pins, ledger.number("statement_timeout") if ledger.pinned("statement_timeout") else 30_000)
+    pool = pool_settings(pins, ledger.pinned_number("statement_timeout", 30_000))
     return Sizing(
         profile=profile,
         budget=shares,

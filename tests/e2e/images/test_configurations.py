@@ -8,14 +8,13 @@ from dataclasses import replace
 
 import pytest
 
-from booted_postgres import Cluster
+from booted_postgres import Cluster, conf, machine_id
 from e2e.images.docker_client import Docker
 from e2e.images.hardening import tmpfs, user
 from golden.test_golden import OLAP, SMALL
 from profiles import REFERENCE, sample, sized
 from stackctl.hardware.model import HardwareProfile
 from stackctl.images.builds import declared_build
-from stackctl.render.stack import render_postgres
 
 MACHINES = [REFERENCE, SMALL, OLAP, *sample(12)]
 
@@ -39,7 +38,7 @@ def cluster(built: dict[str, str]) -> Iterator[Cluster]:
     docker.clean()
 
 
-@pytest.mark.parametrize("machine", MACHINES, ids=lambda m: f"{m.ram >> 20}M-{m.cpus}cpu-{m.workload}-{m.storage}")
+@pytest.mark.parametrize("machine", MACHINES, ids=machine_id)
 def test_a_machine_boots_with_its_values(cluster: Cluster, machine: HardwareProfile) -> None:
     sizing = sized(replace(machine, postgres=17), declared_build("debian"))
     assert cluster.refused(conf(sizing)) == ""
@@ -54,8 +53,3 @@ def test_a_line_that_the_server_does_not_take_is_seen(cluster: Cluster) -> None:
     """The check itself can fail: a value that ALTER SYSTEM or a second line would override is not in force."""
     text = conf(sized(REFERENCE, declared_build("debian"))) + b"work_mem = 1MB\n"
     assert "work_mem|32MB" in cluster.refused(text)
-
-
-def conf(sizing) -> bytes:  # type: ignore[no-untyped-def]
-    """The file for any server."""
-    return next(file.content for file in render_postgres(sizing) if file.path == "postgresql.conf")

@@ -10,12 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from booted_postgres import Cluster
+from booted_postgres import Cluster, conf, machine_id
 from e2e.stack.server_programs import identity, place, programs_of
 from golden.test_golden import OLAP, SMALL
 from profiles import REFERENCE, catalog, sample, sized
 from stackctl.hardware.model import PORTABLE_BUILD, Build, HardwareProfile
-from stackctl.render.stack import render_postgres
 
 __all__ = ["place"]
 BUILDS = {15: Build(lz4=True, zstd=True, llvm=True), 18: PORTABLE_BUILD}
@@ -79,9 +78,8 @@ def test_a_number_means_what_the_server_reads(cluster: tuple[int, Cluster], name
     assert round(entry.number(value), 6) == pytest.approx(entry.number(read), rel=0.01)
 
 
-@pytest.mark.parametrize("machine", MACHINES, ids=lambda m: f"{m.ram >> 20}M-{m.cpus}cpu-{m.workload}-{m.storage}")
+@pytest.mark.parametrize("machine", MACHINES, ids=machine_id)
 def test_a_machine_boots_with_its_values(cluster: tuple[int, Cluster], machine: HardwareProfile) -> None:
     version, server = cluster
     sizing = sized(replace(machine, postgres=version), BUILDS[version])
-    text = next(file.content for file in render_postgres(sizing) if file.path == "postgresql.conf")
-    assert server.refused(text) == ""
+    assert server.refused(conf(sizing)) == ""
