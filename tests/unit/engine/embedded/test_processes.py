@@ -16,6 +16,13 @@ sys.stdin.read()
 child.kill()
 """
 
+CHURN = """
+import os, time
+end = time.monotonic() + 1.5
+while time.monotonic() < end:
+    os.waitpid(os.spawnlp(os.P_NOWAIT, "sleep", "sleep", "0.002"), 0)
+"""
+
 
 def test_children_count():
     process = subprocess.Popen([sys.executable, "-c", PARENT], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
@@ -31,3 +38,13 @@ def test_a_process_that_is_gone():
     done.wait()
     assert family_memory(done.pid) is None
     assert family_memory(os.getpid()) > 1_000_000
+
+
+def test_children_that_end_while_they_are_read():
+    """A server's processes come and go: one that is just gone must not fail the reading of the others."""
+    process = subprocess.Popen([sys.executable, "-c", CHURN])
+    read = 0
+    while process.poll() is None:
+        family_memory(process.pid)
+        read += 1
+    assert read > 50
