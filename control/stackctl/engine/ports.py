@@ -42,7 +42,8 @@ def _holder(port: int) -> str | None:
     inodes = _listening(port)
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and inodes & _sockets(entry):
-            return f"{(entry / 'comm').read_text().strip()} (process {entry.name})"
+            with suppress(OSError):  # gone meanwhile
+                return f"{(entry / 'comm').read_text().strip()} (process {entry.name})"
     return None
 
 

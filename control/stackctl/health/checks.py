@@ -32,13 +32,7 @@ def _database(facts: Facts) -> tuple[Check, ...]:
             "connections",
             "pg_stat_activity shows who holds them; raise --connections or lower the pools",
         ),
-        _share(
-            "pool",
-            facts.app_connections,
-            facts.app_limit,
-            "of the app's connections",
-            "more workers do not help; look for slow statements",
-        ),
+        _pool(facts),
         _longer(
             "long_queries",
             facts.longest_query_seconds,
@@ -78,6 +72,16 @@ def _share(name: str, used: int, limit: int, what: str, hint: str) -> Check:
     share = used / limit if limit else 0.0
     status = Status.FAIL if share > 0.9 else Status.WARN if share > 0.75 else Status.OK
     return Check(name, status, f"{used} of {limit} {what}", "" if status is Status.OK else hint)
+
+
+def _pool(facts: Facts) -> Check:
+    """Saturation of the app's pools: by its own count, else by the server's, which does not see who waits."""
+    pool, hint = facts.pool, "more workers do not help; look for slow statements: stackctl logs postgres --slow"
+    if pool is None:
+        return _share("pool", facts.app_connections, facts.app_limit, "of the app's connections busy", hint)
+    refused = f", {pool.timeouts} requests refused since the app started" if pool.timeouts else ""
+    what = f"pooled connections in use, {pool.idle} idle{refused}"
+    return _share("pool", pool.checked_out, pool.capacity, what, hint)
 
 
 def _longer(name: str, seconds: float | None, limit: float, what: str, hint: str) -> Check:

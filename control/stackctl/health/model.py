@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from stackctl.health.drift import Drift, Pending
+from stackctl.health.pool import PoolUse
 from stackctl.health.running import FileLine, Running
 
 
@@ -41,6 +42,7 @@ class Facts:
     max_connections: int = 0
     app_connections: int = 0
     app_limit: int = 0
+    pool: PoolUse | None = None
     longest_query_seconds: float | None = None
     longest_idle_transaction_seconds: float | None = None
     dead_tuples: Sequence[tuple[str, int, int]] = ()

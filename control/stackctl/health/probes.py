@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import http.client
+import urllib.request
+
 from stackctl.engine.base import Engine
 from stackctl.errors import StackError
 from stackctl.hardware.detect import free_disk, total_disk
 from stackctl.health.model import Facts
+from stackctl.health.pool import PoolUse, pool_use
 from stackctl.health.running import RUNNING, Running, running_of
 
 _ACTIVITY = """
@@ -25,8 +29,12 @@ ORDER BY n_dead_tup DESC LIMIT 20
 """
 
 
-def collect(engine: Engine) -> Facts:
-    """Ask engine and server; a server that does not answer leaves its facts out."""
+# The app's metrics are read from memory; a process that needs longer hangs.
+_METRICS_SECONDS = 3.0
+
+
+def collect(engine: Engine, metrics_port: int) -> Facts:
+    """Ask engine, server and app; one that does not answer leaves its facts out."""
     services = {state.name: state.health if state.state == "running" else state.state for state in engine.services()}
     place = engine.data_place()
     free, total = free_disk(place), total_disk(place)
@@ -42,6 +50,7 @@ def collect(engine: Engine) -> Facts:
         max_connections=activity["max_connections"],
         app_connections=activity["app"],
         app_limit=activity["app_limit"] or 0,
+        pool=ask_pool(metrics_port),
         longest_query_seconds=activity["longest"],
         longest_idle_transaction_seconds=activity["idle"],
         dead_tuples=[(row["name"], row["dead"], row["live"]) for row in dead],
@@ -56,3 +65,13 @@ def collect(engine: Engine) -> Facts:
 def observe(engine: Engine) -> Running:
     """The settings of the running server. Raises Unhealthy where it does not answer."""
     return running_of(engine.query(RUNNING)[0])
+
+
+def ask_pool(metrics_port: int) -> PoolUse | None:
+    """Use of the app's pools now, from its metrics on loopback; None where it does not tell."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(f"http://127.0.0.1:{metrics_port}/metrics", timeout=_METRICS_SECONDS) as answer:
+            return pool_use(answer.read().decode())
+    except (OSError, http.client.HTTPException, ValueError):
+        return None

@@ -28,7 +28,7 @@ def health_command(request: Request, runner: Runner) -> Result:
     if opened.state is None:
         return checked(judge(Facts()), opened.warnings)
     engine = recorded_engine(opened, runner)
-    facts = collect(engine)
+    facts = collect(engine, opened.state.ports["metrics"])
     # A server that hangs is asked once.
     if facts.connections is not None:
         facts = _compared(facts, request, runner, opened.state)

@@ -8,7 +8,8 @@ from typing import Any
 from stackctl.engine.base import Engine, ServiceState
 from stackctl.engine.runner import Runner
 from stackctl.errors import StackError
-from stackctl.health.probes import observe
+from stackctl.health.pool import PoolUse
+from stackctl.health.probes import ask_pool, observe
 from stackctl.operations.engines import recorded_engine
 from stackctl.operations.project import open_recorded
 from stackctl.operations.result import Block, Line, Request, Result, Table
@@ -31,17 +32,19 @@ def status_command(request: Request, runner: Runner) -> Result:
     engine = recorded_engine(opened, runner)
     services = engine.services()
     version, drift, pending = _server(engine)
+    pool = ask_pool(opened.state.ports["metrics"])
     data: dict[str, Any] = {
         "name": opened.project.name,
         "engine": engine.name,
         "running": any(state.state == "running" for state in services),
         "postgres": version,
         "services": [service_data(state) for state in services],
+        "pool": pool_data(pool),
         "drift": {"alter_system": drift, "pending_restart": pending},
         "last_backup": None,
     }
     title = f"{opened.project.name} on the {engine.name} engine" + (f", PostgreSQL {version}" if version else "")
-    return Result(data, [Line(title, "title"), *_blocks(services, drift, pending)], opened.warnings)
+    return Result(data, [Line(title, "title"), *_blocks(services, pool, drift, pending)], opened.warnings)
 
 
 def _server(engine: Engine) -> tuple[str, list[str], list[str]]:
@@ -54,9 +57,27 @@ def _server(engine: Engine) -> tuple[str, list[str], list[str]]:
     return version, sorted(running.altered), sorted(name for name, each in running.settings.items() if each.pending)
 
 
-def _blocks(services: Sequence[ServiceState], drift: Sequence[str], pending: Sequence[str]) -> list[Block]:
+def pool_data(pool: PoolUse | None) -> dict[str, int] | None:
+    """Use of the app's pools for `--json`; null where the app does not tell."""
+    if pool is None:
+        return None
+    return {
+        "in_use": pool.checked_out,
+        "idle": pool.idle,
+        "size": pool.size,
+        "max_overflow": pool.max_overflow,
+        "refused": pool.timeouts,
+    }
+
+
+def _blocks(
+    services: Sequence[ServiceState], pool: PoolUse | None, drift: Sequence[str], pending: Sequence[str]
+) -> list[Block]:
     columns = ["service", "state", "health", "version", "address", "memory", "since"]
     out: list[Block] = [Table(columns, [_row(state) for state in services]) if services else Line("nothing runs")]
+    if pool:
+        free = f"{pool.checked_out} in use, {pool.idle} idle, of {pool.size} and {pool.max_overflow} in bursts"
+        out.append(Line(f"Connections of the app: {free}; {pool.timeouts} requests refused since it started"))
     if drift:
         out.append(Line(f"Set by ALTER SYSTEM, beside the profile: {', '.join(drift)}", "bad"))
     if pending:

@@ -7,6 +7,7 @@ import pytest
 from stackctl.health.checks import judge
 from stackctl.health.drift import Drift, Pending
 from stackctl.health.model import Facts, Status
+from stackctl.health.pool import PoolUse
 from stackctl.health.running import FileLine
 
 FINE = Facts(
@@ -63,6 +64,11 @@ def test_a_healthy_stack_passes_every_check_and_needs_no_hint():
         ("pool", {"app_connections": 91}, FAIL),
         ("pool", {"app_connections": 3, "app_limit": 0}, OK),
         ("pool", {"app_connections": 3, "app_limit": -1}, OK),  # a role without a limit
+        ("pool", {"app_connections": 100, "pool": PoolUse(40, 10, 37, 3, 0)}, OK),  # what the app says goes first
+        ("pool", {"pool": PoolUse(40, 10, 38, 2, 0)}, WARN),
+        ("pool", {"pool": PoolUse(40, 10, 45, 0, 0)}, WARN),
+        ("pool", {"pool": PoolUse(40, 10, 46, 0, 0)}, FAIL),
+        ("pool", {"pool": PoolUse(40, 10, 0, 40, 9)}, OK),  # refused some time since the app started
         ("long_queries", {"longest_query_seconds": None}, OK),
         ("long_queries", {"longest_query_seconds": 300}, OK),
         ("long_queries", {"longest_query_seconds": 301}, WARN),
@@ -164,3 +170,9 @@ def test_a_server_that_does_not_answer_is_one_failure_and_no_guesses():
 def test_a_stack_that_does_not_run():
     checks = _checks(services={}, connections=None)
     assert (checks["services"].status, checks["services"].hint) == (FAIL, "stackctl up")
+
+
+def test_a_saturated_pool_says_how_many_were_refused():
+    check = _checks(pool=PoolUse(size=40, max_overflow=10, checked_out=50, idle=0, timeouts=12))["pool"]
+    assert check.evidence == "50 of 50 pooled connections in use, 0 idle, 12 requests refused since the app started"
+    assert "slow statements" in check.hint

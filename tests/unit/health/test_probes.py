@@ -1,11 +1,21 @@
 """Facts as they are collected from an engine."""
 
+import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
 from stackctl.engine.base import ServiceState
 from stackctl.errors import Unhealthy
 from stackctl.health import probes
-from stackctl.health.probes import collect
+from stackctl.health.pool import PoolUse
+from stackctl.health.probes import ask_pool, collect
+
+# Nothing listens there: connecting to port 0 is refused.
+NOBODY = 0
 
 
 class FakeEngine:
@@ -61,7 +71,7 @@ ANSWERS = {
 
 
 def test_facts_of_a_server_that_answers(tmp_path):
-    facts = collect(FakeEngine(ANSWERS, tmp_path))
+    facts = collect(FakeEngine(ANSWERS, tmp_path), NOBODY)
     assert facts.services == {"app": "healthy", "postgres": "starting", "exporter": "exited"}
     assert (facts.connections, facts.max_connections, facts.app_connections, facts.app_limit) == (12, 200, 3, 100)
     assert (facts.longest_query_seconds, facts.longest_idle_transaction_seconds) == (1.5, None)
@@ -73,7 +83,7 @@ def test_facts_of_a_server_that_answers(tmp_path):
 
 
 def test_a_server_that_does_not_answer_leaves_its_facts_out(tmp_path):
-    facts = collect(FakeEngine(None, tmp_path))
+    facts = collect(FakeEngine(None, tmp_path), NOBODY)
     assert facts.connections is None
     assert facts.services["app"] == "healthy"
     assert facts.disk_total > 0
@@ -83,11 +93,57 @@ def test_the_disk_is_the_one_that_the_engine_keeps_the_data_on(monkeypatch):
     asked = []
     monkeypatch.setattr(probes, "free_disk", lambda place: asked.append(place) or 30)
     monkeypatch.setattr(probes, "total_disk", lambda place: asked.append(place) or 40)
-    facts = collect(FakeEngine(ANSWERS, Path("/srv/docker")))
+    facts = collect(FakeEngine(ANSWERS, Path("/srv/docker")), NOBODY)
     assert (facts.disk_free, facts.disk_total, set(asked)) == (30, 40, {Path("/srv/docker")})
 
 
 def test_a_role_that_is_not_there_yet_has_no_limit(tmp_path):
     first = {**ANSWERS[("pg_stat_activity", "postgres")][0], "app_limit": None}
     answers = {**ANSWERS, ("pg_stat_activity", "postgres"): [first]}
-    assert collect(FakeEngine(answers, tmp_path)).app_limit == 0
+    assert collect(FakeEngine(answers, tmp_path), NOBODY).app_limit == 0
+
+
+@contextmanager
+def metrics_server(body: bytes):
+    """A server whose every answer is `body`."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *words):
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield server.server_port
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def exposition(**gauges):
+    """What a scrape of an app with these pools gives, written by Prometheus's own client."""
+    registry = CollectorRegistry()
+    for name, value in gauges.items():
+        Gauge(f"app_db_pool_{name}", "A pool.", registry=registry).set(value)
+    Counter("app_db_pool_timeouts", "Refused.", registry=registry).inc(7)
+    return generate_latest(registry)
+
+
+def test_the_pool_as_the_app_counts_it():
+    with metrics_server(exposition(size=40, max_overflow=10, checked_out=43, idle=2, overflow=5)) as port:
+        assert ask_pool(port) == PoolUse(size=40, max_overflow=10, checked_out=43, idle=2, timeouts=7)
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"\xff\xfe", exposition(size=40)])
+def test_an_app_that_does_not_tell_of_its_pool(body):
+    """Somebody's own app may serve anything, or nothing, on that port."""
+    with metrics_server(body) as port:
+        assert ask_pool(port) is None
+    assert ask_pool(NOBODY) is None

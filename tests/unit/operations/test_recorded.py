@@ -161,7 +161,8 @@ def test_drift_that_could_not_be_compared_is_no_verdict(brought_up, monkeypatch,
 
     monkeypatch.setattr(health, "prepare", prepare)
     monkeypatch.setattr(health, "find_changes", lambda prepared, running: found)
-    monkeypatch.setattr(health, "collect", lambda engine: Facts({"app": "healthy"}, connections=1, max_connections=9))
+    facts = Facts({"app": "healthy"}, connections=1, max_connections=9)
+    monkeypatch.setattr(health, "collect", lambda engine, port: facts)
     result = health.health_command(request, None)
     drift = next(each for each in result.data["checks"] if each["id"] == "drift")
     assert (drift["status"], drift["evidence"]) == check
@@ -176,7 +177,7 @@ def test_alter_system_is_told_also_where_the_settings_are_wrong_by_now(brought_u
         altered={"work_mem": FileLine("work_mem", "1GB", "postgresql.auto.conf")},
     )
     facts = Facts({"app": "healthy"}, connections=1, max_connections=9, running=running)
-    monkeypatch.setattr(health, "collect", lambda engine: facts)
+    monkeypatch.setattr(health, "collect", lambda engine, port: facts)
     result = health.health_command(brought_up(FakeEngine()), None)
     checks = {each["id"]: each for each in result.data["checks"]}
     assert checks["alter_system"]["evidence"] == "work_mem = 1GB (wanted 32MB)"
@@ -185,7 +186,7 @@ def test_alter_system_is_told_also_where_the_settings_are_wrong_by_now(brought_u
 
 def test_health_of_a_server_that_does_not_answer_compares_nothing(brought_up, monkeypatch):
     request = brought_up(FakeEngine())
-    monkeypatch.setattr(health, "collect", lambda engine: Facts({"app": "healthy"}))
+    monkeypatch.setattr(health, "collect", lambda engine, port: Facts({"app": "healthy"}))
     monkeypatch.setattr(health, "prepare", lambda request, runner: pytest.fail("asked again"))
     assert health.health_command(request, None).exit_code == 30
 
