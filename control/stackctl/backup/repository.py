@@ -1,0 +1,129 @@
+"""The folder that holds the backups: one folder for each, and one for the WAL of each cluster."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from stackctl.backup import catalog, checksums
+from stackctl.backup.catalog import DamagedRecord
+from stackctl.backup.model import Backup, Kind
+from stackctl.errors import Locked
+
+DATA = "data"
+_NEW = ".new-"
+_ID = re.compile(r"(\d{6,})-\d{8}T\d{6}Z-(full|incremental|logical)")
+
+
+@dataclass(frozen=True)
+class Damaged:
+    """A folder in the place of backups that none can be read from, and why."""
+
+    id: str
+    reason: str
+
+
+class Repository:
+    """Backups below `root`. A backup is there with all its files, or not at all."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.backups_folder = root / "backups"
+        self.wal_folder = root / "wal"
+
+    def create(self) -> None:
+        """Make the folders, open to nobody else. Raises OSError."""
+        for folder in (self.root, self.backups_folder, self.wal_folder):
+            folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+
+    def path(self, identifier: str) -> Path:
+        """The folder of one backup."""
+        return self.backups_folder / identifier
+
+    def backups(self) -> list[Backup]:
+        """All that can be read, oldest first."""
+        return [found for found in self.entries() if isinstance(found, Backup)]
+
+    def entries(self) -> list[Backup | Damaged]:
+        """All backups, and what is left of damaged ones, oldest first."""
+        return [self.read(name) for name in self._names()]
+
+    def read(self, identifier: str) -> Backup | Damaged:
+        """One backup, or why its record cannot be read."""
+        try:
+            backup = catalog.decode((self.path(identifier) / catalog.RECORD).read_bytes())
+        except (OSError, DamagedRecord) as error:
+            return Damaged(identifier, f"{catalog.RECORD}: {error}")
+        if backup.id != identifier:
+            return Damaged(identifier, f"{catalog.RECORD}: it is of {backup.id}")
+        return backup
+
+    def begin(self, kind: Kind, started: datetime) -> tuple[str, Path]:
+        """A name that sorts behind all others, whatever the clock says, and an empty folder to work in."""
+        there = (path.name.removeprefix(_NEW) for path in self.backups_folder.iterdir())
+        highest = max((int(match[1]) for name in there if (match := _ID.fullmatch(name))), default=0)
+        identifier = f"{highest + 1:06d}-{started.astimezone(UTC):%Y%m%dT%H%M%SZ}-{kind}"
+        folder = self.backups_folder / f"{_NEW}{identifier}"
+        folder.mkdir(mode=0o750)
+        return identifier, folder
+
+    def finish(self, folder: Path, backup: Backup) -> Backup:
+        """List the checksums of what is in `folder`, write the record, and give the backup its name."""
+        listed = checksums.digests(folder, frozenset([checksums.LIST, catalog.RECORD]))
+        content = checksums.written(listed)
+        done = replace(backup, checksums=checksums.digest_of(content), bytes=checksums.size_below(folder))
+        catalog.write_whole(folder / checksums.LIST, content)
+        catalog.write_whole(folder / catalog.RECORD, catalog.encode(done))
+        folder.rename(self.path(backup.id))
+        catalog.sync_folder(self.backups_folder)
+        return done
+
+    def update(self, backup: Backup) -> None:
+        """Write a backup's record again."""
+        catalog.write_whole(self.path(backup.id) / catalog.RECORD, catalog.encode(backup))
+
+    def clean(self) -> list[str]:
+        """Remove what interrupted runs left; gives back the names. Only under the lock."""
+        left = sorted(path for path in self.backups_folder.glob(f"{_NEW}*"))
+        for folder in left:
+            shutil.rmtree(folder)
+        return [path.name.removeprefix(_NEW) for path in left]
+
+    @contextmanager
+    def locked(self, what: str) -> Iterator[None]:
+        """Hold the repository's lock, across processes and containers; it ends with its process.
+
+        Raises Locked at once where another run has it.
+        """
+        descriptor = os.open(self.root / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        try:
+            self._take(descriptor)
+            os.ftruncate(descriptor, 0)
+            os.write(descriptor, f"{what} (process {os.getpid()})\n".encode())
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _take(self, descriptor: int) -> None:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            holder = os.pread(descriptor, 200, 0).decode(errors="replace").strip() or "another run"
+            hint = "wait for it to end, then run this again"
+            raise Locked(f"{holder} is at work in {self.root}", hint=hint) from error
+
+    def _names(self) -> list[str]:
+        if not self.backups_folder.is_dir():
+            return []
+        return sorted((path.name for path in self.backups_folder.iterdir() if _ID.fullmatch(path.name)), key=_order)
+
+
+def _order(identifier: str) -> tuple[int, str]:
+    return int(identifier.split("-", 1)[0]), identifier

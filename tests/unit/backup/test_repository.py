@@ -1,0 +1,120 @@
+"""A folder of backups: names, records, checksums, leftovers, the lock."""
+
+import subprocess
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from stackctl.backup import catalog, checksums
+from stackctl.backup.model import Backup, Kind
+from stackctl.backup.repository import Damaged, Repository
+from stackctl.backup.wal_name import lsn
+from stackctl.errors import Locked
+
+NOON = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def repository(tmp_path):
+    made = Repository(tmp_path / "repository")
+    made.create()
+    return made
+
+
+def take(repository, kind=Kind.FULL, started=NOON, content=b"rows"):
+    identifier, folder = repository.begin(kind, started)
+    (folder / "data" / "base").mkdir(parents=True)
+    (folder / "data" / "base" / "1").write_bytes(content)
+    (folder / "data" / "PG_VERSION").write_text("17\n")
+    backup = Backup(
+        id=identifier,
+        kind=kind,
+        engine="native",
+        started_at=started,
+        finished_at=started,
+        bytes=0,
+        postgres=17,
+        system="7301234567890123456",
+        checksums="",
+        timeline=1,
+        wal_start=lsn("0/2000028"),
+        wal_stop=lsn("0/2000120"),
+    )
+    return repository.finish(folder, backup)
+
+
+def test_a_backup_is_read_as_it_was_written(repository):
+    taken = take(repository)
+    assert taken.id == "000001-20260301T120000Z-full"
+    assert repository.backups() == [taken]
+    assert (taken.bytes, str(taken.wal_stop)) == (7, "0/2000120")
+
+
+def test_the_list_is_what_sha256sum_reads(repository):
+    folder = repository.path(take(repository).id)
+    subprocess.run(["sha256sum", "--check", "--strict", checksums.LIST], cwd=folder, check=True, capture_output=True)
+
+
+def test_names_are_ordered_although_the_clock_went_back(repository):
+    first, second = take(repository), take(repository, Kind.INCREMENTAL, NOON.replace(year=2020))
+    assert second.id == "000002-20200301T120000Z-incremental"
+    assert [found.id for found in repository.backups()] == [first.id, second.id]
+
+
+def test_what_an_interrupted_run_left_is_no_backup_and_its_number_is_not_used_again(repository):
+    identifier, folder = repository.begin(Kind.FULL, NOON)
+    assert repository.entries() == []
+    assert repository.begin(Kind.FULL, NOON)[0].startswith("000002")
+    assert repository.clean() == [identifier, "000002-20260301T120000Z-full"]
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize("position", range(0, 700, 9))
+def test_one_changed_byte_of_a_record_is_found(repository, position):
+    taken = take(repository)
+    record = repository.path(taken.id) / catalog.RECORD
+    content = bytearray(record.read_bytes())
+    content[position % len(content)] ^= 0x01
+    record.write_bytes(content)
+    (found,) = repository.entries()
+    assert isinstance(found, Damaged)
+    assert found.id == taken.id
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"null", b"{}", b'{"sha256": 1}', b"\xff"])
+def test_what_is_no_record(content):
+    with pytest.raises(catalog.DamagedRecord):
+        catalog.decode(content)
+
+
+def test_a_record_of_another_backup(repository):
+    first, second = take(repository), take(repository)
+    (repository.path(first.id) / catalog.RECORD).write_bytes(catalog.encode(second))
+    assert [type(found) for found in repository.entries()] == [Damaged, Backup]
+
+
+def test_a_record_is_rewritten_whole(repository):
+    taken = take(repository)
+    repository.update(replace(taken, kept="before the release"))
+    assert repository.backups()[0].kept == "before the release"
+    assert [path.name for path in repository.path(taken.id).iterdir() if path.name.startswith(".")] == []
+
+
+def test_the_lock_is_another_process_and_ends_with_it(repository):
+    holder = (
+        "import sys; from pathlib import Path; from stackctl.backup.repository import Repository\n"
+        "with Repository(Path(sys.argv[1])).locked('stackctl backup'): print('held', flush=True); sys.stdin.read()"
+    )
+    argv = [sys.executable, "-c", holder, str(repository.root)]
+    process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    try:
+        assert process.stdout.readline() == b"held\n"
+        with pytest.raises(Locked, match=rf"stackctl backup \(process {process.pid}\)"), repository.locked("x"):
+            pass
+    finally:
+        process.kill()
+        process.communicate()
+    with repository.locked("stackctl backup"):
+        pass
