@@ -1,0 +1,182 @@
+"""The archive command, run as the server runs it: in the data directory, on one file."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).resolve().parents[3] / "config" / "postgres" / "archive-wal"
+SYSTEM = 7301234567890123456
+FIRST, SECOND = "000000010000000000000001", "000000010000000000000002"
+SIZE = 16 * 2**20
+
+
+def segment(fill: int, system: int = SYSTEM) -> bytes:
+    """A segment whose header names its cluster, as PostgreSQL's long page header does."""
+    header = bytes(24) + system.to_bytes(8, "little")
+    return header + bytes([fill]) * (SIZE - len(header))
+
+
+@dataclass
+class Server:
+    """A data directory with WAL that waits, and the folder it is archived to."""
+
+    data: Path
+    archive: Path
+
+    def wait(self, name: str, content: bytes) -> None:
+        (self.data / "pg_wal" / name).write_bytes(content)
+        (self.data / "pg_wal" / "archive_status" / f"{name}.ready").touch()
+
+    def argv(self, name: str, *more: str) -> list[str]:
+        return ["sh", str(SCRIPT), str(self.archive), f"pg_wal/{name}", name, *more]
+
+    def run(self, name: str, *more: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(self.argv(name, *more), cwd=self.data, capture_output=True, text=True, check=False)
+
+    def archived(self) -> dict[str, bytes]:
+        """What is in the archive of this cluster, hidden names too, without the checksums."""
+        folder = self.archive / str(SYSTEM)
+        return {path.name.split("-")[0]: path.read_bytes() for path in folder.iterdir()} if folder.is_dir() else {}
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Server:
+    data = tmp_path / "da ta"
+    (data / "pg_wal" / "archive_status").mkdir(parents=True)
+    (data / "global").mkdir()
+    (data / "global" / "pg_control").write_bytes(SYSTEM.to_bytes(8, "little") + bytes(8184))
+    made = Server(data, tmp_path / "arch ive")
+    made.archive.mkdir()
+    made.wait(FIRST, segment(1))
+    return made
+
+
+def test_the_name_says_what_cksum_says(server: Server) -> None:
+    assert server.run(FIRST).returncode == 0
+    assert server.archived() == {FIRST: segment(1)}
+    (path,) = (server.archive / str(SYSTEM)).iterdir()
+    said = subprocess.run(["cksum"], input=segment(1), capture_output=True, check=True).stdout.decode().split()
+    assert path.name == "-".join([FIRST, *said])
+
+
+def test_the_same_file_again_is_a_success_and_changes_nothing(server: Server) -> None:
+    server.run(FIRST)
+    (path,) = (server.archive / str(SYSTEM)).iterdir()
+    before = path.stat()
+    assert server.run(FIRST).returncode == 0
+    assert path.stat() == before
+    assert len(server.archived()) == 1
+
+
+def test_other_bytes_under_the_same_name_fail_and_overwrite_nothing(server: Server) -> None:
+    server.run(FIRST)
+    server.wait(FIRST, segment(2))
+    done = server.run(FIRST, "1")
+    assert (done.returncode, server.archived()) == (1, {FIRST: segment(1)})
+    assert "is there with other bytes" in done.stderr
+
+
+def test_an_archived_file_that_was_cut_off_is_not_taken_for_archived(server: Server) -> None:
+    server.run(FIRST)
+    (path,) = (server.archive / str(SYSTEM)).iterdir()
+    os.truncate(path, 1000)
+    assert server.run(FIRST).returncode == 1
+
+
+def test_another_cluster_has_its_own_folder(server: Server) -> None:
+    server.run(FIRST)
+    server.wait(FIRST, segment(1, system=42))
+    assert server.run(FIRST).returncode == 0
+    assert sorted(path.name for path in server.archive.iterdir()) == ["42", str(SYSTEM)]
+
+
+def test_a_history_file_goes_to_the_cluster_of_the_data_directory(server: Server) -> None:
+    server.wait("00000002.history", b"1\t0/3000158\tno recovery target specified\n")
+    assert server.run("00000002.history").returncode == 0
+    assert list(server.archived()) == ["00000002.history"]
+
+
+def test_what_a_killed_run_left_is_no_archived_file_and_is_cleaned(server: Server) -> None:
+    """Killed between its first byte and its name; the server tries again."""
+    fifo = server.data / "pg_wal" / SECOND
+    os.mkfifo(fifo)
+    # The header comes first, then nothing: the copy hangs in the middle.
+    process = subprocess.Popen(server.argv(SECOND), cwd=server.data, start_new_session=True)
+    for part in (segment(3)[:4096], segment(3)[:4096]):
+        with fifo.open("wb") as pipe:
+            pipe.write(part)
+            if part:
+                time.sleep(0.2)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert SECOND not in server.archived()
+    fifo.unlink()
+    server.wait(SECOND, segment(3))
+    assert server.run(SECOND).returncode == 0
+    assert server.archived() == {SECOND: segment(3)}
+
+
+def test_a_missing_segment_is_a_failure_that_the_server_counts(server: Server) -> None:
+    done = server.run(SECOND)
+    assert done.returncode == 1
+    assert "cannot be read" in done.stderr
+    assert server.archived() == {}
+
+
+@pytest.fixture
+def broken(server: Server) -> Server:
+    """A destination that nobody can write to, root neither."""
+    server.archive.rmdir()
+    server.archive.write_text("a file")
+    return server
+
+
+def test_a_destination_that_cannot_be_written_is_tried_again(broken: Server) -> None:
+    done = broken.run(FIRST, "3")
+    assert done.returncode == 1
+    assert "cannot be made" in done.stderr
+
+
+def test_more_than_the_bound_waiting_gives_a_file_up_and_says_so(broken: Server) -> None:
+    broken.wait(SECOND, segment(2))
+    assert broken.run(FIRST, "2").returncode == 1
+    assert broken.run(FIRST).returncode == 1, "without a bound all wait"
+    done = broken.run(FIRST, "1")
+    assert done.returncode == 0
+    assert "GIVEN UP: more than 1 files wait" in done.stderr
+
+
+def test_the_bound_does_nothing_while_the_destination_works(server: Server) -> None:
+    server.wait(SECOND, segment(2))
+    assert server.run(FIRST, "1").returncode == 0
+    assert server.archived() == {FIRST: segment(1)}
+
+
+@pytest.fixture
+def small_disk(server: Server) -> Iterator[Server]:
+    """A destination on a disk with room for one segment and a half."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can mount a small disk")
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "small", str(server.archive)], check=True)
+    yield server
+    subprocess.run(["umount", str(server.archive)], check=True)
+
+
+def test_a_full_disk_leaves_no_part_and_heals(small_disk: Server) -> None:
+    small_disk.wait(SECOND, segment(2))
+    assert small_disk.run(FIRST).returncode == 0
+    assert small_disk.run(SECOND).returncode == 1
+    assert small_disk.archived() == {FIRST: segment(1)}
+    (moved,) = (small_disk.archive / str(SYSTEM)).iterdir()
+    shutil.move(moved, small_disk.data)
+    assert small_disk.run(SECOND).returncode == 0
+    assert small_disk.archived() == {SECOND: segment(2)}
