@@ -1,0 +1,127 @@
+"""Which backups may go, and which stay for which reason. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from stackctl.backup.model import Backup, Kind, Status
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How long backups stay. Dumps follow `redundancy` alone, as they are no part of a recovery.
+
+    `window`: recovery is possible to any moment that long ago. `redundancy`: so many full backups at least.
+    `minimum`: never fewer good backups than this, whatever the other rules say. `weekly`, `monthly`: the first full
+    backup of so many past weeks and months.
+    """
+
+    window: timedelta = timedelta(days=14)
+    redundancy: int = 2
+    minimum: int = 2
+    weekly: int = 0
+    monthly: int = 0
+
+
+@dataclass(frozen=True)
+class Retention:
+    """The verdict: reasons by the id of each backup that stays, and the others, oldest first."""
+
+    reasons: Mapping[str, str]
+    expired: tuple[Backup, ...]
+
+
+def retain(backups: Sequence[Backup], policy: Policy, now: datetime, used: Iterable[str] = ()) -> Retention:
+    """Divide `backups`, oldest first; `used` are ids that a run needs now.
+
+    What a backup that stays is built on stays too. A damaged backup counts for nothing, and goes when its time is over.
+    """
+    reasons: dict[str, str] = {}
+    for rule in (_marked(used), _window, _redundant, _calendar, _minimum):
+        for identifier, reason in rule(backups, policy, now):
+            reasons.setdefault(identifier, reason)
+    by_id = {backup.id: backup for backup in backups}
+    for identifier in list(reasons):
+        for ancestor in ancestors(by_id[identifier], by_id):
+            reasons.setdefault(ancestor.id, f"{identifier} is built on it")
+    return Retention(reasons, tuple(backup for backup in backups if backup.id not in reasons))
+
+
+def ancestors(backup: Backup, by_id: Mapping[str, Backup]) -> list[Backup]:
+    """What `backup` is built on, nearest first, as far as it is there."""
+    found: list[Backup] = []
+    while backup.parent is not None and backup.parent in by_id and len(found) < len(by_id):
+        backup = by_id[backup.parent]
+        found.append(backup)
+    return found
+
+
+Reasons = Iterable[tuple[str, str]]
+_Rule = Callable[[Sequence[Backup], Policy, datetime], Reasons]
+
+
+def _marked(used: Iterable[str]) -> _Rule:
+    busy = frozenset(used)
+
+    def rule(backups: Sequence[Backup], _policy: Policy, _now: datetime) -> Reasons:
+        for backup in backups:
+            if backup.id in busy:
+                yield backup.id, "in use"
+            elif backup.kept:
+                yield backup.id, f"kept: {backup.kept}"
+
+    return rule
+
+
+def _window(backups: Sequence[Backup], policy: Policy, now: datetime) -> Reasons:
+    """Everything inside the window, and the last good one before it, from which recovery into the window begins."""
+    edge = now - policy.window
+    before = [backup for backup in _restorable(backups) if backup.finished_at <= edge]
+    if before:
+        yield before[-1].id, f"recovery to {edge:%Y-%m-%d %H:%M} UTC begins with it"
+    for backup in backups:
+        if backup.finished_at > edge and backup.kind is not Kind.LOGICAL:
+            yield backup.id, "inside the recovery window"
+
+
+def _redundant(backups: Sequence[Backup], policy: Policy, _now: datetime) -> Reasons:
+    for kind in (Kind.FULL, Kind.LOGICAL):
+        good = [backup for backup in backups if backup.kind is kind and backup.status is Status.OK]
+        for backup in good[len(good) - min(policy.redundancy, len(good)) :]:
+            yield (
+                backup.id,
+                f"one of the last {policy.redundancy} {'dumps' if kind is Kind.LOGICAL else 'full backups'}",
+            )
+
+
+def _calendar(backups: Sequence[Backup], policy: Policy, _now: datetime) -> Reasons:
+    full = [backup for backup in backups if backup.kind is Kind.FULL and backup.status is Status.OK]
+    yield from _firsts(full, policy.weekly, lambda moment: moment.isocalendar()[:2], "week")
+    yield from _firsts(full, policy.monthly, lambda moment: (moment.year, moment.month), "month")
+
+
+def _firsts(full: Sequence[Backup], count: int, period: Callable[[datetime], tuple[int, ...]], name: str) -> Reasons:
+    first: dict[tuple[int, ...], Backup] = {}
+    for backup in full:
+        first.setdefault(period(backup.finished_at), backup)
+    for when in sorted(first)[len(first) - min(count, len(first)) :]:
+        yield first[when].id, f"the first of its {name}"
+
+
+def _minimum(backups: Sequence[Backup], policy: Policy, _now: datetime) -> Reasons:
+    good = _restorable(backups)
+    for backup in good[len(good) - min(policy.minimum, len(good)) :]:
+        yield backup.id, f"never fewer than {policy.minimum} good backups"
+
+
+def _restorable(backups: Sequence[Backup]) -> list[Backup]:
+    """Physical backups that are good, with all that they are built on."""
+    by_id = {backup.id: backup for backup in backups}
+
+    def whole(backup: Backup) -> bool:
+        chain = [backup, *ancestors(backup, by_id)]
+        return chain[-1].parent is None and all(each.status is Status.OK for each in chain)
+
+    return [backup for backup in backups if backup.kind is not Kind.LOGICAL and whole(backup)]

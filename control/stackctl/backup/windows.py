@@ -1,0 +1,95 @@
+"""How far recovery reaches: unbroken WAL from a backup on, along the timelines. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from stackctl.backup.model import Backup
+from stackctl.backup.wal_name import Branch, Lsn, Segment, last_segment, segment_of
+
+Histories = Mapping[int, Sequence[Branch]]
+
+
+@dataclass(frozen=True)
+class Window:
+    """Recovery from one backup: from its end to `end` on `timeline`.
+
+    `gap` is the first segment that is missing although later ones are there; None where the WAL simply ends.
+    """
+
+    backup: str
+    begin: Lsn
+    end: Lsn
+    timeline: int
+    gap: Segment | None = None
+
+
+@dataclass(frozen=True)
+class _Leg:
+    """A stretch of one timeline; `end` is None on the last."""
+
+    timeline: int
+    end: Lsn | None
+
+
+def window(backup: Backup, archived: Collection[Segment], histories: Histories, timeline: int) -> Window | None:
+    """What can be reached from `backup` towards `timeline`; None where that is no descendant of the backup's.
+
+    Without the segments from its own start to its stop the backup is of no use: then `end` lies before `begin`.
+    """
+    assert backup.timeline is not None, backup.id  # noqa: S101
+    assert backup.wal_start is not None, backup.id  # noqa: S101
+    assert backup.wal_stop is not None, backup.id  # noqa: S101
+    legs = _legs(backup.timeline, backup.wal_stop, timeline, histories)
+    if legs is None:
+        return None
+    there = frozenset(archived)
+    position = segment_of(backup.timeline, backup.wal_start)
+    for leg in legs:
+        position = Segment(leg.timeline, position.number)
+        stop = last_segment(leg.timeline, leg.end) if leg.end is not None else None
+        while stop is None or position <= stop:
+            if position not in there and not _copied(position, stop, legs, there):
+                return Window(backup.id, backup.wal_stop, position.start, leg.timeline, _gap(position, legs, there))
+            position = position.next()
+        # The next timeline begins inside this segment.
+        position = stop
+    raise AssertionError("the last leg has no end")
+
+
+def newest_timeline(histories: Histories, archived: Collection[Segment], start: int) -> int:
+    """The newest timeline that descends from `start`, itself where there is no other."""
+    known = {segment.timeline for segment in archived} | set(histories) | {start}
+    return max(timeline for timeline in known if timeline == start or _descends(timeline, start, histories))
+
+
+def _descends(timeline: int, start: int, histories: Histories) -> bool:
+    return any(branch.parent == start for branch in histories.get(timeline, ()))
+
+
+def _legs(start: int, stop: Lsn, timeline: int, histories: Histories) -> list[_Leg] | None:
+    if timeline == start:
+        return [_Leg(timeline, None)]
+    branches = list(histories.get(timeline, ()))
+    parents = [branch.parent for branch in branches]
+    if start not in parents:
+        return None
+    mine = branches[parents.index(start) :]
+    if mine[0].at < stop:
+        # The other history left before this backup was complete.
+        return None
+    return [*(_Leg(branch.parent, branch.at) for branch in mine), _Leg(timeline, None)]
+
+
+def _copied(missing: Segment, stop: Segment | None, legs: Sequence[_Leg], there: Collection[Segment]) -> bool:
+    """Whether a later timeline has the segment: a server that is promoted takes what it needs of the last one along."""
+    if missing != stop:
+        return False
+    later = [leg.timeline for leg in legs if leg.timeline > missing.timeline]
+    return any(Segment(timeline, missing.number) in there for timeline in later)
+
+
+def _gap(missing: Segment, legs: Sequence[_Leg], there: Collection[Segment]) -> Segment | None:
+    mine = {leg.timeline for leg in legs if leg.timeline >= missing.timeline}
+    return missing if any(s.timeline in mine and s.number > missing.number for s in there) else None

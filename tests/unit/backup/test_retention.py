@@ -1,0 +1,100 @@
+"""Which backups stay."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from stackctl.backup.model import Backup, Kind, Status
+from stackctl.backup.retention import Policy, retain
+
+NOW = datetime(2026, 3, 31, 12, tzinfo=UTC)
+WEEK = Policy(window=timedelta(days=7), redundancy=1, minimum=1)
+
+
+def backup(number, days, kind=Kind.FULL, parent=None, status=Status.OK, kept=""):
+    """The `number`th backup, finished so many days ago."""
+    at = NOW - timedelta(days=days)
+    return Backup(
+        id=f"{number:06d}",
+        kind=kind,
+        engine="native",
+        started_at=at,
+        finished_at=at,
+        bytes=1,
+        postgres=17,
+        system="1",
+        checksums="",
+        parent=f"{parent:06d}" if parent else None,
+        status=status,
+        kept=kept,
+    )
+
+
+def expired(backups, policy=WEEK, used=()):
+    return [int(each.id) for each in retain(backups, policy, NOW, used).expired]
+
+
+def test_the_last_one_before_the_window_stays_and_older_ones_go():
+    assert expired([backup(1, 21), backup(2, 14), backup(3, 8), backup(4, 1)]) == [1, 2]
+
+
+def test_one_that_was_finished_at_the_edge_is_enough():
+    assert expired([backup(1, 8), backup(2, 7), backup(3, 1)]) == [1]
+
+
+def test_a_damaged_one_before_the_window_does_not_let_the_good_one_go():
+    assert expired([backup(1, 21), backup(2, 14), backup(3, 8, status=Status.DAMAGED), backup(4, 1)]) == [1, 3]
+
+
+def test_an_incremental_keeps_what_it_is_built_on():
+    chain = [backup(1, 21), backup(2, 14, Kind.INCREMENTAL, 1), backup(3, 8, Kind.INCREMENTAL, 2), backup(4, 1)]
+    assert expired(chain) == []
+    assert retain(chain, WEEK, NOW).reasons["000001"] == "000003 is built on it"
+
+
+def test_an_incremental_on_a_damaged_parent_counts_for_nothing():
+    chain = [backup(1, 30), backup(2, 14, status=Status.DAMAGED), backup(3, 8, Kind.INCREMENTAL, 2)]
+    assert expired(chain) == [2, 3]
+
+
+def test_an_incremental_whose_parent_is_gone_counts_for_nothing():
+    assert expired([backup(1, 30), backup(3, 8, Kind.INCREMENTAL, 2)]) == [3]
+
+
+def test_redundancy_counts_good_full_backups():
+    many = [backup(n, 40 - n) for n in range(1, 5)] + [backup(5, 30, status=Status.DAMAGED)]
+    assert expired(many, Policy(timedelta(0), redundancy=3, minimum=0)) == [1, 5]
+
+
+def test_the_minimum_holds_whatever_the_other_rules_say():
+    nothing = Policy(timedelta(0), redundancy=0, minimum=2)
+    # The window of no length still needs the newest.
+    assert expired([backup(1, 9), backup(2, 8), backup(3, 7)], nothing) == [1]
+    assert expired([backup(1, 9), backup(2, 8, status=Status.DAMAGED), backup(3, 7)], nothing) == [2]
+    assert expired([backup(1, 9)], nothing) == []
+
+
+def test_kept_and_used_backups_stay():
+    backups = [backup(1, 30, kept="audit"), backup(2, 29), backup(3, 28), backup(4, 8)]
+    assert expired(backups, used=["000003"]) == [2]
+    reasons = retain(backups, WEEK, NOW, ["000003"]).reasons
+    assert (reasons["000001"], reasons["000003"]) == ("kept: audit", "in use")
+
+
+def test_weeks_and_months():
+    """31 March 2026 is a Tuesday; one full backup a day for 90 days."""
+    backups = [backup(91 - days, days) for days in range(90, -1, -1)]
+    left = retain(backups, Policy(timedelta(days=2), 1, 1, weekly=2, monthly=3), NOW).reasons
+    days = {backup.finished_at.strftime("%m-%d") for backup in backups if backup.id in left}
+    # The window needs 29 to 31 March; the weeks begin on Monday 23 and 30; the months on the first.
+    assert days == {"03-29", "03-30", "03-31", "03-23", "01-01", "02-01", "03-01"}
+
+
+def test_dumps_follow_redundancy_alone_and_count_for_nothing_else():
+    backups = [backup(1, 30), backup(2, 20, Kind.LOGICAL), backup(3, 10, Kind.LOGICAL), backup(4, 3, Kind.LOGICAL)]
+    assert expired(backups) == [2, 3]
+
+
+@pytest.mark.parametrize("policy", [WEEK, Policy(), Policy(timedelta(0), 0, 0, 5, 5)])
+def test_nothing_is_expired_of_nothing(policy):
+    assert expired([], policy) == []
