@@ -99,6 +99,34 @@ class TimedOut(StackError):
     code = "timeout"
 
 
+class BackupFailed(StackError):
+    """A backup could not be taken."""
+
+    exit_code = 40
+    code = "backup"
+
+
+class Damaged(StackError):
+    """A backup, or the WAL, is not as it was written."""
+
+    exit_code = 41
+    code = "damaged"
+
+
+class RestoreRefused(StackError):
+    """A restore that cannot be what was meant."""
+
+    exit_code = 42
+    code = "restore"
+
+
+class WalGap(StackError):
+    """WAL that recovery needs is missing."""
+
+    exit_code = 43
+    code = "wal_gap"
+
+
 class Locked(StackError):
     """Another run holds the project's lock."""
 

@@ -22,11 +22,12 @@ class DamagedList(Exception):
 def digests(folder: Path, leave_out: frozenset[str], told: Told = lambda _bytes: None) -> dict[str, str]:
     """SHA-256 of every file below `folder` by its path there, but for those in `leave_out`.
 
-    `told` hears the size of each file that was read. Symbolic links are not followed. Raises OSError.
+    `told` hears the size of each file that was read. Raises OSError, also for a symbolic link: what it leads to is not
+    in the folder.
     """
 
     def digest(path: str) -> tuple[str, str]:
-        with (folder / path).open("rb") as file:
+        with open(folder / path, "rb", opener=_without_links) as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
             told(file.tell())
         return path, found
@@ -84,6 +85,10 @@ def differences(listed: Mapping[str, str], there: Mapping[str, str]) -> list[str
         if there.get(path) not in (None, listed[path])
     ]
     return sorted(wrong + [f"{path}: does not belong to the backup" for path in there if path not in listed])
+
+
+def _without_links(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW)
 
 
 def _raise(error: OSError) -> None:

@@ -23,7 +23,7 @@ _ID = re.compile(r"(\d{6,})-\d{8}T\d{6}Z-(full|incremental|logical)")
 
 
 @dataclass(frozen=True)
-class Damaged:
+class Unreadable:
     """A folder in the place of backups that none can be read from, and why."""
 
     id: str
@@ -33,15 +33,23 @@ class Damaged:
 class Repository:
     """Backups below `root`. A backup is there with all its files, or not at all."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, group: int = -1) -> None:
+        """`group` may pass through the folders, to what lies below and is its own; -1 is the operator's."""
         self.root = root
+        self._group = group
         self.backups_folder = root / "backups"
         self.wal_folder = root / "wal"
 
     def create(self) -> None:
         """Make the folders, open to nobody else. Raises OSError."""
+        self.root.parent.mkdir(parents=True, exist_ok=True)
         for folder in (self.root, self.backups_folder, self.wal_folder):
-            folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+            if not folder.is_dir():
+                self._make(folder)
+
+    def _make(self, folder: Path) -> None:
+        folder.mkdir(mode=0o750)
+        os.chown(folder, -1, self._group)
 
     def path(self, identifier: str) -> Path:
         """The folder of one backup."""
@@ -51,18 +59,18 @@ class Repository:
         """All that can be read, oldest first."""
         return [found for found in self.entries() if isinstance(found, Backup)]
 
-    def entries(self) -> list[Backup | Damaged]:
+    def entries(self) -> list[Backup | Unreadable]:
         """All backups, and what is left of damaged ones, oldest first."""
         return [self.read(name) for name in self._names()]
 
-    def read(self, identifier: str) -> Backup | Damaged:
+    def read(self, identifier: str) -> Backup | Unreadable:
         """One backup, or why its record cannot be read."""
         try:
             backup = catalog.decode((self.path(identifier) / catalog.RECORD).read_bytes())
         except (OSError, DamagedRecord) as error:
-            return Damaged(identifier, f"{catalog.RECORD}: {error}")
+            return Unreadable(identifier, f"{catalog.RECORD}: {error}")
         if backup.id != identifier:
-            return Damaged(identifier, f"{catalog.RECORD}: it is of {backup.id}")
+            return Unreadable(identifier, f"{catalog.RECORD}: it is of {backup.id}")
         return backup
 
     def begin(self, kind: Kind, started: datetime) -> tuple[str, Path]:
@@ -71,7 +79,7 @@ class Repository:
         highest = max((int(match[1]) for name in there if (match := _ID.fullmatch(name))), default=0)
         identifier = f"{highest + 1:06d}-{started.astimezone(UTC):%Y%m%dT%H%M%SZ}-{kind}"
         folder = self.backups_folder / f"{_NEW}{identifier}"
-        folder.mkdir(mode=0o750)
+        self._make(folder)
         return identifier, folder
 
     def finish(self, folder: Path, backup: Backup) -> Backup:

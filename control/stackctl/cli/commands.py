@@ -145,5 +145,11 @@ COMMANDS = {each.__name__: each for each in (init, size, render, plan, up, down,
 
 def register(app: typer.Typer, only: str = "") -> None:
     """Add the command `only`, or all where there is no such one: building them takes longer than sizing."""
+    if only not in COMMANDS:
+        from stackctl.cli import backup
+
+        app.add_typer(backup.app, name="backup")
+    if only == "backup":
+        return
     for command in [COMMANDS[only]] if only in COMMANDS else COMMANDS.values():
         app.command()(command)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from stackctl.engine.runner import Completed
 from stackctl.hardware.model import Build
 from stackctl.render.manifest import Target
 from stackctl.render.model import Place
@@ -39,6 +41,24 @@ class Deployment:
     services: tuple[str, ...]
     build: Build
     missing: Mapping[str, str] = field(default_factory=dict)
+
+
+class Programs(Protocol):
+    """PostgreSQL's own programs, of the stack's version, run by the account that owns the database's files."""
+
+    def run(
+        self, program: str, *arguments: str, folders: Sequence[Path] = (), check: bool = True, timeout: float = 60
+    ) -> Completed:
+        """Run `program` to its end with `folders`, and nothing else of the host's, to read and write."""
+
+    def login(self) -> tuple[str, ...]:
+        """Options that lead a client program to the running database, as the role backup."""
+
+    def claim(self, folder: Path) -> None:
+        """Make `folder`, if need be, and give it to the account, closed to others."""
+
+    def group(self) -> int:
+        """The group that must be able to pass through the folders above; -1 where any will do."""
 
 
 class Engine(Protocol):
@@ -78,6 +98,12 @@ class Engine(Protocol):
 
     def query(self, sql: str, database: str = "postgres") -> list[dict[str, Any]]:
         """Rows of `sql` as the administrator; raises Unhealthy where the server does not answer."""
+
+    def programs(self) -> AbstractContextManager[Programs]:
+        """PostgreSQL's programs, with the password of the role backup at hand for as long as the context lasts."""
+
+    def repository(self) -> Path:
+        """The folder of the backups where the project names none."""
 
     def logs(self, service: str | None, tail: int) -> Iterator[str]:
         """The last `tail` lines of one service, or of all."""

@@ -9,7 +9,7 @@ import pytest
 
 from stackctl.backup import catalog, checksums
 from stackctl.backup.model import Backup, Kind
-from stackctl.backup.repository import Damaged, Repository
+from stackctl.backup.repository import Repository, Unreadable
 from stackctl.backup.wal_name import lsn
 from stackctl.errors import Locked
 
@@ -79,7 +79,7 @@ def test_one_changed_byte_of_a_record_is_found(repository, position):
     content[position % len(content)] ^= 0x01
     record.write_bytes(content)
     (found,) = repository.entries()
-    assert isinstance(found, Damaged)
+    assert isinstance(found, Unreadable)
     assert found.id == taken.id
 
 
@@ -92,7 +92,7 @@ def test_what_is_no_record(content):
 def test_a_record_of_another_backup(repository):
     first, second = take(repository), take(repository)
     (repository.path(first.id) / catalog.RECORD).write_bytes(catalog.encode(second))
-    assert [type(found) for found in repository.entries()] == [Damaged, Backup]
+    assert [type(found) for found in repository.entries()] == [Unreadable, Backup]
 
 
 def test_a_record_is_rewritten_whole(repository):

@@ -12,6 +12,8 @@ from typing import Any
 
 from stackctl.engine.base import Deployment, Note, ServiceState
 from stackctl.engine.docker import argv, containers, images, place
+from stackctl.engine.docker.client import DockerPrograms, operator
+from stackctl.engine.passfile import passfile
 from stackctl.engine.project import Project
 from stackctl.engine.query import QUERY_SECONDS, as_json, rows
 from stackctl.engine.runner import Completed, Runner
@@ -150,6 +152,20 @@ class DockerEngine:
         except StackError as error:
             raise Unhealthy(f"PostgreSQL does not answer: {error}", hint="stackctl logs postgres") from error
         return rows(done.stdout)
+
+    @contextmanager
+    def programs(self) -> Iterator[DockerPrograms]:
+        """Containers of the database's image."""
+        name = self._project.name
+        image = images.supply(self._source, self._postgres, ("postgres",)).images["postgres"].reference
+        with passfile(
+            self._project.private, Vault(self._project.secrets).password("backup_password"), operator()
+        ) as file:
+            yield DockerPrograms(name, image, f"{name}_database", self._runner, file)
+
+    def repository(self) -> Path:
+        """In the project's folder."""
+        return self._project.folder / "backups"
 
     def logs(self, service: str | None, tail: int) -> Iterator[str]:
         """The last lines of one service, or of all."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +13,21 @@ from stackctl.engine.base import Deployment, Note, ServiceState
 from stackctl.engine.embedded import home as homes
 from stackctl.engine.embedded import place, probes
 from stackctl.engine.embedded.account import ensure_account, service_user
+from stackctl.engine.embedded.client import EmbeddedPrograms
 from stackctl.engine.embedded.cluster import Cluster, config_error
 from stackctl.engine.embedded.features import probe_build
 from stackctl.engine.embedded.programs import find_server, find_service
 from stackctl.engine.embedded.supervisor import Supervisor, end_orphans, orphans
 from stackctl.engine.embedded.transplant import ensure_python, python_path, site_packages
 from stackctl.engine.logs import follow_files, tail_files
+from stackctl.engine.passfile import passfile
 from stackctl.engine.project import Project
 from stackctl.engine.runner import Runner, SystemUser
 from stackctl.errors import EngineFailed, TimedOut
 from stackctl.render import environment
 from stackctl.render.manifest import Target
 from stackctl.settings.model import Ports
+from stackctl.settings.vault import Vault
 from stackctl.sizing.model import Sizing
 from stackctl.units import Bytes
 
@@ -130,6 +134,18 @@ class EmbeddedEngine:
     def query(self, sql: str, database: str = "postgres") -> list[dict[str, Any]]:
         """Rows of `sql` as the administrator, over the socket."""
         return self._cluster().query(sql, database)
+
+    @contextmanager
+    def programs(self) -> Iterator[EmbeddedPrograms]:
+        """The server's programs, as the account."""
+        home, password = self._home, Vault(self._project.secrets).password("backup_password")
+        with passfile(home.run, password, home.user) as file:
+            yield EmbeddedPrograms(self._cluster().server, home, self._runner, self._ports.postgres, file)
+
+    def repository(self) -> Path:
+        """In the project's folder; as root beside the home, where the account can go and `down` removes nothing."""
+        home = self._home
+        return self._project.folder / "backups" if home.user is None else home.root.with_suffix(".backups")
 
     def logs(self, service: str | None, tail: int) -> Iterator[str]:
         """The last lines of one service's log file, or of all."""

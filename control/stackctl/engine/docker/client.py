@@ -1,0 +1,76 @@
+"""PostgreSQL's programs in containers of the database's image, each with just the folders that it needs."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from stackctl.engine.runner import Completed, Runner, SystemUser
+from stackctl.errors import ProfileError
+
+# The image's own account. An operator who is not root uses their own number: then the files are theirs.
+DATABASE_USER = SystemUser("postgres", 999, 999)
+_PASSFILE = "/run/pgpass"
+
+
+def operator() -> SystemUser:
+    """Who the programs run as: root cannot be, everybody else can."""
+    return DATABASE_USER if os.geteuid() == 0 else SystemUser("operator", os.geteuid(), os.getegid())
+
+
+@dataclass(frozen=True)
+class DockerPrograms:
+    """The programs of `image`, on the stack's `network`; `passfile` holds the password of the role backup."""
+
+    project: str
+    image: str
+    network: str
+    runner: Runner
+    passfile: Path
+
+    def run(
+        self, program: str, *arguments: str, folders: Sequence[Path] = (), check: bool = True, timeout: float = 60
+    ) -> Completed:
+        """Run `program` to its end. Folders are mounted under the paths that they have here."""
+        name = f"{self.project}-{program.replace('_', '-')}-{secrets.token_hex(4)}"
+        try:
+            return self.runner.run(self._argv(name, program, arguments, folders), check=check, timeout=timeout)
+        except BaseException:
+            # Without its client the container would go on.
+            self.runner.run(["docker", "rm", "--force", name], check=False, quiet=True, timeout=60)
+            raise
+
+    def _argv(self, name: str, program: str, arguments: Sequence[str], folders: Sequence[Path]) -> list[str]:
+        user = operator()
+        mounts = [_mount(self.passfile, _PASSFILE), *(_mount(folder, str(folder)) for folder in folders)]
+        return [
+            *("docker", "run", "--rm", "--name", name, "--network", self.network, "--user", f"{user.uid}:{user.gid}"),
+            *("--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--tmpfs", "/tmp"),  # noqa: S108
+            *("--env", f"PGPASSFILE={_PASSFILE}", "--env", "LC_ALL=C.UTF-8"),
+            *(word for mount in mounts for word in ("--mount", mount)),
+            *("--entrypoint", program, self.image, *arguments),
+        ]
+
+    def login(self) -> tuple[str, ...]:
+        """Over the stack's own network."""
+        return ("--host", "postgres", "--port", "5432", "--username", "backup", "--no-password")
+
+    def claim(self, folder: Path) -> None:
+        """Make it, and as root give it to the image's account."""
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if os.geteuid() == 0:
+            os.chown(folder, DATABASE_USER.uid, DATABASE_USER.gid, follow_symlinks=False)
+
+    def group(self) -> int:
+        """Containers see only what is mounted."""
+        return -1
+
+
+def _mount(source: Path, target: str) -> str:
+    for path in (str(source), target):
+        if "," in path or '"' in path:
+            raise ProfileError(f"{path}: Docker cannot mount a path with a comma or a quote", hint="use another folder")
+    return f"type=bind,source={source},target={target}"

@@ -1,0 +1,52 @@
+"""PostgreSQL's programs on this machine, run as the account that owns the cluster."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from stackctl.engine.embedded.home import Home
+from stackctl.engine.embedded.place import LOOPBACK
+from stackctl.engine.embedded.programs import Server
+from stackctl.engine.runner import Completed, Runner
+
+
+@dataclass(frozen=True)
+class EmbeddedPrograms:
+    """The programs beside the server of one home; `passfile` holds the password of the role backup."""
+
+    server: Server
+    home: Home
+    runner: Runner
+    port: int
+    passfile: Path
+
+    def run(
+        self, program: str, *arguments: str, folders: Sequence[Path] = (), check: bool = True, timeout: float = 60
+    ) -> Completed:
+        """Run `program` to its end; `folders` are where they are."""
+        return self.runner.run(
+            [self.server.program(program), *arguments],
+            user=self.home.user,
+            cwd=self.home.work,
+            env={"LC_ALL": "C.UTF-8", "PGPASSFILE": str(self.passfile)},
+            clean=True,
+            check=check,
+            timeout=timeout,
+        )
+
+    def login(self) -> tuple[str, ...]:
+        """Over TCP on loopback."""
+        return ("--host", LOOPBACK, "--port", str(self.port), "--username", "backup", "--no-password")
+
+    def claim(self, folder: Path) -> None:
+        """Make it, and as root give it to the account."""
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if self.home.user is not None:
+            os.chown(folder, self.home.user.uid, self.home.user.gid, follow_symlinks=False)
+
+    def group(self) -> int:
+        """As root, the account's."""
+        return -1 if self.home.user is None else self.home.user.gid

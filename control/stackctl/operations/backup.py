@@ -1,0 +1,143 @@
+"""`stackctl backup`: take one now, list them, show one, verify them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from stackctl.backup import native
+from stackctl.backup.model import Backup, Status, spelled
+from stackctl.backup.repository import Repository, Unreadable
+from stackctl.backup.verify import Finding, verify_all, verify_backup
+from stackctl.engine.base import Engine, Note
+from stackctl.engine.runner import Runner
+from stackctl.errors import Damaged, Problem, UsageError
+from stackctl.operations.engines import recorded_engine
+from stackctl.operations.project import Recorded, open_recorded
+from stackctl.operations.result import Line, Request, Result, Table
+from stackctl.units import Bytes, human
+
+_CLUSTER = """
+SELECT system_identifier::text AS system, current_setting('server_version_num')::int / 10000 AS postgres
+FROM pg_control_system()
+"""
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A project's backups, and the engine that its stack runs on."""
+
+    recorded: Recorded
+    engine: Engine
+    repository: Repository
+
+
+def open_backups(request: Request, runner: Runner) -> Opened:
+    """The repository of a project that was brought up. Raises NoEngine where it never was."""
+    recorded = open_recorded(request)
+    engine = recorded_engine(recorded, runner)
+    return Opened(recorded, engine, Repository(engine.repository()))
+
+
+def take_command(request: Request, runner: Runner, note: Note) -> Result:
+    """Take a full backup of the running server, and verify it."""
+    opened = open_backups(request, runner)
+    (row,) = opened.engine.query(_CLUSTER)
+    with opened.engine.programs() as programs:
+        repository = Repository(opened.repository.root, programs.group())
+        repository.create()
+        with _working(repository, "stackctl backup", note):
+            cluster = native.Cluster(row["system"], row["postgres"])
+            taken = native.take_full(repository, programs, cluster, _now, note)
+    seconds = (taken.finished_at - taken.started_at).total_seconds()
+    text = f"{taken.id}: {human(Bytes(taken.bytes))} in {seconds:.0f} s, verified, in {repository.path(taken.id)}"
+    return Result(backup_data(repository, taken), [Line(text, "good")], opened.recorded.warnings)
+
+
+def list_command(request: Request, runner: Runner) -> Result:
+    """All backups, oldest first, those that cannot be read too."""
+    opened = open_backups(request, runner)
+    entries = opened.repository.entries()
+    backups = [entry for entry in entries if isinstance(entry, Backup)]
+    unreadable = [entry for entry in entries if isinstance(entry, Unreadable)]
+    data = {"backups": [backup_data(opened.repository, backup) for backup in backups]}
+    columns = ["id", "kind", "finished", "size", "status", "verified", "drilled"]
+    rows = [_row(backup) for backup in backups]
+    warnings = [Problem("unreadable", f"{entry.id}: {entry.reason}", "stackctl backup verify") for entry in unreadable]
+    shown: list[Line | Table] = [Table(columns, rows)] if rows else [Line("no backups yet: stackctl backup")]
+    return Result(data, shown, (*opened.recorded.warnings, *warnings))
+
+
+def show_command(request: Request, runner: Runner, identifier: str) -> Result:
+    """One backup with everything that is known of it."""
+    opened = open_backups(request, runner)
+    data = backup_data(opened.repository, find(opened.repository, identifier))
+    rows = [[key, "-" if value in (None, "") else str(value)] for key, value in data.items()]
+    return Result(data, [Table(["", identifier], rows)], opened.recorded.warnings)
+
+
+def verify_command(request: Request, runner: Runner, identifier: str | None, note: Note) -> Result:
+    """Read every byte of one backup, or of all. Exit code 41 where one is not as it was written."""
+    opened = open_backups(request, runner)
+    repository = opened.repository
+    with _working(repository, "stackctl backup verify", note):
+        chosen = [find(repository, identifier)] if identifier else repository.backups()
+        found = verify_backup(repository, chosen[0]) if identifier else verify_all(repository)
+        bad = {finding.what for finding in found}
+        for backup in chosen:
+            status = Status.DAMAGED if backup.id in bad else Status.OK
+            repository.update(replace(backup, status=status, verified_at=_now()))
+    data = {"verified": [backup.id for backup in chosen], "findings": [vars(finding) for finding in found]}
+    if not found:
+        return Result(
+            data, [Line(f"{len(chosen)} backups are as they were written.", "good")], opened.recorded.warnings
+        )
+    return Result(
+        data,
+        [Table(["backup", "what is wrong"], [[finding.what, finding.reason] for finding in found])],
+        opened.recorded.warnings,
+        errors=[_problem(finding) for finding in found],
+        exit_code=Damaged.exit_code,
+    )
+
+
+def find(repository: Repository, identifier: str) -> Backup:
+    """The backup with this id. Raises UsageError where there is none, Damaged where it cannot be read."""
+    if identifier not in {entry.id for entry in repository.entries()}:
+        raise UsageError(f"there is no backup {identifier!r}", hint="stackctl backup list")
+    entry = repository.read(identifier)
+    if isinstance(entry, Unreadable):
+        raise Damaged(f"{entry.id}: {entry.reason}", hint="take a new backup; this one may still be restored by hand")
+    return entry
+
+
+def backup_data(repository: Repository, backup: Backup) -> dict[str, Any]:
+    """One backup for `--json`."""
+    return {**backup.as_data(), "path": str(repository.path(backup.id))}
+
+
+@contextmanager
+def _working(repository: Repository, what: str, note: Note) -> Iterator[None]:
+    """Hold the lock; what an interrupted run left is removed first."""
+    repository.create()
+    with repository.locked(what):
+        for left in repository.clean():
+            note(f"removed what an interrupted run left of {left}")
+        yield
+
+
+def _row(backup: Backup) -> list[str]:
+    times = [spelled(moment) if moment else "-" for moment in (backup.verified_at, backup.drilled_at)]
+    size = human(Bytes(backup.bytes))
+    return [backup.id, backup.kind, spelled(backup.finished_at), size, backup.status, *times]
+
+
+def _problem(finding: Finding) -> Problem:
+    return Problem("damaged", f"{finding.what}: {finding.reason}", "do not rely on it; take a new one: stackctl backup")
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
