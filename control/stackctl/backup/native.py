@@ -36,45 +36,35 @@ def take_full(repository: Repository, programs: Programs, cluster: Cluster, cloc
     Raises BackupFailed; what was copied until then is removed.
     """
     started = clock()
-    identifier, folder = repository.begin(Kind.FULL, started)
-    try:
+    with repository.working(Kind.FULL, started) as (identifier, folder):
         data = folder / DATA
         programs.claim(data)
         note(f"copying to {repository.path(identifier)}")
-        _run(
-            programs,
-            "pg_basebackup",
-            *programs.login(),
-            *_OPTIONS,
-            "--label",
-            identifier,
-            "--pgdata",
-            str(data),
-            folder=data,
-        )
+        label = ("--label", identifier, "--pgdata", str(data))
+        _run(programs, "pg_basebackup", *programs.login(), *_OPTIONS, *label, folder=data)
         note("verifying the copy")
         _run(programs, "pg_verifybackup", str(data), folder=data)
         (folder / _GUIDE).write_text(_guide(identifier, cluster))
-        span = wal_span(data / MANIFEST)
-        taken = Backup(
-            id=identifier,
-            kind=Kind.FULL,
-            engine="native",
-            started_at=started,
-            finished_at=clock(),
-            bytes=0,
-            postgres=cluster.postgres,
-            system=cluster.system,
-            checksums="",
-            timeline=span["Timeline"],
-            wal_start=lsn(span["Start-LSN"]),
-            wal_stop=lsn(span["End-LSN"]),
-            verified_at=clock(),
-        )
-        return repository.finish(folder, taken)
-    except BaseException:
-        repository.clean()
-        raise
+        return repository.finish(folder, _described(identifier, data, cluster, started, clock()))
+
+
+def _described(identifier: str, data: Path, cluster: Cluster, started: datetime, finished: datetime) -> Backup:
+    span = wal_span(data / MANIFEST)
+    return Backup(
+        id=identifier,
+        kind=Kind.FULL,
+        engine="native",
+        started_at=started,
+        finished_at=finished,
+        bytes=0,
+        postgres=cluster.postgres,
+        system=cluster.system,
+        checksums="",
+        timeline=span["Timeline"],
+        wal_start=lsn(span["Start-LSN"]),
+        wal_stop=lsn(span["End-LSN"]),
+        verified_at=finished,
+    )
 
 
 _OPTIONS = ("--format=plain", "--wal-method=stream", "--checkpoint=fast", "--manifest-checksums=CRC32C")

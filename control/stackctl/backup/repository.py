@@ -82,6 +82,16 @@ class Repository:
         self._make(folder)
         return identifier, folder
 
+    @contextmanager
+    def working(self, kind: Kind, started: datetime) -> Iterator[tuple[str, Path]]:
+        """As `begin`; the folder is removed where the work in it fails."""
+        identifier, folder = self.begin(kind, started)
+        try:
+            yield identifier, folder
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+
     def finish(self, folder: Path, backup: Backup) -> Backup:
         """List the checksums of what is in `folder`, write the record, and give the backup its name."""
         listed = checksums.digests(folder, frozenset([checksums.LIST, catalog.RECORD]))
