@@ -43,6 +43,19 @@ class Deployment:
     missing: Mapping[str, str] = field(default_factory=dict)
 
 
+class Throwaway(Protocol):
+    """A server on a copy of the data, that nobody reaches but us."""
+
+    def query(self, sql: str, database: str = "postgres") -> list[dict[str, Any]]:
+        """Rows of `sql` as the administrator. Raises Unhealthy where it does not answer."""
+
+    def run(self, program: str, *arguments: str, check: bool = True, timeout: float = 60) -> Completed:
+        """Run a client program on it, as the administrator."""
+
+    def log(self) -> str:
+        """What it wrote."""
+
+
 class Programs(Protocol):
     """PostgreSQL's own programs, of the stack's version, run by the account that owns the database's files."""
 
@@ -56,6 +69,15 @@ class Programs(Protocol):
 
     def claim(self, folder: Path) -> None:
         """Make `folder`, if need be, and give it to the account, closed to others."""
+
+    def serve(
+        self, data: Path, settings: Mapping[str, str], folders: Sequence[Path], timeout: float
+    ) -> AbstractContextManager[Throwaway]:
+        """Start a server on `data` with `settings` before all others, and stop it cleanly at the end.
+
+        Where `settings` and recovery.signal ask for recovery, it is over when the server takes connections. Raises
+        EngineFailed with the server's own words where it does not start, TimedOut after `timeout` seconds.
+        """
 
     def group(self) -> int:
         """The group that must be able to pass through the folders above; -1 where any will do."""

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
+from stackctl.engine.base import Throwaway
+from stackctl.engine.docker.throwaway import serve
 from stackctl.engine.runner import Completed, Runner, SystemUser
 from stackctl.errors import ProfileError
 
@@ -44,15 +47,27 @@ class DockerPrograms:
             raise
 
     def _argv(self, name: str, program: str, arguments: Sequence[str], folders: Sequence[Path]) -> list[str]:
+        network = ("--rm", "--network", self.network, "--mount", _mount(self.passfile, _PASSFILE))
+        start = self._start(name, network, folders)
+        return [*start, "--env", f"PGPASSFILE={_PASSFILE}", "--entrypoint", program, self.image, *arguments]
+
+    def _start(self, name: str, own: Sequence[str], folders: Sequence[Path]) -> list[str]:
         user = operator()
-        mounts = [_mount(self.passfile, _PASSFILE), *(_mount(folder, str(folder)) for folder in folders)]
         return [
-            *("docker", "run", "--rm", "--name", name, "--network", self.network, "--user", f"{user.uid}:{user.gid}"),
+            *("docker", "run", "--name", name, *own, "--user", f"{user.uid}:{user.gid}"),
             *("--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--tmpfs", "/tmp"),  # noqa: S108
-            *("--env", f"PGPASSFILE={_PASSFILE}", "--env", "LC_ALL=C.UTF-8"),
-            *(word for mount in mounts for word in ("--mount", mount)),
-            *("--entrypoint", program, self.image, *arguments),
+            *("--env", "LC_ALL=C.UTF-8"),
+            *(word for folder in folders for word in ("--mount", _mount(folder, str(folder)))),
         ]
+
+    def serve(
+        self, data: Path, settings: Mapping[str, str], folders: Sequence[Path], timeout: float
+    ) -> AbstractContextManager[Throwaway]:
+        """A container with a server on `data`."""
+        name = f"{self.project}-copy-{secrets.token_hex(4)}"
+        start = self._start(name, ("--detach", "--network", "none", "--shm-size", "1g"), [data, *folders])
+        words = ("--entrypoint", "postgres", self.image, "-D", str(data))
+        return serve(start, words, name, self.runner, settings, timeout)
 
     def login(self) -> tuple[str, ...]:
         """Over the stack's own network."""

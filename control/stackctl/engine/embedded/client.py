@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
+from stackctl.engine.base import Throwaway
 from stackctl.engine.embedded.home import Home
 from stackctl.engine.embedded.place import LOOPBACK
 from stackctl.engine.embedded.programs import Server
+from stackctl.engine.embedded.throwaway import serve
 from stackctl.engine.runner import Completed, Runner
 
 
@@ -46,6 +49,12 @@ class EmbeddedPrograms:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if self.home.user is not None:
             os.chown(folder, self.home.user.uid, self.home.user.gid, follow_symlinks=False)
+
+    def serve(
+        self, data: Path, settings: Mapping[str, str], folders: Sequence[Path], timeout: float
+    ) -> AbstractContextManager[Throwaway]:
+        """A server on `data`, as the account."""
+        return serve(self.server.folder, self.runner, self.home.user, data, settings, timeout)
 
     def group(self) -> int:
         """As root, the account's."""

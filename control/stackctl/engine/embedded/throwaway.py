@@ -1,0 +1,94 @@
+"""A server on a copy of the data, on this machine, as the account."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stackctl.engine import throwaway
+from stackctl.engine.query import PSQL, as_json, rows
+from stackctl.engine.runner import Completed, Runner, SystemUser
+from stackctl.errors import EngineFailed, StackError, Unhealthy
+
+
+@dataclass(frozen=True)
+class EmbeddedThrowaway:
+    """A running server; `place` holds its socket, its pg_hba.conf and its log."""
+
+    programs: Path
+    runner: Runner
+    user: SystemUser | None
+    data: Path
+    place: Path
+
+    def query(self, sql: str, database: str = "postgres") -> list[dict[str, Any]]:
+        """Rows of `sql` as the administrator."""
+        try:
+            done = self.run("psql", *PSQL, "-d", database, "-c", as_json(sql))
+        except StackError as error:
+            raise Unhealthy(f"the restored server does not answer: {error}", hint="see its log") from error
+        return rows(done.stdout)
+
+    def run(self, program: str, *arguments: str, check: bool = True, timeout: float = 60) -> Completed:
+        """A client program over the socket."""
+        login = {"PGHOST": str(self.place), "PGPORT": "5432", "PGUSER": "postgres"}
+        return self._run(program, *arguments, check=check, timeout=timeout, env=login)
+
+    def log(self) -> str:
+        """What the server wrote."""
+        path = self.place / "log"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def start(self, settings: Mapping[str, str], timeout: float) -> None:
+        """Start and wait until it takes connections."""
+        words = shlex.join(throwaway.options(settings))
+        place = ("-D", str(self.data), "-l", str(self.place / "log"))
+        try:
+            self._run("pg_ctl", *place, "-w", "-t", str(int(timeout)), "-o", words, "start", timeout=timeout + 30)
+        except EngineFailed as error:
+            raise throwaway.not_started(self.log()) from error
+
+    def stop(self) -> None:
+        """Stop it cleanly, where it runs."""
+        self._run("pg_ctl", "-D", str(self.data), "-w", "-t", "300", "-m", "fast", "stop", check=False, timeout=330)
+
+    def _run(
+        self, program: str, *words: str, check: bool = True, timeout: float, env: Mapping[str, str] | None = None
+    ) -> Completed:
+        return self.runner.run(
+            [str(self.programs / program), *words],
+            user=self.user,
+            cwd=self.place,
+            env={"LC_ALL": "C.UTF-8", **(env or {})},
+            clean=True,
+            check=check,
+            timeout=timeout,
+            quiet=True,
+        )
+
+
+@contextmanager
+def serve(
+    programs: Path, runner: Runner, user: SystemUser | None, data: Path, wanted: Mapping[str, str], timeout: float
+) -> Iterator[EmbeddedThrowaway]:
+    """A server on `data` for as long as the context lasts."""
+    # A socket's path must be short, wherever the copy is.
+    place = Path(tempfile.mkdtemp(prefix="stackctl-copy-"))
+    try:
+        hba = throwaway.write_hba(place)
+        if user is not None:
+            shutil.chown(place, user.uid, user.gid)
+        server = EmbeddedThrowaway(programs, runner, user, data, place)
+        try:
+            server.start(throwaway.settings(hba, place, wanted), timeout)
+            yield server
+        finally:
+            server.stop()
+    finally:
+        shutil.rmtree(place, ignore_errors=True)

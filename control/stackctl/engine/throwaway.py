@@ -1,0 +1,49 @@
+"""What every throwaway server has: settings of its own, and words for why it did not start."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from stackctl.errors import EngineFailed
+
+# Nobody but the account itself comes in; nothing is archived from a copy.
+_HBA = "local all postgres trust\n"
+
+
+def write_hba(folder: Path) -> Path:
+    """A pg_hba.conf in `folder` that lets the administrator in over the socket."""
+    path = folder / "pg_hba.conf"
+    path.write_text(_HBA)
+    path.chmod(0o644)
+    return path
+
+
+def settings(hba: Path, socket: Path, wanted: Mapping[str, str]) -> dict[str, str]:
+    """Settings of the command line, which win over every file of the copy."""
+    return {
+        "listen_addresses": "",
+        "unix_socket_directories": str(socket),
+        "port": "5432",
+        "hba_file": str(hba),
+        "archive_mode": "off",
+        # The primary's limits bind a standby that is open for reading, and nobody else.
+        "hot_standby": "off",
+        "shared_preload_libraries": "",
+        "logging_collector": "off",
+        "log_destination": "stderr",
+        "ssl": "off",
+        **wanted,
+    }
+
+
+def options(found: Mapping[str, str]) -> list[str]:
+    """The settings as options of `postgres`."""
+    return [word for name, value in found.items() for word in ("-c", f"{name}={value}")]
+
+
+def not_started(log: str) -> EngineFailed:
+    """The error for a server that ended while it started: its last FATAL or PANIC says why."""
+    lines = [line for line in log.splitlines() if "FATAL:" in line or "PANIC:" in line]
+    reason = lines[-1].split(": ", 1)[-1].strip() if lines else (log.strip().splitlines() or ["no word"])[-1]
+    return EngineFailed(f"the restored server does not start: {reason}", hint="its log is above, with --verbose")
