@@ -47,9 +47,14 @@ class Repository:
             if not folder.is_dir():
                 self._make(folder)
 
+    def open_to_group(self, folder: Path) -> None:
+        """Let the group pass through a folder of ours."""
+        folder.chmod(0o750)
+        os.chown(folder, -1, self._group)
+
     def _make(self, folder: Path) -> None:
         folder.mkdir(mode=0o750)
-        os.chown(folder, -1, self._group)
+        self.open_to_group(folder)
 
     def path(self, identifier: str) -> Path:
         """The folder of one backup."""

@@ -103,6 +103,18 @@ def down(
     session.finish(down_command(request, runner, session.output.note, destroy=destroy_data, confirmed=confirmed))
 
 
+def restore(
+    into: Annotated[Path, typer.Option(help="Folder that becomes the data directory; empty or not there.")],
+    to: Annotated[str, typer.Option(metavar="TARGET", help="latest, a time with its zone, lsn:X, name:X.")] = "latest",
+    backup: Annotated[str | None, typer.Option(metavar="ID", help="Begin with this backup.")] = None,
+) -> None:
+    """Restore a backup into a folder; the running stack is not touched."""
+    from stackctl.operations.restore import Wanted, restore_command
+
+    wanted = Wanted(to, backup, into)
+    session.finish(restore_command(session.request(), session.runner(), session.output.note, wanted))
+
+
 def status() -> None:
     """Show services, versions, addresses, memory and drift."""
     from stackctl.operations.status import status_command
@@ -140,7 +152,7 @@ def doctor(flags: Flags, sets: list[str]) -> None:
     session.finish(doctor_command(session.request(flags, sets), session.runner()))
 
 
-COMMANDS = {each.__name__: each for each in (init, size, render, plan, up, down, status, health, logs, doctor)}
+COMMANDS = {each.__name__: each for each in (init, size, render, plan, up, down, restore, status, health, logs, doctor)}
 
 
 def register(app: typer.Typer, only: str = "") -> None:

@@ -70,6 +70,9 @@ class Programs(Protocol):
     def claim(self, folder: Path) -> None:
         """Make `folder`, if need be, and give it to the account, closed to others."""
 
+    def own(self, path: Path) -> None:
+        """Give `path`, with all below it, to the account."""
+
     def serve(
         self, data: Path, settings: Mapping[str, str], folders: Sequence[Path], timeout: float
     ) -> AbstractContextManager[Throwaway]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from stackctl.engine.base import Throwaway
 from stackctl.engine.docker.throwaway import serve
+from stackctl.engine.ownership import give
 from stackctl.engine.runner import Completed, Runner, SystemUser
 from stackctl.errors import ProfileError
 
@@ -60,6 +61,10 @@ class DockerPrograms:
             *(word for folder in folders for word in ("--mount", _mount(folder, str(folder)))),
         ]
 
+    def own(self, path: Path) -> None:
+        """As root, give it to the account."""
+        give(path, DATABASE_USER if os.geteuid() == 0 else None)
+
     def serve(
         self, data: Path, settings: Mapping[str, str], folders: Sequence[Path], timeout: float
     ) -> AbstractContextManager[Throwaway]:
@@ -76,8 +81,7 @@ class DockerPrograms:
     def claim(self, folder: Path) -> None:
         """Make it, and as root give it to the image's account."""
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if os.geteuid() == 0:
-            os.chown(folder, DATABASE_USER.uid, DATABASE_USER.gid, follow_symlinks=False)
+        give(folder, DATABASE_USER if os.geteuid() == 0 else None)
 
     def group(self) -> int:
         """Containers see only what is mounted."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from stackctl.engine.embedded.home import Home
 from stackctl.engine.embedded.place import LOOPBACK
 from stackctl.engine.embedded.programs import Server
 from stackctl.engine.embedded.throwaway import serve
+from stackctl.engine.ownership import give
 from stackctl.engine.runner import Completed, Runner
 
 
@@ -47,8 +47,11 @@ class EmbeddedPrograms:
     def claim(self, folder: Path) -> None:
         """Make it, and as root give it to the account."""
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if self.home.user is not None:
-            os.chown(folder, self.home.user.uid, self.home.user.gid, follow_symlinks=False)
+        give(folder, self.home.user)
+
+    def own(self, path: Path) -> None:
+        """As root, give it to the account."""
+        give(path, self.home.user)
 
     def serve(
         self, data: Path, settings: Mapping[str, str], folders: Sequence[Path], timeout: float

@@ -1,0 +1,87 @@
+"""Archived WAL: files whose names say what their bytes must be."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from stackctl.backup.wal_name import Branch, Segment, history_of, is_wal_file, parse_history, parse_segment
+
+_NAME = re.compile(r"(?P<name>[0-9A-F]{8,24}(?:\.[0-9A-Za-z.]+)?)-(?P<sum>\d+)-(?P<size>\d+)")
+_REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+_ALL_ONES = 0xFFFFFFFF
+_PIECE = 2**20
+
+
+@dataclass(frozen=True)
+class Archived:
+    """One archived file: the server's name for it, and what `cksum` said of it."""
+
+    name: str
+    checksum: int
+    size: int
+    path: Path
+
+
+class Archive:
+    """The WAL of one cluster."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def files(self) -> list[Archived]:
+        """All archived files by name; a missing folder has none."""
+        return sorted(self._files(), key=lambda file: file.name)
+
+    def strangers(self) -> list[str]:
+        """Names in the folder that the archive command did not give; what it is just writing is none of them."""
+        if not self.folder.is_dir():
+            return []
+        known = {file.path.name for file in self._files()}
+        there = (path.name for path in self.folder.iterdir() if not path.name.startswith("."))
+        return sorted(name for name in there if name not in known)
+
+    def segments(self) -> frozenset[Segment]:
+        """The segments that are there."""
+        return frozenset(segment for file in self._files() if (segment := parse_segment(file.name)))
+
+    def histories(self) -> dict[int, tuple[Branch, ...]]:
+        """Branches by timeline. Raises ValueError where a history file is damaged."""
+        found = {}
+        for file in self._files():
+            if (timeline := history_of(file.name)) is not None:
+                found[timeline] = parse_history(file.path.read_text(errors="replace"))
+        return found
+
+    def _files(self) -> Iterator[Archived]:
+        for path in self.folder.iterdir() if self.folder.is_dir() else ():
+            match = _NAME.fullmatch(path.name)
+            if match and is_wal_file(match["name"]):
+                yield Archived(match["name"], int(match["sum"]), int(match["size"]), path)
+
+
+def damage(file: Archived) -> str:
+    """What is wrong with an archived file, empty where nothing is. Raises OSError."""
+    size = file.path.stat().st_size
+    if size != file.size:
+        return f"has {size} bytes, not {file.size}"
+    return "" if cksum(file.path) == file.checksum else "its bytes are not those that were archived"
+
+
+def cksum(path: Path) -> int:
+    """The checksum that POSIX `cksum` prints.
+
+    It is CRC-32 over the bytes and then their number, highest bit first. That of zlib goes lowest bit first, so that
+    each byte is turned round for it.
+    """
+    value, size = _ALL_ONES, 0
+    with path.open("rb") as file:
+        while piece := file.read(_PIECE):
+            value = zlib.crc32(piece.translate(_REVERSED), value)
+            size += len(piece)
+    length = size.to_bytes((size.bit_length() + 7) // 8, "little")
+    value = zlib.crc32(length.translate(_REVERSED), value) ^ _ALL_ONES
+    return int(f"{value:032b}"[::-1], 2) ^ _ALL_ONES

@@ -1,0 +1,121 @@
+"""Make a data directory out of a backup and the archived WAL, and prove that it is sound."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from stackctl import assets
+from stackctl.backup.model import Backup
+from stackctl.backup.repository import DATA, Repository
+from stackctl.backup.target import Target
+from stackctl.backup.verify import verify_backup
+from stackctl.backup.wal_name import Lsn, lsn
+from stackctl.engine.base import Note, Programs, Throwaway
+from stackctl.errors import Damaged, EngineFailed, RestoreRefused
+
+_NO_END = re.compile(r"recovery ended before configured recovery target was reached")
+_REACHED = """
+SELECT pg_last_wal_replay_lsn()::text AS lsn, pg_current_wal_lsn()::text AS now,
+       extract(epoch FROM pg_last_xact_replay_timestamp()) AS time
+"""
+_HOURS = 3600.0
+
+
+@dataclass(frozen=True)
+class Restored:
+    """A data directory that was started, recovered and checked: how far it came."""
+
+    data: Path
+    reached: Lsn
+    reached_time: datetime | None
+
+
+@contextmanager
+def working(repository: Repository) -> Iterator[Path]:
+    """A folder beside the backups to build in; removed at the end, with what was not taken out of it."""
+    folder = Path(tempfile.mkdtemp(prefix=".restore-", dir=repository.root))
+    try:
+        repository.open_to_group(folder)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def build(repository: Repository, programs: Programs, backup: Backup, folder: Path, note: Note) -> Path:
+    """Copy `backup` into `folder`, its bytes compared first. Raises Damaged where they are not as they were."""
+    note(f"comparing {backup.id} with its checksums")
+    if found := verify_backup(repository, backup):
+        raise Damaged(
+            f"{found[0].what}: {found[0].reason}", hint="restore another backup with --backup; stackctl backup verify"
+        )
+    note("copying")
+    data = folder / DATA
+    shutil.copytree(repository.path(backup.id) / DATA, data, symlinks=True)
+    programs.own(data)
+    return data
+
+
+def recover(
+    repository: Repository, programs: Programs, backup: Backup, data: Path, target: Target | None, note: Note
+) -> Restored:
+    """Start the copy, replay the WAL to `target` (None: only to the end of the backup itself), and check every page.
+
+    Raises RestoreRefused where the WAL ends before the target, EngineFailed where the copy does not start.
+    """
+    wal = repository.wal_folder / backup.system
+    wal.mkdir(parents=True, exist_ok=True)
+    settings: Mapping[str, str] = {}
+    if target is not None:
+        (data / "recovery.signal").touch()
+        programs.own(data / "recovery.signal")
+        settings = _recovery(data.parent, wal, target)
+    note("starting the copy" + (f", recovering to {target}" if target else ""))
+    try:
+        with programs.serve(data, settings, [data.parent, wal], 24 * _HOURS) as server:
+            reached = _reached(server)
+    except EngineFailed as error:
+        if _NO_END.search(str(error)):
+            raise RestoreRefused(
+                f"the archived WAL ends before {target}", hint="--to latest takes all there is; stackctl wal status"
+            ) from error
+        raise
+    note("checking every page")
+    programs.run("pg_checksums", "--check", "--pgdata", str(data), folders=[data], timeout=24 * _HOURS)
+    return Restored(data, lsn(reached["lsn"] or reached["now"]), _moment(reached["time"]))
+
+
+def hand_over(data: Path, into: Path) -> None:
+    """Move a finished data directory to its place, which is empty or not there."""
+    if into.is_dir():
+        into.rmdir()
+    shutil.move(data, into)
+
+
+def _recovery(folder: Path, wal: Path, target: Target) -> Mapping[str, str]:
+    script = folder / "restore-wal"
+    script.write_bytes((assets.root() / "config" / "postgres" / "restore-wal").read_bytes())
+    script.chmod(0o755)
+    words = (shlex.quote(str(path)).replace("%", "%%") for path in (script, wal))
+    return {
+        "restore_command": f"sh {' '.join(words)} %f %p",
+        "recovery_target_action": "promote",
+        "recovery_target_timeline": "latest",
+        **target.settings(),
+    }
+
+
+def _reached(server: Throwaway) -> Mapping[str, Any]:
+    return server.query(_REACHED)[0]
+
+
+def _moment(seconds: float | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)

@@ -1,0 +1,96 @@
+"""`stackctl restore`: a data directory out of a backup, proven before it is anywhere near the live data."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from stackctl.backup import restore
+from stackctl.backup.archive import Archive
+from stackctl.backup.model import Backup, spelled
+from stackctl.backup.repository import Repository
+from stackctl.backup.restore import Restored
+from stackctl.backup.restore_plan import Candidate, choose
+from stackctl.backup.target import Target, target
+from stackctl.backup.windows import newest_timeline, window
+from stackctl.engine.base import Note
+from stackctl.engine.runner import Runner
+from stackctl.errors import RestoreRefused
+from stackctl.operations.backup import find, open_backups
+from stackctl.operations.result import Line, Request, Result
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What was asked: where to, from which backup (None: the one that fits), into which folder."""
+
+    to: str
+    backup: str | None
+    into: Path
+
+
+def restore_command(request: Request, runner: Runner, note: Note, wanted: Wanted) -> Result:
+    """Restore into a folder; the live data is not touched."""
+    goal = target(wanted.to)
+    into = _empty(wanted.into)
+    opened = open_backups(request, runner)
+    began = time.monotonic()
+    with opened.engine.programs() as programs:
+        repository = Repository(opened.repository.root, programs.group())
+        chosen = _chosen(repository, goal, wanted.backup)
+        with restore.working(repository) as folder:
+            data = restore.build(repository, programs, chosen.backup, folder, note)
+            goal_or_end = goal if chosen.window is not None else None
+            restored = restore.recover(repository, programs, chosen.backup, data, goal_or_end, note)
+            restore.hand_over(data, into)
+    data_out = _data(chosen.backup, goal, restored, time.monotonic() - began)
+    text = f"{into} is {chosen.backup.id} recovered to {restored.reached}; start it with pg_ctl -D {into} start"
+    return Result(data_out, [Line(text, "good")], opened.recorded.warnings)
+
+
+def candidates(repository: Repository, chosen: Sequence[Backup]) -> list[Candidate]:
+    """How far recovery reaches from each backup, along its newest timeline."""
+    found = []
+    for backup in chosen:
+        archive = Archive(repository.wal_folder / backup.system)
+        segments, histories = archive.segments(), archive.histories()
+        reach = None
+        if segments and backup.timeline is not None:
+            newest = newest_timeline(histories, segments, backup.timeline)
+            reach = window(backup, segments, histories, newest)
+        found.append(Candidate(backup, reach))
+    return found
+
+
+def _chosen(repository: Repository, goal: Target, identifier: str | None) -> Candidate:
+    backups = [find(repository, identifier)] if identifier else repository.backups()
+    return choose(candidates(repository, backups), goal)
+
+
+def _empty(into: Path) -> Path:
+    folder = into.absolute()
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise RestoreRefused(f"{folder} is not empty", hint="name a folder that is empty or not there")
+    if not folder.parent.is_dir():
+        raise RestoreRefused(f"{folder.parent} is not there", hint="make it first")
+    return folder
+
+
+def _data(backup: Backup, goal: Target, restored: Restored, seconds: float) -> dict[str, Any]:
+    return {
+        "backup": backup.id,
+        "target": str(goal),
+        "reached_time": _spelled(restored.reached_time),
+        "reached_lsn": str(restored.reached),
+        "rto_seconds": round(seconds, 1),
+        "rpo_seconds": None,
+        "steps": ["verified", "copied", "recovered", "checked", "moved"],
+    }
+
+
+def _spelled(moment: datetime | None) -> str | None:
+    return spelled(moment) if moment else None

@@ -1,0 +1,66 @@
+"""An archive of WAL, and what is found wrong with it."""
+
+import os
+import subprocess
+
+import pytest
+
+from stackctl.backup.archive import Archive, cksum, damage
+from stackctl.backup.wal_name import Segment, lsn
+
+
+@pytest.mark.parametrize("size", [0, 1, 2, 255, 256, 65_537, 3_000_000])
+def test_the_checksum_is_that_of_cksum(tmp_path, size):
+    path = tmp_path / "file"
+    path.write_bytes(os.urandom(size))
+    said = subprocess.run(["cksum", str(path)], capture_output=True, check=True, text=True).stdout
+    assert cksum(path) == int(said.split()[0])
+
+
+def put(folder, name, content):
+    path = folder / name
+    path.write_bytes(content)
+    said = subprocess.run(["cksum"], input=content, capture_output=True, check=True).stdout.decode().split()
+    return path.rename(folder / "-".join([name, *said]))
+
+
+@pytest.fixture
+def archive(tmp_path):
+    put(tmp_path, "000000010000000000000001", b"one" * 1000)
+    put(tmp_path, "000000020000000000000002", b"two" * 1000)
+    put(tmp_path, "000000010000000000000001.00000028.backup", b"START WAL LOCATION: 0/1000028\n")
+    put(tmp_path, "00000002.history", b"1\t0/1800000\tno recovery target specified\n")
+    (tmp_path / ".000000010000000000000003.77").write_bytes(b"being written")
+    return Archive(tmp_path)
+
+
+def test_what_is_there(archive):
+    assert archive.segments() == {Segment(1, 1), Segment(2, 2)}
+    assert archive.histories()[2][0].at == lsn("0/1800000")
+    assert [damage(file) for file in archive.files()] == ["", "", "", ""]
+    assert archive.strangers() == []
+
+
+def test_every_flipped_byte_of_a_small_file_is_found(archive):
+    (history,) = [file for file in archive.files() if file.name == "00000002.history"]
+    good = history.path.read_bytes()
+    for position in range(len(good)):
+        history.path.write_bytes(good[:position] + bytes([good[position] ^ 1]) + good[position + 1 :])
+        assert damage(history) == "its bytes are not those that were archived"
+
+
+def test_a_cut_off_file_and_a_longer_one(archive):
+    for size, file in zip((2999, 3001), [f for f in archive.files() if f.size == 3000], strict=True):
+        os.truncate(file.path, size)
+        assert damage(file) == f"has {size} bytes, not 3000"
+
+
+def test_files_that_are_not_of_the_archive(archive):
+    (archive.folder / "notes.txt").write_text("")
+    (archive.folder / "000000010000000000000009").write_text("")
+    assert archive.strangers() == ["000000010000000000000009", "notes.txt"]
+
+
+def test_no_archive_yet(tmp_path):
+    nothing = Archive(tmp_path / "none")
+    assert (nothing.files(), nothing.strangers(), nothing.segments()) == ([], [], frozenset())
