@@ -84,8 +84,8 @@ class DockerPrograms:
         give(folder, DATABASE_USER if os.geteuid() == 0 else None)
 
     def group(self) -> int:
-        """Containers see only what is mounted."""
-        return -1
+        """As root, that of the image's account."""
+        return DATABASE_USER.gid if os.geteuid() == 0 else -1
 
 
 def _mount(source: Path, target: str) -> str:
