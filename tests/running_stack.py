@@ -178,7 +178,8 @@ class Stack:
 
     def secrets(self) -> dict[str, str]:
         """All passwords and verifiers, by name."""
-        return {path.name: path.read_text() for path in (self.private / "secrets").iterdir()}
+        found = {path.name: path.read_text() for path in (self.private / "secrets").iterdir()}
+        return {name: text for name, text in found.items() if name != "identity"}
 
     def address(self, service: str, path: str) -> str:
         return f"http://127.0.0.1:{self.ports[service]}{path}"

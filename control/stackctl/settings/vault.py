@@ -14,12 +14,18 @@ from stackctl.errors import ProfileError
 from stackctl.settings import scram
 from stackctl.settings.secret import Secret
 
-ROLES = ("superuser", "owner", "app", "monitor", "backup")
+ROLES = ("superuser", "owner", "app", "monitor", "backup", "report")
 PASSWORDS = (*(f"{role}_password" for role in ROLES), "grafana_password")
+
+IDENTITY = "identity"
+# Vaults without an identity of their own had these roles, and labelled volumes with a hash of their verifiers.
+_FIRST_ROLES = ("app", "backup", "monitor", "owner", "superuser")
+_FIRST_PASSWORDS = ("app", "backup", "grafana", "monitor", "owner", "superuser")
 
 _SALT_BYTES = 16
 # Exactly what token_urlsafe(32) gives: anything shorter was cut off.
 _WHOLE = re.compile(r"[A-Za-z0-9_-]{43}")
+_HEX = re.compile(r"[0-9a-f]{12}")
 # Containers read secrets as users that the host does not know: the files are open, the directory is shut.
 _FILE_MODE = 0o444
 _DIRECTORY_MODE = 0o700
@@ -40,10 +46,13 @@ class Vault:
             for directory in (self.directory.parent, self.directory):
                 directory.mkdir(mode=_DIRECTORY_MODE, exist_ok=True)
             self._check_directory()
-            made = [name for name in PASSWORDS if self._create_password(name)]
+            # First, so that passwords without it are those of a vault that is older than identities.
+            made = [IDENTITY] if self._create_identity() else []
+            made += [name for name in PASSWORDS if self._create_password(name)]
             made += [f"{role}_verifier" for role in ROLES if self._create_verifier(role)]
         except OSError as error:
             raise self._unusable(error) from error
+        self.fingerprint()
         for name in PASSWORDS:
             self.password(name)
         for role in ROLES:
@@ -69,13 +78,32 @@ class Vault:
         return Secret(text)
 
     def fingerprint(self) -> str:
-        """12 hex digits that tell sets of secrets apart. Verifiers are salted, so it helps no guesser."""
+        """12 hex digits that tell vaults apart, no secret; they stay when a role is added or a password is changed.
+
+        Raises ProfileError where they are not what was written.
+        """
+        if not self._has(IDENTITY):
+            return self._first_fingerprint()
+        text = self._read(IDENTITY)
+        if not _HEX.fullmatch(text):
+            raise self._damaged(IDENTITY, "not what was written to it")
+        return text
+
+    def _first_fingerprint(self) -> str:
+        """What labels the volumes of a vault without an identity. Verifiers are salted, so it helps no guesser."""
         digest = hashlib.sha256()
-        for name in sorted(PASSWORDS):
-            digest.update(name.encode() + b"\n")
-        for role in sorted(ROLES):
+        for name in _FIRST_PASSWORDS:
+            digest.update(f"{name}_password\n".encode())
+        for role in _FIRST_ROLES:
             digest.update(hashlib.sha256(self.verifier(role).reveal().encode()).digest())
         return digest.hexdigest()[:12]
+
+    def _create_identity(self) -> bool:
+        if self._has(IDENTITY):
+            return False
+        # Volumes are made after all of them are there, so a part of them labels none.
+        old = all(self._has(f"{role}_verifier") for role in _FIRST_ROLES)
+        return self._create(IDENTITY, self._first_fingerprint() if old else secrets.token_hex(6))
 
     def _check_directory(self) -> None:
         mode = stat.S_IMODE(self.directory.stat().st_mode)
@@ -83,6 +111,12 @@ class Vault:
             message = f"{self.directory}: holds secrets and is open to other users (mode {mode:04o})"
             hint = f"chmod 700 {shlex.quote(str(self.directory))}, and rotate the secrets if others log in here"
             raise ProfileError(message, hint=hint, code="open_secrets")
+
+    def _has(self, name: str) -> bool:
+        try:
+            return self.path(name).exists()
+        except OSError as error:
+            raise self._unusable(error) from error
 
     def _read(self, name: str) -> str:
         try:
