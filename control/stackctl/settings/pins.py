@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from stackctl.errors import Problem
 from stackctl.settings import values
+from stackctl.sizing import report
 from stackctl.sizing.catalog import ENGINE_PARAMETERS, Catalog
 from stackctl.sizing.model import Pins
-from stackctl.units import parse_pg_time
+from stackctl.units import KIB, MIB, parse_pg_size, parse_pg_time, pg_size
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,11 @@ class Span:
 
 
 STATEMENT_TIMEOUT = "PG_STATEMENT_TIMEOUT"
+REPORT_WORK_MEM = report.WORK_MEM
 _SWITCHES = ("DB_POOL_PRE_PING",)
+TIMES = (STATEMENT_TIMEOUT, report.STATEMENT_TIMEOUT)
+# What the server takes for a work_mem: 64 kB, and below 2 TB.
+_WORK_MEM = Span(64 * KIB, 2_097_151 * MIB)
 # 0 and -1 mean "without limit" to SQLAlchemy's pool: no sum of pools would hold, so they are out of range.
 SPANS = {
     STATEMENT_TIMEOUT: Span(0, 2_147_483_647),
@@ -32,8 +37,10 @@ SPANS = {
     "DB_MAX_OVERFLOW": Span(0, 10_000),
     "DB_POOL_TIMEOUT": Span(1, 3_600),
     "DB_POOL_RECYCLE": Span(1, 604_800),
+    report.CONNECTIONS: Span(0, 10_000),
+    report.STATEMENT_TIMEOUT: Span(0, 2_147_483_647),
 }
-APP_PINS = (*SPANS, *_SWITCHES)
+APP_PINS = (*SPANS, *_SWITCHES, REPORT_WORK_MEM)
 # Keys of stackctl.yaml
 PIN_KEYS = {
     "pool.size": "DB_POOL_SIZE",
@@ -45,17 +52,22 @@ PIN_KEYS = {
     "pool.keepalives_idle": "PG_KEEPALIVES_IDLE",
     "pool.prepared_statements": "PG_PREPARED_STATEMENT_CACHE",
     "app.statement_timeout": STATEMENT_TIMEOUT,
+    "report.connections": report.CONNECTIONS,
+    "report.work_mem": REPORT_WORK_MEM,
+    "report.statement_timeout": report.STATEMENT_TIMEOUT,
 }
 
 
 def app_value(name: str, text: str) -> str:
-    """The app-side pin's value as sizing reads it: digits, or on and off. Raises Fault.
+    """The app-side pin's value as sizing reads it: digits, on and off, or an amount of memory. Raises Fault.
 
-    The statement timeout may have a unit (`30s`); it comes back in milliseconds.
+    A statement timeout may have a unit (`30s`); it comes back in milliseconds.
     """
+    if name == REPORT_WORK_MEM:
+        return _memory(text)
     if name in _SWITCHES:
         return "on" if values.boolean(text) else "off"
-    if name == STATEMENT_TIMEOUT:
+    if name in TIMES:
         text = _millis(text)
     return str(values.whole(text, SPANS[name].low, SPANS[name].high))
 
@@ -67,6 +79,16 @@ def _millis(text: str) -> str:
         return str(parse_pg_time(text))
     except (ValueError, OverflowError) as error:
         raise values.Fault(str(error), "write 30s, or a number of milliseconds") from error
+
+
+def _memory(text: str) -> str:
+    try:
+        size = parse_pg_size(text)
+    except (ValueError, OverflowError) as error:
+        raise values.Fault(str(error), "write 64MB, for example") from error
+    if not _WORK_MEM.low <= size <= _WORK_MEM.high:
+        raise values.Fault(f"{text!r} is outside 64kB to {pg_size(_WORK_MEM.high)}", "write 64MB, for example")
+    return pg_size(size)
 
 
 def check_pins(pins: Pins, catalog: Catalog, origins: Mapping[str, str] | None = None) -> list[Problem]:

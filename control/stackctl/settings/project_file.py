@@ -11,12 +11,12 @@ from pydantic_core import ErrorDetails
 from stackctl.errors import ProfileError
 from stackctl.settings.layers import PROJECT_FILE, Given, Layer
 from stackctl.settings.pins import PIN_KEYS
-from stackctl.settings.project_schema import App, Pool, Ports, Profile, ProjectFile
+from stackctl.settings.project_schema import App, Pool, Ports, Profile, ProjectFile, Report
 from stackctl.settings.project_yaml import Document, read
 from stackctl.settings.text_file import read_text
 from stackctl.settings.values import Fault, nearest
 
-_SECTIONS: dict[str, type[BaseModel]] = {"profile": Profile, "ports": Ports, "pool": Pool, "app": App}
+_SECTIONS: dict[str, type[BaseModel]] = {"profile": Profile, "ports": Ports, "pool": Pool, "app": App, "report": Report}
 
 
 def load(path: Path) -> Layer:

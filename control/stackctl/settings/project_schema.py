@@ -54,8 +54,10 @@ def _whole(low: int, high: int) -> dict[str, Any]:
 def _pin(key: str, description: str) -> _Key:
     name = pins.PIN_KEYS[key]
     schema: dict[str, Any] = {"type": "boolean"}
-    if name == pins.STATEMENT_TIMEOUT:
+    if name in pins.TIMES:
         schema = {"type": ["string", "integer"]}
+    elif name == pins.REPORT_WORK_MEM:
+        schema = {"type": "string"}
     elif name in pins.SPANS:
         schema = _whole(pins.SPANS[name].low, pins.SPANS[name].high)
     return _Key(lambda text: pins.app_value(name, text), schema, description)
@@ -125,6 +127,14 @@ class App(Section):
     statement_timeout: Annotated[str, _pin("app.statement_timeout", "30s, or milliseconds; 0: none")] = ""
 
 
+class Report(Section):
+    """The role `report`: long reads beside the app."""
+
+    connections: Annotated[str, _pin("report.connections", "Its sessions at once; 0: none")] = ""
+    work_mem: Annotated[str, _pin("report.work_mem", "Memory of each of its operations: 128MB")] = ""
+    statement_timeout: Annotated[str, _pin("report.statement_timeout", "10min, or milliseconds; 0: none")] = ""
+
+
 class ProjectFile(Section):
     """stackctl.yaml: the settings of one project."""
 
@@ -136,3 +146,4 @@ class ProjectFile(Section):
     postgres: dict[Parameter, Value] | None = Field(None, description="Pins of any PostgreSQL parameter")
     pool: Pool | None = None
     app: App | None = None
+    report: Report | None = None

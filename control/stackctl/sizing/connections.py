@@ -67,15 +67,15 @@ def small_work_mem(ram: Bytes) -> float:
     return max(MIB, min(ram / 1024, 4 * MIB))
 
 
-def share(max_connections: int, kept: int, workers: int, limit: float, pins: Pins) -> Connections:
-    """Divide `max_connections`: half to the app's pools, a fifth of a worker's share as overflow.
+def share(max_connections: int, kept: int, report: int, workers: int, limit: float, pins: Pins) -> Connections:
+    """Divide `max_connections`: half to the app's pools, a fifth of a worker's share as overflow, `report` to reports.
 
     The app's backends get at most a fifth of PostgreSQL's `limit` before any work_mem; this binds small hosts only.
 
     The upper bound per worker is `(max_connections - reserved) / (workers + 1)` (requirement C1): one worker more
     than configured may be alive while another is being replaced.
     """
-    reserved = kept + others(max_connections)
+    reserved = kept + others(max_connections) + report
     bound = max(1, (max_connections - reserved) // (workers + 1))
     affordable = limit * _APP_SHARE / _SESSION
     wanted = workers * max(1, min(max_connections // 2 // workers, bound))
@@ -91,7 +91,7 @@ def share(max_connections: int, kept: int, workers: int, limit: float, pins: Pin
     pinned = "DB_POOL_SIZE" in pins or "DB_MAX_OVERFLOW" in pins
     ceiling = total if pinned else max(total, min(wanted, affordable))
     headroom = max_connections - reserved - total
-    return Connections(max_connections, workers, size, overflow, total, reserved, headroom, bound, ceiling)
+    return Connections(max_connections, workers, size, overflow, total, reserved, headroom, bound, ceiling, report)
 
 
 def faults(connections: Connections) -> list[Problem]:

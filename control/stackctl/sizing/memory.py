@@ -9,6 +9,7 @@ from stackctl.sizing.connections import small_work_mem
 from stackctl.sizing.ledger import Ledger
 from stackctl.sizing.model import MemoryItem
 from stackctl.sizing.proof import Amounts, Counts, items, shared_cost
+from stackctl.sizing.report import Report
 from stackctl.units import GIB, KIB, MIB, Bytes, floor_power_of_two, floor_to, human
 
 _WORK_MEM_CAP = {
@@ -30,12 +31,19 @@ class Memory:
     """Enters the memory settings for one machine. Sizes that others depend on stay exact until they are written."""
 
     def __init__(
-        self, ledger: Ledger, profile: HardwareProfile, limit: float, counts: Counts, pinned: tuple[MemoryItem, ...]
+        self,
+        ledger: Ledger,
+        profile: HardwareProfile,
+        limit: float,
+        counts: Counts,
+        report: Report,
+        pinned: tuple[MemoryItem, ...],
     ) -> None:
         self._ledger = ledger
         self._profile = profile
         self._limit = limit
         self._counts = counts
+        self._report = report
         self._pinned = sum(item.size for item in pinned)
 
     def enter(self) -> Amounts:
@@ -56,6 +64,7 @@ class Memory:
             floor_to(int(session(self._profile.ram)), KIB),
             shared_buffers=number("shared_buffers"),
             work_mem=number("work_mem"),
+            report_work_mem=self._report.work_mem(number("work_mem")),
             hash_mem_multiplier=self._ledger.real("hash_mem_multiplier"),
         )
 
@@ -70,9 +79,9 @@ class Memory:
         )
         vacuum = ledger.exact(
             "autovacuum_work_mem",
-            max(4 * MIB, min(maintenance / 4, 256 * MIB)),
+            max(4 * MIB, min(maintenance / 4, max(160 * MIB, ram / 256), 256 * MIB)),
             MIB,
-            "a quarter of maintenance_work_mem: the default -1 would give each worker all of it",
+            "a quarter of maintenance_work_mem, from 160 MB on 1/256 of RAM: the default -1 would give each all of it",
             "requirement S5",
         )
         wal = ledger.exact(
@@ -85,11 +94,27 @@ class Memory:
         why = "a container without an allowance for them dies of SIGBUS; pin on where they are reserved"
         ledger.set("huge_pages", "off", why, "the kernel")
         multiplier = ledger.real("hash_mem_multiplier") if ledger.pinned("hash_mem_multiplier") else 1.0
-        return _amounts(maintenance, vacuum, wal, small_work_mem(ram), session(ram), hash_mem_multiplier=multiplier)
+        report = self._report.pinned or 0
+        small = small_work_mem(ram)
+        return _amounts(
+            maintenance, vacuum, wal, small, session(ram), report_work_mem=report, hash_mem_multiplier=multiplier
+        )
 
     def _room(self, amounts: Amounts) -> float:
         worst = sum(item.size for item in items(amounts, self._counts)) + self._pinned
         return max((self._limit - MIB) * _USED - worst, 0)
+
+    def _each(self, amounts: Amounts) -> float:
+        """Bytes of one operation of the app, if all that is left goes to them.
+
+        Where reports have a work_mem of their own, their parallel workers take that, or the app's if it is larger.
+        """
+        room, counts = self._room(amounts), self._counts
+        each = room / counts.operations
+        if not counts.report_factor:
+            room += counts.reporting * amounts.report_operation
+            each = min(each, room / (counts.operations + counts.reporting))
+        return each
 
     def _buffers(self, amounts: Amounts) -> float:
         """shared_buffers: a quarter of RAM, or what the other items and operations as large as stock's leave."""
@@ -119,10 +144,10 @@ class Memory:
     def _work_mem(self, amounts: Amounts) -> None:
         """work_mem: what is left, shared by all operations of the worst case, rounded down."""
         room, operations = self._room(amounts), self._counts.operations
-        each = max(room / operations, 64 * KIB)
+        each = max(self._each(amounts), 64 * KIB)
         cap = _WORK_MEM_CAP[self._profile.workload]
         wanted = self._ledger.pinned_number("work_mem", cap)
-        roomy = self._room(replace(amounts, hash_mem_multiplier=2.0)) / operations >= 2 * wanted
+        roomy = self._each(replace(amounts, hash_mem_multiplier=2.0)) >= 2 * wanted
         self._ledger.set(
             "hash_mem_multiplier",
             "2.0" if roomy else "1.0",

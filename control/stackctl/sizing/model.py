@@ -58,6 +58,7 @@ class Connections:
     """How `max_connections` is divided. `pool_size` and `max_overflow` are per worker.
 
     `app_ceiling` is what `app_total` comes to before it is rounded down to whole connections for each worker.
+    `reserved` has those of the administrator and of all other roles, with `report` for reports.
     """
 
     max_connections: int
@@ -69,6 +70,7 @@ class Connections:
     headroom: int
     upper_bound: int
     app_ceiling: float
+    report: int = 0
 
 
 @dataclass(frozen=True)

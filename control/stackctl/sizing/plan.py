@@ -14,6 +14,7 @@ from stackctl.sizing.memory import Memory
 from stackctl.sizing.model import BudgetItem, Connections, MemoryProof, Parameter, Pins, PoolSettings, Sizing, Verdict
 from stackctl.sizing.proof import PER_PROCESS, PER_PROCESS_18, Counts, prove, shm_size
 from stackctl.sizing.remedy import smallest_change, starved
+from stackctl.sizing.report import Report, report_of, role_of
 from stackctl.units import GIB, Bytes, Millis, human
 
 
@@ -39,12 +40,13 @@ def _size(profile: HardwareProfile, pins: Pins, catalog: Catalog, build: Build) 
     share = budget.database_share(profile)
     ledger = Ledger(catalog, pins)
     max_connections, kept = connections.enter(ledger, profile)
-    divided = connections.share(max_connections, kept, profile.app_workers, share, pins)
+    reports = report_of(ledger, profile, max_connections)
+    divided = connections.share(max_connections, kept, reports.connections, profile.app_workers, share, pins)
     planner.enter(ledger, profile)
-    counts, exact = _counts(ledger, profile, build, divided)
+    counts, exact = _counts(ledger, profile, build, divided, reports)
     logging.enter(ledger)
     more = pinned_extras(ledger, divided)
-    amounts = Memory(ledger, profile, share, exact, more).enter()
+    amounts = Memory(ledger, profile, share, exact, reports, more).enter()
     proof = prove(limit, amounts, counts, more)
     pool = pool_settings(pins, ledger.pinned_number("statement_timeout", 30_000))
     return Sizing(
@@ -52,7 +54,7 @@ def _size(profile: HardwareProfile, pins: Pins, catalog: Catalog, build: Build) 
         budget=shares,
         connections=divided,
         pool=pool,
-        roles=connections.roles(divided, profile, ledger, pool.statement_timeout),
+        roles=(*connections.roles(divided, profile, ledger, pool.statement_timeout), role_of(reports, ledger)),
         parameters=tuple(sorted(ledger.parameters(), key=_place)),
         memory=proof,
         shm_size=shm_size(amounts, counts),
@@ -65,7 +67,9 @@ def _size(profile: HardwareProfile, pins: Pins, catalog: Catalog, build: Build) 
     )
 
 
-def _counts(ledger: Ledger, profile: HardwareProfile, build: Build, divided: Connections) -> tuple[Counts, Counts]:
+def _counts(
+    ledger: Ledger, profile: HardwareProfile, build: Build, divided: Connections, reports: Report
+) -> tuple[Counts, Counts]:
     """Enter what there is a number of; gives back the numbers in force, and those before they are rounded down."""
     senders = wal.enter(ledger, profile, build)
     workers = parallel.enter(ledger, profile)
@@ -80,6 +84,8 @@ def _counts(ledger: Ledger, profile: HardwareProfile, build: Build, divided: Con
         vacuum=vacuum,
         workers=workers.workers,
         gather=workers.per_gather,
+        report=reports.connections,
+        report_factor=0.0 if reports.pinned else reports.factor,
         huge_pages=ledger.value("huge_pages").lower() == "on",
     )
     exact = replace(counts, app=divided.app_ceiling, workers=workers.exact_workers, gather=workers.exact_gather)

@@ -42,6 +42,7 @@ class Amounts:
     session: float
     shared_buffers: float = 0
     work_mem: float = 0
+    report_work_mem: float = 0
     hash_mem_multiplier: float = 1.0
 
     @property
@@ -49,12 +50,18 @@ class Amounts:
         """Bytes of one sort or hash operation of the app."""
         return self.work_mem * max(1.0, self.hash_mem_multiplier)
 
+    @property
+    def report_operation(self) -> float:
+        """Bytes of one operation of a report."""
+        return self.report_work_mem * max(1.0, self.hash_mem_multiplier)
+
 
 @dataclass(frozen=True)
 class Counts:
     """How many of each there may be at once; fractions where they are not rounded down yet.
 
-    `processes` are all that the server reserves shared memory for, of `per_process` bytes each.
+    `processes` are all that the server reserves shared memory for, of `per_process` bytes each. An operation of a
+    report takes `report_factor` of the app's; 0 where its size does not depend on that.
     """
 
     processes: int
@@ -66,19 +73,27 @@ class Counts:
     vacuum: int
     workers: float
     gather: float
+    report: int = 0
+    report_factor: float = 1.0
     huge_pages: bool = False
 
     @property
     def operations(self) -> float:
         """Operations at once, each with the app's work_mem; a parallel join counts by its peak in /dev/shm."""
-        return self.app + self.administrators + self.workers + self.join
+        plain = self.app + self.administrators + self.workers - self.reporting + self.join
+        return plain + (self.report + self.reporting) * self.report_factor
+
+    @property
+    def reporting(self) -> float:
+        """Parallel workers that may all work for reports at once, each with a report's work_mem."""
+        return min(self.workers, self.report * self.gather)
 
     @property
     def readers(self) -> float:
         """Processes that look at pages in shared_buffers, and need page tables for them."""
         if self.huge_pages:
             return 0.0
-        return self.app + self.administrators + self.others + self.vacuum + self.workers + READERS
+        return self.app + self.administrators + self.others + self.report + self.vacuum + self.workers + READERS
 
     @property
     def join(self) -> float:
@@ -154,6 +169,12 @@ def _sessions(amounts: Amounts, counts: Counts) -> tuple[MemoryItem, ...]:
             f"{counts.others} connections x ({_size(session)} + {_operation(amounts, amounts.small_work_mem)})",
             4 * IDLE,
         ),
+        _item(
+            "reports",
+            counts.report * (session + amounts.report_operation),
+            f"{counts.report} connections x ({_size(session)} + {_operation(amounts, amounts.report_work_mem)})"
+            ", one operation each",
+        ),
     )
 
 
@@ -167,13 +188,26 @@ def _operations(amounts: Amounts, counts: Counts) -> tuple[MemoryItem, ...]:
             f"{counts.app:.0f} connections x {text}, one operation each",
             counts.app * one / 20,
         ),
-        _item(
-            "parallel workers",
-            counts.workers * (WORKER + one),
-            f"{counts.workers:.0f} workers x ({WORKER // MIB}MB + {text})",
-        ),
+        _parallel_workers(amounts, counts),
         # Vacuum's share of /dev/shm is maintenance_work_mem itself, which is counted above.
         _item("/dev/shm", counts.join * one, f"{JOIN} x {text} x ({counts.gather:.0f} + 1)"),  # noqa: S108
+    )
+
+
+def _parallel_workers(amounts: Amounts, counts: Counts) -> MemoryItem:
+    """Those of reports first, as they may be the larger ones."""
+    larger = max(amounts.report_work_mem, amounts.work_mem)
+    others = counts.workers - counts.reporting
+    size = counts.reporting * (WORKER + larger * max(1.0, amounts.hash_mem_multiplier))
+    kinds = [(counts.reporting, larger), (others, amounts.work_mem)]
+    return _item(
+        "parallel workers",
+        size + others * (WORKER + amounts.operation),
+        " + ".join(
+            f"{count:.0f} workers x ({WORKER // MIB}MB + {_operation(amounts, work_mem)})"
+            for count, work_mem in kinds
+            if count
+        ),
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from stackctl.hardware.model import HardwareProfile
+from stackctl.sizing import report
 from stackctl.sizing.catalog import Catalog, Entry
 from stackctl.sizing.model import SIZED, Pins, Sizing
 from stackctl.units import GIB, KIB, MIB, Bytes, floor_to, parse_pg_size, pg_size
@@ -17,8 +18,13 @@ _STOCK_WORK_MEM = 4 * MIB
 _STEPS = 40
 _UNFIT = ("memory", "pool_too_large")
 _TIB = 1024 * GIB
-# The app's own pins, by the names that a user knows them by.
-_POOL = {"DB_POOL_SIZE": "a pool size", "DB_MAX_OVERFLOW": "a max_overflow"}
+# Pins that are no parameters of PostgreSQL, by the names that a user knows them by.
+_OWN = {
+    "DB_POOL_SIZE": "a pool size",
+    "DB_MAX_OVERFLOW": "a max_overflow",
+    report.CONNECTIONS: "report.connections",
+    report.WORK_MEM: "report.work_mem",
+}
 
 
 @dataclass(frozen=True)
@@ -77,10 +83,10 @@ def _usable(free: Sizing) -> Fits:
 
 def _pin_steps(profile: HardwareProfile, pins: Pins, catalog: Catalog, size: Size, fits: Fits) -> Iterator[_Step]:
     for name in pins:
-        entry = catalog.entries.get(name)
+        entry = catalog.entries.get("work_mem" if name == report.WORK_MEM else name)
         counts = entry is not None and entry.numeric and not entry.time
         without = {other: each for other, each in pins.items() if other != name}
-        if (counts or name in _POOL) and fits(size(profile, without)):
+        if (counts or name in _OWN) and fits(size(profile, without)):
             yield _pin_step(pins, name, entry, lambda changed: fits(size(profile, changed)))
 
 
@@ -96,7 +102,7 @@ def _pin_step(pins: Pins, name: str, entry: Entry | None, passes: Callable[[Pins
 
 
 def _named(name: str, best: float | None, value: float, memory: bool) -> _Step:
-    shown = _POOL.get(name, name)
+    shown = _OWN.get(name, name)
     if best is None:
         return _Step(0.0, f"{shown} left to the sizing")
     return _Step(best / value, f"{shown} at most {_text(best, memory)}")

@@ -86,7 +86,9 @@ class Load:
         self._values = self.server.numbers()
         workers = self._values["max_parallel_workers"]
         self._prepare()
-        parts = [*self._senders(), *self._vacuum(), *self._others(), *self._app()]
+        parts = [*self._senders(), *self._vacuum(), *self._others(), *self._reports(), *self._app()]
+        # Last, as those who stand in for autovacuum take slots that others could have, and theirs are kept.
+        parts += self._administrators()
         with ThreadPoolExecutor(2) as pool:
             sessions = list(pool.map(self._session, parts))
         of = {
@@ -126,16 +128,26 @@ class Load:
             yield Part("postgres", self._item("autovacuum", count) - room, room)
 
     def _others(self) -> Iterator[Part]:
-        """The other roles up to their limits, and administrators in what is kept for them."""
-        roles = [role for role in self.sizing.roles if role.name != "app"]
+        """The other roles up to their limits."""
+        roles = [role for role in self.sizing.roles if role.name not in ("app", "report")]
         room = parse_pg_size(roles[0].settings["work_mem"])
         named = [role.name for role in roles for _ in range(role.connection_limit)]
         own = self._item("other roles", len(named)) - room
         for name in named:
             yield Part(name, own)
+
+    def _administrators(self) -> Iterator[Part]:
+        """As many as there are connections kept for them."""
         count = self._values["superuser_reserved_connections"]
         for _ in range(count):
             yield Part("postgres", self._item("administrators", count) - self._values["work_mem"])
+
+    def _reports(self) -> Iterator[Part]:
+        """Their parallel workers, with a work_mem as large, are among those of the app's queries."""
+        role = next(role for role in self.sizing.roles if role.name == "report")
+        own = self._item("reports", role.connection_limit) - parse_pg_size(role.settings["work_mem"])
+        for _ in range(role.connection_limit):
+            yield Part("report", own)
 
     def _app(self) -> Iterator[Part]:
         count = self.sizing.connections.app_total

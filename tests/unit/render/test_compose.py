@@ -163,8 +163,9 @@ def test_secrets_are_files_and_never_in_the_environment(services):
 def test_each_container_gets_only_its_secrets():
     compose = _compose()
     given = {name: service.get("secrets", []) for name, service in compose["services"].items()}
+    roles = ("owner", "app", "monitor", "backup", "report")
     assert given == {
-        "postgres": ["superuser_password", "owner_verifier", "app_verifier", "monitor_verifier", "backup_verifier"],
+        "postgres": ["superuser_password", *(f"{role}_verifier" for role in roles)],
         "migrate": ["owner_password"],
         "app": ["app_password"],
         "exporter": ["monitor_password"],

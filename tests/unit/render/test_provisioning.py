@@ -11,7 +11,7 @@ from stackctl.settings.scram import verifier
 from stackctl.settings.secret import Secret
 from stacks import by_path, compose_files
 
-ROLES = ("owner", "app", "monitor", "backup")
+ROLES = ("owner", "app", "monitor", "backup", "report")
 VERIFIERS = {role: verifier(Secret(f"{role} password"), role.encode() * 4) for role in ROLES}
 LOUD = {
     "log_statement": "all",

@@ -81,8 +81,8 @@ def test_pins_of_any_text_reach_the_server(tmp_path):
 
 
 def test_each_parameter_has_its_reason_beside_it():
-    text = by_path(compose_files(sized(work_mem="16MB")))["postgres/postgresql.conf"]
-    assert "work_mem = 16MB  # pinned by stackctl.yaml; sized would be 32MB\n" in text
+    text = by_path(compose_files(sized(work_mem="20MB")))["postgres/postgresql.conf"]
+    assert "work_mem = 20MB  # pinned by stackctl.yaml; sized would be 32MB\n" in text
     assert "max_connections = 200  # 12.5 per GiB of RAM" in text
 
 
@@ -93,10 +93,10 @@ def test_pg_hba_lets_nobody_in_without_a_password_but_the_owner_of_the_cluster()
     ):
         lines = [line.split() for line in text.splitlines() if not line.startswith("#")]
         assert lines[0] == ["local", "all", "postgres", *administrator]
-        assert len(lines) == 6
+        assert len(lines) == 7
         for kind, database, role, origin, method in lines[1:]:
             assert (kind, origin, method) == ("host", "samenet", "scram-sha-256")
-            assert role in ("app", "owner", "monitor", "backup")
+            assert role in ("app", "owner", "monitor", "backup", "report")
             assert database != "all"
         assert not re.search(r"\btrust\b|\bmd5\b|0\.0\.0\.0/0", text)
 
@@ -108,16 +108,18 @@ def test_provisioning_states_roles_with_their_limits():
         ("app", "100"),
         ("monitor", "5"),
         ("backup", "5"),
+        ("report", "2"),
     ]
     assert re.findall(r"ALTER ROLE (\w+) PASSWORD %L', :'(\w+)'", text) == [
-        (role, f"{role}_verifier") for role in ("owner", "app", "monitor", "backup")
+        (role, f"{role}_verifier") for role in ("owner", "app", "monitor", "backup", "report")
     ]
-    assert "ALTER DATABASE app CONNECTION LIMIT 115;" in text  # 5 + 100 + 5 + 5
+    assert "ALTER DATABASE app CONNECTION LIMIT 117;" in text  # 5 + 100 + 5 + 5 + 2
     assert re.findall(r"ALTER ROLE (\w+) SET statement_timeout = '(\w+)'", text) == [
         ("owner", "0"),
         ("app", "30000ms"),
         ("monitor", "10s"),
         ("backup", "0"),
+        ("report", "10min"),
     ]
     assert "ALTER ROLE app SET transaction_timeout = '5min';" in text
     assert "GRANT pg_use_reserved_connections TO monitor, backup;" in text

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from stackctl import assets
-from stackctl.settings.pins import APP_PINS, app_value, check_pins
+from stackctl.settings.pins import APP_PINS, REPORT_WORK_MEM, app_value, check_pins
 from stackctl.settings.values import Fault
 from stackctl.sizing.catalog import ENGINE_PARAMETERS, parse_catalog
 from stackctl.sizing.model import Pin
@@ -90,7 +90,8 @@ def test_what_the_engine_sets_is_all_that_the_template_places():
 
 
 def test_good_pins_of_both_kinds_pass(catalog):
-    pins = {name: Pin("1", "flag") for name in APP_PINS} | {"jit": Pin("off", "flag")}
+    pins = {name: Pin("1", "flag") for name in APP_PINS}
+    pins |= {"jit": Pin("off", "flag"), REPORT_WORK_MEM: Pin("64MB", "flag")}
     assert check_pins(pins, catalog) == []
 
 

@@ -101,7 +101,7 @@ colour: blue
         ("stackctl.yaml:15: ram: there is no such key", "did you mean profile.ram?"),
         (
             "stackctl.yaml:16: colour: there is no such key",
-            "choose one of name, engine, images, profile, ports, postgres, pool, app",
+            "choose one of name, engine, images, profile, ports, postgres, pool, app, report",
         ),
     ]
     assert caught.value.exit_code == 10

@@ -17,7 +17,7 @@ AT_REFERENCE = {
     "effective_cache_size": "12GB",
     "work_mem": "32MB",
     "maintenance_work_mem": "1GB",
-    "autovacuum_work_mem": "256MB",
+    "autovacuum_work_mem": "160MB",
     "hash_mem_multiplier": "1.0",
     "random_page_cost": "1.1",
     "effective_io_concurrency": "200",
@@ -68,7 +68,7 @@ def test_parameters_of_the_reference_machine(name, value):
     [(".env.example", r"#PG_([A-Z_]+)=(\S+)"), ("config/stackctl.example.yaml", r"  #([a-z_]+): (\S+)")],
 )
 def test_the_example_files_show_what_the_reference_machine_gets(file, line):
-    text = (Path(assets.root()) / file).read_text()
+    text = (Path(assets.root()) / file).read_text().partition("\nreport:")[0]
     shown = {name.lower(): value for name, value in re.findall(f"(?m)^{line}$", text)}
     names = ("shared_buffers", "work_mem", "maintenance_work_mem", "effective_cache_size", "max_connections")
     assert {name: shown[name] for name in names} == {name: AT_REFERENCE[name] for name in names}
@@ -87,9 +87,9 @@ def test_log_lines_say_when_who_and_where(letters):
 def test_connections_of_the_reference_machine():
     shape = sized().connections
     assert (shape.max_connections, shape.workers, shape.pool_size, shape.max_overflow) == (200, 4, 20, 5)
-    # 3 for the administrator, 2 for monitoring and backup, 5 for each of three roles
-    assert (shape.app_total, shape.reserved, shape.headroom) == (100, 20, 80)
-    assert shape.upper_bound == 36  # (200 - 20) / (4 + 1)
+    # 3 for the administrator, 2 for monitoring and backup, 5 for each of three roles, 2 for reports
+    assert (shape.app_total, shape.reserved, shape.headroom) == (100, 22, 78)
+    assert shape.upper_bound == 35  # (200 - 22) / (4 + 1)
 
 
 def test_budget_of_the_reference_machine():
@@ -122,6 +122,18 @@ def test_roles_of_the_reference_machine():
         ),
         "monitor": (5, {"work_mem": "4MB", "statement_timeout": "10s"}),
         "backup": (5, {"work_mem": "4MB", "statement_timeout": "0", "transaction_timeout": "0"}),
+        "report": (
+            2,
+            {
+                "work_mem": "64MB",
+                "enable_parallel_hash": "off",
+                "default_transaction_read_only": "on",
+                "statement_timeout": "10min",
+                "lock_timeout": "10s",
+                "idle_in_transaction_session_timeout": "60s",
+                "transaction_timeout": "30min",
+            },
+        ),
     }
 
 
@@ -206,7 +218,7 @@ def test_from_2_gib_everything_runs():
 def test_small_machines_take_at_least_20_connections(ram_mib):
     shape = sized(changed(ram_mib=ram_mib, app_workers=1, cpus=1)).connections
     assert shape.max_connections == 20
-    assert (shape.reserved, shape.headroom >= 0) == (9, True)
+    assert (shape.reserved, shape.headroom >= 0) == (10, True)  # 3 + 3 x 2 + 1
 
 
 def test_budget_of_a_small_machine():
@@ -233,8 +245,8 @@ def test_a_pooler_gets_its_share():
 def test_fewer_connections_shrink_the_pools_and_leave_more_work_mem():
     sizing = sized(max_connections="100")
     shape = sizing.connections
-    assert (shape.pool_size, shape.max_overflow, shape.app_total, shape.reserved) == (10, 2, 48, 11)
-    assert sizing.value("work_mem") == "64MB"  # 4811 MiB over 48 + 3 + 4 + 4.59 operations: 80.7, so the cap
+    assert (shape.pool_size, shape.max_overflow, shape.app_total, shape.reserved) == (10, 2, 48, 13)
+    assert sizing.value("work_mem") == "64MB"  # 5157 MiB over 48 + 3 + 4.59 + 2 x (2 + 4) operations: 76.3, so the cap
     assert sizing.memory.verdict is Verdict.OK
 
 
@@ -245,13 +257,13 @@ def test_pinned_buffers_change_the_proof():
 
 def test_larger_pinned_buffers_leave_less_work_mem():
     sizing = sized(shared_buffers="6GB")
-    assert sizing.value("work_mem") == "8MB"  # 3612 - 2048 x (1.031 + 129 / 512) MiB over 111.59 operations: 8.8 MiB
+    assert sizing.value("work_mem") == "11MB"  # 3958 - 2048 x (1.031 + 131 / 512) MiB over 119.59 operations: 11.1 MiB
     assert sizing.memory.verdict is Verdict.OK
 
 
 def test_a_pinned_hash_multiplier_halves_work_mem():
     sizing = sized(hash_mem_multiplier="2.0")
-    assert sizing.value("work_mem") == "15MB"  # 3612 - 15 x 4 MiB over 111.59 x 2 operations: 15.9 MiB
+    assert sizing.value("work_mem") == "16MB"  # 3958 - 15 x 4 MiB over 119.59 x 2 operations: 16.3 MiB
     assert sizing.memory.verdict is Verdict.OK
 
 
@@ -278,7 +290,7 @@ def test_pinned_wal_size_moves_what_follows_from_it():
 
 
 def test_more_connections_kept_for_the_administrator_leave_fewer():
-    assert sized(superuser_reserved_connections="23").connections.reserved == 40
+    assert sized(superuser_reserved_connections="23").connections.reserved == 42
 
 
 def test_app_pins_reach_the_pool():
@@ -291,30 +303,30 @@ def test_pools_that_want_more_than_the_server_gives():
     sizing = sized(DB_POOL_SIZE="60", DB_MAX_OVERFLOW="10")
     problem = next(warning for warning in sizing.warnings if warning.code == "pool_too_large")
     assert problem.message == (
-        "pools of 4 workers x 70 = 280 connections, with 20 reserved, are more than max_connections 200"
+        "pools of 4 workers x 70 = 280 connections, with 22 reserved, are more than max_connections 200"
     )
-    assert problem.hint == "at most 36 per worker (pool size + overflow), or fewer workers"
-    mended = sized(DB_POOL_SIZE="36", DB_MAX_OVERFLOW="0", work_mem="4MB")
-    assert (mended.connections.headroom, mended.warnings) == (36, ())
+    assert problem.hint == "at most 35 per worker (pool size + overflow), or fewer workers"
+    mended = sized(DB_POOL_SIZE="35", DB_MAX_OVERFLOW="0", work_mem="4MB")
+    assert (mended.connections.headroom, mended.warnings) == (38, ())
 
 
 def test_pools_that_leave_a_reload_no_room_are_told():
     sizing = sized(DB_POOL_SIZE="40", work_mem="8MB")
     (problem,) = sizing.warnings
-    # 4 x 40 = 160 and 20 reserved are 180 of 200, but a fifth worker would need 40 more
-    assert (problem.code, problem.hint) == ("pool_tight", "at most 36 per worker (pool size + overflow)")
+    # 4 x 40 = 160 and 22 reserved are 182 of 200, but a fifth worker would need 40 more
+    assert (problem.code, problem.hint) == ("pool_tight", "at most 35 per worker (pool size + overflow)")
 
 
 def test_a_pinned_pool_has_a_fifth_as_overflow_within_the_bound():
     shapes = [sized(DB_POOL_SIZE=size, work_mem="8MB").connections for size in ("8", "20", "34", "40")]
-    assert [shape.max_overflow for shape in shapes] == [2, 5, 2, 0]
+    assert [shape.max_overflow for shape in shapes] == [2, 5, 1, 0]
 
 
 def test_what_helps_where_even_one_connection_for_each_worker_is_too_much():
     sizing = sized(changed(ram_mib=262_144, app_workers=256))
     problem = next(warning for warning in sizing.warnings if warning.code == "pool_too_large")
-    assert problem.hint == "fewer workers, or --connections 532"
-    mended = sized(changed(ram_mib=262_144, app_workers=256), max_connections="532")
+    assert problem.hint == "fewer workers, or --connections 534"
+    mended = sized(changed(ram_mib=262_144, app_workers=256), max_connections="534")
     assert "pool_too_large" not in {warning.code for warning in mended.warnings}
 
 
@@ -339,7 +351,7 @@ def test_the_apps_own_limit_wins_over_the_servers():
 
 
 def test_without_reserved_connections_15_keeps_fewer_back():
-    assert sized(changed(postgres=15)).connections.reserved == 18  # 3 + 3 x 5
+    assert sized(changed(postgres=15)).connections.reserved == 20  # 3 + 3 x 5 + 2
 
 
 def test_a_pinned_max_wal_size_is_what_to_change():

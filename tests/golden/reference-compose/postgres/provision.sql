@@ -18,6 +18,7 @@ SET log_transaction_sample_rate = 0;
 \set app_verifier `cat "$SECRETS_DIR/app_verifier"`
 \set monitor_verifier `cat "$SECRETS_DIR/monitor_verifier"`
 \set backup_verifier `cat "$SECRETS_DIR/backup_verifier"`
+\set report_verifier `cat "$SECRETS_DIR/report_verifier"`
 
 SELECT 'CREATE ROLE owner' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'owner') \gexec
 ALTER ROLE owner LOGIN NOREPLICATION NOSUPERUSER NOCREATEDB NOCREATEROLE
@@ -51,16 +52,28 @@ SELECT format('ALTER ROLE backup PASSWORD %L', :'backup_verifier')
 ALTER ROLE backup SET work_mem = '4MB';
 ALTER ROLE backup SET statement_timeout = '0';
 ALTER ROLE backup SET transaction_timeout = '0';
+SELECT 'CREATE ROLE report' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'report') \gexec
+ALTER ROLE report LOGIN NOREPLICATION NOSUPERUSER NOCREATEDB NOCREATEROLE
+    CONNECTION LIMIT 2;
+SELECT format('ALTER ROLE report PASSWORD %L', :'report_verifier')
+    WHERE :'report_verifier' IS DISTINCT FROM (SELECT rolpassword FROM pg_authid WHERE rolname = 'report') \gexec
+ALTER ROLE report SET work_mem = '64MB';
+ALTER ROLE report SET enable_parallel_hash = 'off';
+ALTER ROLE report SET default_transaction_read_only = 'on';
+ALTER ROLE report SET statement_timeout = '10min';
+ALTER ROLE report SET lock_timeout = '10s';
+ALTER ROLE report SET idle_in_transaction_session_timeout = '60s';
+ALTER ROLE report SET transaction_timeout = '30min';
 GRANT pg_monitor TO monitor;
 GRANT pg_use_reserved_connections TO monitor, backup;
 GRANT pg_read_all_data TO backup;
 
 SELECT 'CREATE DATABASE app OWNER owner' WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = 'app') \gexec
 REVOKE ALL ON DATABASE app FROM PUBLIC;
-GRANT CONNECT ON DATABASE app TO app, owner, monitor, backup;
+GRANT CONNECT ON DATABASE app TO app, owner, monitor, backup, report;
 GRANT TEMPORARY ON DATABASE app TO app;
 -- What all roles together may have; it does not bind superusers.
-ALTER DATABASE app CONNECTION LIMIT 115;
+ALTER DATABASE app CONNECTION LIMIT 117;
 
 CREATE EXTENSION IF NOT EXISTS pg_stat_statements;
 \connect app
@@ -78,7 +91,10 @@ SET log_transaction_sample_rate = 0;
 CREATE EXTENSION IF NOT EXISTS pg_stat_statements;
 ALTER SCHEMA public OWNER TO owner;
 REVOKE CREATE ON SCHEMA public FROM PUBLIC;
-GRANT USAGE ON SCHEMA public TO app;
+GRANT USAGE ON SCHEMA public TO app, report;
 -- The owner's migrations create the tables; the app may use them and no more.
 ALTER DEFAULT PRIVILEGES FOR ROLE owner IN SCHEMA public GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO app;
 ALTER DEFAULT PRIVILEGES FOR ROLE owner IN SCHEMA public GRANT USAGE, SELECT ON SEQUENCES TO app;
+-- Reports read what is there, and what will be.
+GRANT SELECT ON ALL TABLES IN SCHEMA public TO report;
+ALTER DEFAULT PRIVILEGES FOR ROLE owner IN SCHEMA public GRANT SELECT ON TABLES TO report;

@@ -39,6 +39,7 @@ def test_secrets_follow_the_services():
         "app_verifier",
         "monitor_verifier",
         "backup_verifier",
+        "report_verifier",
         "owner_password",
         "app_password",
     ]
