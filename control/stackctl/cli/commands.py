@@ -144,6 +144,34 @@ def health() -> None:
     session.finish(health_command(session.request(), session.runner()))
 
 
+def connect(
+    role: Annotated[str, typer.Argument(help="report, app, monitor, backup or owner.")] = "report",
+    application_name: Annotated[
+        str | None,
+        typer.Option("--application-name", metavar="NAME", help="What the server calls it; else the role."),
+    ] = None,
+    statement_timeout: Annotated[
+        str | None, typer.Option("--statement-timeout", metavar="5min", help="Limit for each statement.")
+    ] = None,
+    option: Annotated[
+        list[str] | None, typer.Option("--option", metavar="NAME=VALUE", help="Parameter of the session; repeatable.")
+    ] = None,
+    output: Annotated[str, typer.Option("--format", metavar="url", help="url, dsn, or env for a shell.")] = "url",
+) -> None:
+    """Print the connection string of a role, without its password."""
+    from stackctl.operations.connect import Asked, connect_command
+
+    # --format json is --json, as everywhere.
+    shape = "url" if session.output.as_json and output == "json" else output
+    found = connect_command(session.request(), Asked(role, application_name, statement_timeout, option or [], shape))
+    if not session.output.as_json:
+        for line in found.lines:
+            session.output.line(line)
+        for remark in found.remarks:
+            session.output.remark(remark)
+    session.finish(found.result)
+
+
 @with_profile
 def doctor(flags: Flags, sets: list[str]) -> None:
     """Check this host before anything runs; exit code 30 where a check fails."""
@@ -152,7 +180,10 @@ def doctor(flags: Flags, sets: list[str]) -> None:
     session.finish(doctor_command(session.request(flags, sets), session.runner()))
 
 
-COMMANDS = {each.__name__: each for each in (init, size, render, plan, up, down, restore, status, health, logs, doctor)}
+COMMANDS = {
+    each.__name__: each
+    for each in (init, size, render, plan, up, down, restore, status, health, logs, doctor, connect)
+}
 
 
 def register(app: typer.Typer, only: str = "") -> None:

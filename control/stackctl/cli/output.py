@@ -33,6 +33,11 @@ class Output:
         if not self._quiet:
             self._error(f"{time.monotonic() - self._began:6.1f}s  {text}")
 
+    def remark(self, text: str) -> None:
+        """Something to know beside a result that is copied or piped as it is."""
+        if not self._quiet:
+            self._error(text)
+
     def echo(self, command: str) -> None:
         """A command line that is about to run, for pasting."""
         if self.verbose or not self._quiet:

@@ -98,6 +98,23 @@ def test_one_more_session_than_its_limit_is_refused_while_the_app_goes_on(stack:
     assert report(stack, "SELECT 1") == "1"
 
 
+def test_the_printed_string_opens_a_session(stack: Stack) -> None:
+    words = ["--application-name", "it's 5 %", "--statement-timeout", "90s", "--option", 'search_path="a b", public']
+    done = stack.run("connect", "report", *words)
+    assert done.code == 0, done.said
+    assert stack.secret("report_password") not in done.said
+    shown = "SELECT current_setting('application_name'), current_setting('statement_timeout'), current_user"
+    if stack.engine == "embedded":
+        argv, text = [str(wheel_programs() / "psql"), done.out.strip()], None
+        variables = {**environment(), "PGPASSWORD": stack.secret("report_password")}
+        argv += ["-X", "-A", "-t", "-c", shown]
+    else:
+        (command,) = re.findall(r"(?m)^from this host: (.+)$", done.err)
+        argv, text, variables = ["sh", "-c", command.replace(" -it ", " -i ") + " -X -A -t"], shown, environment()
+    answer = subprocess.run(argv, input=text, env=variables, capture_output=True, text=True, check=False, timeout=60)
+    assert answer.stdout == "it's 5 %|90s|report\n", answer.stderr
+
+
 def make_old_secrets(stack: Stack) -> None:
     """The secrets of a project that is older than the role, and than the vault's identity."""
     vault = Vault(stack.private / "secrets")

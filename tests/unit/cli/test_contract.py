@@ -14,7 +14,7 @@ from command_line import PROGRAM, clean_environment, document, stackctl
 from stackctl.cli.main import run
 
 MACHINE = ("--ram", "16G", "--cpus", "4", "--storage", "ssd", "--disk", "200G", "--pg", "17", "--app-workers", "4")
-COMMANDS = ["init", "size", "render", "plan", "up", "down", "status", "health", "logs", "doctor"]
+COMMANDS = ["init", "size", "render", "plan", "up", "down", "status", "health", "logs", "doctor", "connect"]
 
 
 @pytest.mark.parametrize(
