@@ -181,8 +181,7 @@ def doctor(flags: Flags, sets: list[str]) -> None:
 
 
 COMMANDS = {
-    each.__name__: each
-    for each in (init, size, render, plan, up, down, restore, status, health, logs, doctor, connect)
+    each.__name__: each for each in (init, size, render, plan, up, down, restore, status, health, logs, doctor, connect)
 }
 
 
