@@ -18,13 +18,18 @@ from sqlalchemy.orm import Session
 from app import metrics
 from app.backoff import delays
 from app.engine import for_requests
-from app.faults import DatabaseUnavailable, PoolFull, fault_of
+from app.faults import Conflict, DatabaseUnavailable, OutcomeUnknown, PoolFull, connection_is_lost, fault_of
 from app.pool import WatchedPool, connect
 from app.settings import Settings
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 Work = Callable[[Session], T]
+
+# Of one unit of work. Who is in the way is gone in a moment; a conflict that comes again each time is
+# for the client to know.
+ATTEMPTS = 4
+LONGEST_RETRY_SECONDS = 0.5
 
 
 class Database:
@@ -58,10 +63,27 @@ class Database:
         return await self.run(route, self._autocommit, work, patience)
 
     async def run(self, route: str, engine: Engine, work: Work[T], patience: float) -> T:
-        """Run `work` in a thread of its own; raise what a driver's error stands for."""
+        """Run `work` until no other transaction is in the way; raise what a driver's error stands for.
+
+        To run it again is safe: it is one transaction, which the conflict undid, and has no effect
+        outside the database.
+        """
+        deadline = time.perf_counter() + patience
+        for attempt, delay in enumerate(delays(LONGEST_RETRY_SECONDS), start=1):
+            try:
+                return await self._once(route, engine, work, deadline)
+            except Conflict:
+                if attempt == ATTEMPTS or time.perf_counter() + delay > deadline:
+                    raise
+                metrics.RETRIES.inc()
+                await asyncio.sleep(delay)
+        raise AssertionError("the delays never end")
+
+    async def _once(self, route: str, engine: Engine, work: Work[T], deadline: float) -> T:
+        """Run `work` in a thread of its own."""
         started = time.perf_counter()
-        await self._admit(patience)
-        future = self._threads.submit(self._unit, route, engine, work, started, started + patience)
+        await self._admit(deadline - started)
+        future = self._threads.submit(self._unit, route, engine, work, started, deadline)
         # The slot is free when the thread is, which is later than this coroutine's end if the client
         # goes away and the server cancels it.
         loop = asyncio.get_running_loop()
@@ -92,9 +114,9 @@ class Database:
                 with (
                     metrics.QUERY_DURATION.labels(route).time(),
                     Session(connection, expire_on_commit=False) as session,
-                    session.begin(),
                 ):
                     result = work(session)
+                    _commit(session)
             self.last_answer = time.monotonic()
             return result
         except (PoolTimeout, PoolFull) as error:
@@ -133,3 +155,14 @@ class Database:
         """Close every connection."""
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._engine.dispose()
+
+
+def _commit(session: Session) -> None:
+    try:
+        session.commit()
+    except DBAPIError as error:
+        if connection_is_lost(error):
+            metrics.CONNECTION_ERRORS.inc()
+            log.warning("database lost during COMMIT: %s", error.orig)
+            raise OutcomeUnknown from error
+        raise

@@ -11,12 +11,20 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from app.faults import DatabaseUnavailable, Duplicate, MissingParent, PoolFull, StatementTimeout
+from app.faults import (
+    Conflict,
+    DatabaseUnavailable,
+    Duplicate,
+    MissingParent,
+    OutcomeUnknown,
+    PoolFull,
+    StatementTimeout,
+)
 
 log = logging.getLogger(__name__)
 
-# Seconds. A full pool frees within a moment; a database that is gone takes longer to come back.
-RETRY_POOL = "1"
+# Seconds. A full pool or a row frees within a moment; a database that is gone takes longer to come back.
+RETRY_SOON = "1"
 RETRY_DATABASE = "5"
 
 
@@ -48,8 +56,17 @@ async def _unavailable(_request: Request, _error: Exception) -> JSONResponse:
     return problem(503, "The database does not answer.", {"Retry-After": RETRY_DATABASE})
 
 
+async def _outcome_unknown(_request: Request, _error: Exception) -> JSONResponse:
+    detail = "The database was lost while it stored the change; whether it did is not known."
+    return problem(503, detail, {"Retry-After": RETRY_DATABASE})
+
+
+async def _conflict(_request: Request, _error: Exception) -> JSONResponse:
+    return problem(503, "Other requests were changing the same rows; nothing was changed.", {"Retry-After": RETRY_SOON})
+
+
 async def _pool_full(_request: Request, _error: Exception) -> JSONResponse:
-    return problem(503, "All database connections are in use.", {"Retry-After": RETRY_POOL})
+    return problem(503, "All database connections are in use.", {"Retry-After": RETRY_SOON})
 
 
 async def _timeout(_request: Request, _error: Exception) -> JSONResponse:
@@ -69,6 +86,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Duplicate, _duplicate)
     app.add_exception_handler(MissingParent, _missing_parent)
     app.add_exception_handler(DatabaseUnavailable, _unavailable)
+    app.add_exception_handler(OutcomeUnknown, _outcome_unknown)
+    app.add_exception_handler(Conflict, _conflict)
     app.add_exception_handler(PoolFull, _pool_full)
     app.add_exception_handler(StatementTimeout, _timeout)
     app.add_exception_handler(Exception, _defect)
