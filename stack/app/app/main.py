@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from app import health, members, problems, resources, teams, tools
+from app.body_limit import BodyLimit
 from app.database import Database
 from app.request_metrics import RequestMetrics
 from app.settings import Settings, from_environment
@@ -44,6 +45,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redoc_url=None,
     )
     problems.install(app)
+    app.add_middleware(BodyLimit)
     app.add_middleware(RequestMetrics)
     for part in (tools, resources, teams, members, health):
         app.include_router(part.router)

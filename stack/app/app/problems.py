@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 # Seconds. A full pool or a row frees within a moment; a database that is gone takes longer to come back.
 RETRY_SOON = "1"
 RETRY_DATABASE = "5"
+# An import may have something wrong in each of its rows.
+LONGEST_LIST_OF_ERRORS = 20
 
 
 def problem(status: int, detail: str, headers: dict[str, str] | None = None, **members: Any) -> JSONResponse:
@@ -40,7 +42,8 @@ async def _http(_request: Request, error: Any) -> JSONResponse:
 
 async def _invalid(_request: Request, error: Any) -> JSONResponse:
     # The input is left out: it may be large, and may hold what nobody wants in a log.
-    errors = [{"loc": list(e["loc"]), "msg": e["msg"], "type": e["type"]} for e in error.errors()]
+    first = error.errors()[:LONGEST_LIST_OF_ERRORS]
+    errors = [{"loc": list(e["loc"]), "msg": e["msg"], "type": e["type"]} for e in first]
     return problem(422, "The request does not have the expected form.", errors=errors)
 
 
