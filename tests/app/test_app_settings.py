@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from app.settings import SettingsError, from_environment
+from app.environment import SettingsError
+from app.settings import from_environment
 
 URL = "postgresql+psycopg://app@db.internal:6432/shop"
 

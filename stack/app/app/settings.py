@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeVar, cast
+from typing import Literal, cast
 
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-T = TypeVar("T")
+from app.environment import SettingsError, boolean, integer, seconds
+
 Pooler = Literal["none", "pgbouncer"]
-
-
-class SettingsError(Exception):
-    """An environment variable is missing or cannot be used; the message starts with its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,25 +56,17 @@ def from_environment(environ: Mapping[str, str]) -> Settings:
     return Settings(
         url=url,
         password_file=_password_file(environ),
-        pool_size=_integer(environ, "DB_POOL_SIZE", 5, least=1),
-        max_overflow=_integer(environ, "DB_MAX_OVERFLOW", 5),
+        pool_size=integer(environ, "DB_POOL_SIZE", 5, least=1),
+        max_overflow=integer(environ, "DB_MAX_OVERFLOW", 5),
         pool_timeout_seconds=seconds(environ, "DB_POOL_TIMEOUT", 30.0),
-        pool_recycle_seconds=_integer(environ, "DB_POOL_RECYCLE", 1800, least=1),
-        pool_pre_ping=_boolean(environ, "DB_POOL_PRE_PING", default=True),
-        statement_timeout_ms=_integer(environ, "PG_STATEMENT_TIMEOUT", 30_000),
-        connect_timeout_seconds=_integer(environ, "PG_CONNECT_TIMEOUT", 10, least=1),
-        keepalives_idle_seconds=_integer(environ, "PG_KEEPALIVES_IDLE", 30, least=1),
-        prepared_statements=_integer(environ, "PG_PREPARED_STATEMENT_CACHE", 100),
+        pool_recycle_seconds=integer(environ, "DB_POOL_RECYCLE", 1800, least=1),
+        pool_pre_ping=boolean(environ, "DB_POOL_PRE_PING", default=True),
+        statement_timeout_ms=integer(environ, "PG_STATEMENT_TIMEOUT", 30_000),
+        connect_timeout_seconds=integer(environ, "PG_CONNECT_TIMEOUT", 10, least=1),
+        keepalives_idle_seconds=integer(environ, "PG_KEEPALIVES_IDLE", 30, least=1),
+        prepared_statements=integer(environ, "PG_PREPARED_STATEMENT_CACHE", 100),
         pooler=_pooler(environ),
     )
-
-
-def seconds(environ: Mapping[str, str], name: str, default: float) -> float:
-    """Return a positive number of seconds."""
-    value = _parsed(environ, name, float, default, "a number of seconds")
-    if not 0 < value < float("inf"):
-        raise SettingsError(f"{name} must be above 0 seconds, not {value:g}")
-    return value
 
 
 def _url(environ: Mapping[str, str]) -> URL:
@@ -118,26 +107,3 @@ def _pooler(environ: Mapping[str, str]) -> Pooler:
     if value not in ("none", "pgbouncer"):
         raise SettingsError(f"DB_POOLER must be none or pgbouncer, not {value!r}")
     return cast(Pooler, value)
-
-
-def _integer(environ: Mapping[str, str], name: str, default: int, *, least: int = 0) -> int:
-    value = _parsed(environ, name, int, default, "a whole number")
-    if value < least:
-        raise SettingsError(f"{name} must be at least {least}, not {value}")
-    return value
-
-
-def _boolean(environ: Mapping[str, str], name: str, *, default: bool) -> bool:
-    words = {"true": True, "1": True, "on": True, "false": False, "0": False, "off": False}
-    return _parsed(environ, name, lambda text: words[text.lower()], default, "true or false")
-
-
-def _parsed(environ: Mapping[str, str], name: str, parse: Callable[[str], T], default: T, wanted: str) -> T:
-    # An empty value is an unset one: Compose passes `NAME=` for what is not given.
-    text = environ.get(name, "").strip()
-    if not text:
-        return default
-    try:
-        return parse(text)
-    except (ValueError, KeyError) as error:
-        raise SettingsError(f"{name} must be {wanted}, not {text!r}") from error
