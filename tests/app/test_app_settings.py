@@ -42,6 +42,12 @@ def test_values_are_taken() -> None:
     assert settings.endpoint == "db.internal:6432/shop"
 
 
+def test_cached_lists() -> None:
+    settings = from_environment({"DATABASE_URL": URL, "APP_LIST_CACHE": "/tools=2, /teams/{team_id}/members=1.5,"})
+    assert settings.list_cache == {"/tools": 2, "/teams/{team_id}/members": 1.5}
+    assert from_environment({"DATABASE_URL": URL, "APP_LIST_CACHE": ""}).list_cache == {}
+
+
 def test_an_empty_value_is_the_default() -> None:
     assert from_environment({"DATABASE_URL": URL, "DB_POOL_RECYCLE": ""}).pool_recycle_seconds == 1800
 
@@ -60,6 +66,11 @@ def test_an_empty_value_is_the_default() -> None:
         ("DB_POOL_TIMEOUT", "nan", "must be above 0 seconds"),
         ("DB_POOL_PRE_PING", "maybe", "must be true or false"),
         ("DB_POOLER", "odyssey", "must be none or pgbouncer"),
+        ("APP_LIST_CACHE", "/tools=2,/nowhere=1", "names '/nowhere', which is no list; choose from /tools, "),
+        ("APP_LIST_CACHE", "/tools", "must give /tools a number of seconds above 0, not ''"),
+        ("APP_LIST_CACHE", "/tools=soon", "must give /tools a number of seconds above 0, not 'soon'"),
+        ("APP_LIST_CACHE", "/tools=0", "above 0, not '0'"),
+        ("APP_LIST_CACHE", "/tools=inf", "above 0, not 'inf'"),
         ("DB_PASSWORD_FILE", "/nowhere", "DB_PASSWORD_FILE cannot be read: /nowhere"),
     ],
 )

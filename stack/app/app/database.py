@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import TypeVar
@@ -13,18 +12,17 @@ from typing import TypeVar
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.orm import Session
 
 from app import metrics
 from app.backoff import delays
 from app.engine import for_requests
-from app.faults import Conflict, DatabaseUnavailable, OutcomeUnknown, PoolFull, connection_is_lost, fault_of
+from app.faults import Conflict, DatabaseUnavailable, PoolFull, fault_of
 from app.pool import WatchedPool, connect
 from app.settings import Settings
+from app.unit import Unit
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-Work = Callable[[Session], T]
 
 # Of one unit of work. Who is in the way is gone in a moment; a conflict that comes again each time is
 # for the client to know.
@@ -50,20 +48,20 @@ class Database:
         self._warm = asyncio.Event()
         self.last_answer = float("-inf")
 
-    async def read(self, route: str, work: Work[T]) -> T:
-        """Return what `work` finds, in autocommit: for SELECT only."""
-        return await self.run(route, self._autocommit, work, self._settings.pool_timeout_seconds)
+    async def read(self, unit: Unit[T]) -> T:
+        """Return what the work finds, in autocommit: for SELECT only."""
+        return await self._run(unit, self._autocommit, self._settings.pool_timeout_seconds)
 
-    async def write(self, route: str, work: Work[T]) -> T:
-        """Return what `work` gives, committed."""
-        return await self.run(route, self._engine, work, self._settings.pool_timeout_seconds)
+    async def write(self, unit: Unit[T]) -> T:
+        """Return what the work gives, committed."""
+        return await self._run(unit, self._engine, self._settings.pool_timeout_seconds)
 
-    async def probe(self, route: str, work: Work[T], patience: float) -> T:
+    async def probe(self, unit: Unit[T], patience: float) -> T:
         """Like `read`, but gives up waiting for a connection after `patience` seconds."""
-        return await self.run(route, self._autocommit, work, patience)
+        return await self._run(unit, self._autocommit, patience)
 
-    async def run(self, route: str, engine: Engine, work: Work[T], patience: float) -> T:
-        """Run `work` until no other transaction is in the way; raise what a driver's error stands for.
+    async def _run(self, unit: Unit[T], engine: Engine, patience: float) -> T:
+        """Run a unit until no other transaction is in the way; raise what a driver's error stands for.
 
         To run it again is safe: it is one transaction, which the conflict undid, and has no effect
         outside the database.
@@ -71,7 +69,7 @@ class Database:
         deadline = time.perf_counter() + patience
         for attempt, delay in enumerate(delays(LONGEST_RETRY_SECONDS), start=1):
             try:
-                return await self._once(route, engine, work, deadline)
+                return await self._once(unit, engine, deadline)
             except Conflict:
                 if attempt == ATTEMPTS or time.perf_counter() + delay > deadline:
                     raise
@@ -79,11 +77,11 @@ class Database:
                 await asyncio.sleep(delay)
         raise AssertionError("the delays never end")
 
-    async def _once(self, route: str, engine: Engine, work: Work[T], deadline: float) -> T:
-        """Run `work` in a thread of its own."""
+    async def _once(self, unit: Unit[T], engine: Engine, deadline: float) -> T:
+        """Run a unit in a thread of its own."""
         started = time.perf_counter()
         await self._admit(deadline - started)
-        future = self._threads.submit(self._unit, route, engine, work, started, deadline)
+        future = self._threads.submit(self._connected, unit, engine, started, deadline)
         # The slot is free when the thread is, which is later than this coroutine's end if the client
         # goes away and the server cancels it.
         loop = asyncio.get_running_loop()
@@ -106,17 +104,12 @@ class Database:
         with suppress(RuntimeError):
             loop.call_soon_threadsafe(self._slots.release)
 
-    def _unit(self, route: str, engine: Engine, work: Work[T], queued: float, deadline: float) -> T:
+    def _connected(self, unit: Unit[T], engine: Engine, queued: float, deadline: float) -> T:
         try:
             with connect(engine, deadline) as connection:
                 self._pool.publish()
                 metrics.POOL_WAIT.observe(time.perf_counter() - queued)
-                with (
-                    metrics.QUERY_DURATION.labels(route).time(),
-                    Session(connection, expire_on_commit=False) as session,
-                ):
-                    result = work(session)
-                    _commit(session)
+                result = unit.run(connection)
             self.last_answer = time.monotonic()
             return result
         except (PoolTimeout, PoolFull) as error:
@@ -155,14 +148,3 @@ class Database:
         """Close every connection."""
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._engine.dispose()
-
-
-def _commit(session: Session) -> None:
-    try:
-        session.commit()
-    except DBAPIError as error:
-        if connection_is_lost(error):
-            metrics.CONNECTION_ERRORS.inc()
-            log.warning("database lost during COMMIT: %s", error.orig)
-            raise OutcomeUnknown from error
-        raise

@@ -10,6 +10,7 @@ from typing import Literal, cast
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from app.cached_routes import seconds_by_route
 from app.environment import SettingsError, boolean, integer, seconds
 
 Pooler = Literal["none", "pgbouncer"]
@@ -31,6 +32,7 @@ class Settings:
     keepalives_idle_seconds: int
     prepared_statements: int
     pooler: Pooler
+    list_cache: Mapping[str, float]
 
     @property
     def is_sqlite(self) -> bool:
@@ -66,6 +68,7 @@ def from_environment(environ: Mapping[str, str]) -> Settings:
         keepalives_idle_seconds=integer(environ, "PG_KEEPALIVES_IDLE", 30, least=1),
         prepared_statements=integer(environ, "PG_PREPARED_STATEMENT_CACHE", 100),
         pooler=_pooler(environ),
+        list_cache=seconds_by_route("APP_LIST_CACHE", environ.get("APP_LIST_CACHE", "")),
     )
 
 
