@@ -6,9 +6,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, QueuePool, text
+from sqlalchemy import Engine, Executable, QueuePool, literal_column, select, text
 
+from app.compiled_cache import watch
 from app.engine import for_migrations, for_requests
+from app.metrics import COMPILED_CACHE, COMPILED_CACHE_SIZE
+from app.models import Tool
 from app.settings import from_environment
 from running_app import Database
 
@@ -69,3 +72,39 @@ def test_statements_are_prepared_up_to_the_bound(engine: Make) -> None:
 @pytest.mark.parametrize("off", [{"PG_PREPARED_STATEMENT_CACHE": "0"}, {"DB_POOLER": "pgbouncer"}])
 def test_nothing_is_prepared_where_it_is_off(engine: Make, off: dict[str, str]) -> None:
     assert prepared(engine(**off), statements=3) == 0
+
+
+def test_the_statement_of_a_request_is_prepared(engine: Make) -> None:
+    pooled = engine(DB_POOL_SIZE="1", PG_PREPARED_STATEMENT_CACHE="3")
+    with pooled.connect() as connection:
+        look = text("SELECT statement FROM pg_prepared_statements")
+        for number in range(1, 11):
+            connection.execute(select(Tool.name).where(Tool.id == number))
+        assert any("FROM tools" in statement for statement in connection.scalars(look))
+        kept = []
+        for number in range(20):
+            for _ in range(10):
+                connection.scalar(text(f"SELECT {number}"))
+            kept.append(connection.scalar(text("SELECT count(*) FROM pg_prepared_statements")))
+        # A new one is there before the driver closes the oldest, and the one that looks may be new too.
+        assert 3 <= max(kept) <= 3 + 2
+
+
+def test_compiled_statements_are_counted_and_bounded(engine: Make) -> None:
+    pooled = engine(DB_POOL_SIZE="1")
+    watch(pooled)
+    hits, misses = (COMPILED_CACHE.labels(result) for result in ("hit", "miss"))
+
+    def counted(statement: Executable, times: int) -> tuple[float, float]:
+        before = hits._value.get(), misses._value.get()
+        with pooled.connect() as connection:
+            for _ in range(times):
+                connection.execute(statement)
+        return hits._value.get() - before[0], misses._value.get() - before[1]
+
+    assert counted(select(Tool.name).where(Tool.id == 1), 5) == (4, 1)
+    assert counted(select(Tool.name).where(Tool.id == 2), 5) == (5, 0)
+    # Statements that are all different.
+    for number in range(400):
+        counted(select(literal_column(str(number))), 1)
+    assert 200 <= COMPILED_CACHE_SIZE._value.get() <= 300

@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from app import metrics
+from app import compiled_cache, metrics
 from app.backoff import delays
 from app.engine import for_requests
 from app.faults import Conflict, DatabaseUnavailable, PoolFull, fault_of
@@ -40,6 +40,7 @@ class Database:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._engine = for_requests(settings)
+        compiled_cache.watch(self._engine)
         # A single statement needs no BEGIN and COMMIT: one round trip instead of three.
         self._autocommit = self._engine.execution_options(isolation_level="AUTOCOMMIT")
         self._pool = WatchedPool(self._engine, settings.max_overflow)

@@ -19,6 +19,10 @@ POOL_TIMEOUTS = Counter("app_db_pool_timeouts", "Requests refused because no con
 POOL_INVALIDATIONS = Counter("app_db_pool_invalidations", "Pooled connections found broken and dropped.")
 CONNECTION_ERRORS = Counter("app_db_connection_errors", "Connections that failed to open or broke in use.")
 RETRIES = Counter("app_db_retries", "Units of work run again after a deadlock or a serialization failure.")
+COMPILED_CACHE = Counter("app_db_compiled_cache", "Statements whose SQL was ready made, or was not.", ["result"])
+COMPILED_CACHE_SIZE = Gauge(
+    "app_db_compiled_cache_size", "Statements whose SQL is kept ready made.", multiprocess_mode="livesum"
+)
 CACHE_REQUESTS = Counter(
     "app_cache_requests", "Requests of cached lists: hit, miss, or wait for another's query.", ["route", "result"]
 )
