@@ -7,12 +7,15 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine, Executable, QueuePool, literal_column, select, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
 
 from app.compiled_cache import watch
 from app.engine import for_migrations, for_requests
 from app.metrics import COMPILED_CACHE, COMPILED_CACHE_SIZE
 from app.models import Tool
 from app.settings import from_environment
+from app.unit import Unit
 from running_app import Database
 
 Make = Callable[..., Engine]
@@ -58,6 +61,31 @@ def test_the_statement_timeout_is_sent_when_direct(engine: Make) -> None:
     assert one(engine(PG_STATEMENT_TIMEOUT="1234", DB_POOLER="pgbouncer"), "SHOW statement_timeout") == "0"
 
 
+def test_options_reach_the_server_as_they_are(engine: Make) -> None:
+    note = r"two  words, a \ and \\ 'quotes' \n a=b"
+    pooled = engine(PG_OPTIONS=f"search_path=app, public; work_mem=8MB; app.note={note};", PG_STATEMENT_TIMEOUT="1234")
+    shown = [one(pooled, f"SHOW {name}") for name in ("search_path", "work_mem", "app.note", "statement_timeout")]
+    assert shown == ["app, public", "8MB", note, "1234ms"]
+
+
+def test_a_unit_of_work_may_have_more_time(engine: Make) -> None:
+    pooled = engine(PG_STATEMENT_TIMEOUT="300", DB_POOL_SIZE="1", DB_MAX_OVERFLOW="0")
+
+    def nap(session: Session) -> int:
+        session.execute(text("SELECT pg_sleep(0.6)"))
+        return int(session.scalar(text("SELECT pg_backend_pid()")) or 0)
+
+    with pooled.connect() as connection:
+        pid = Unit("/x", nap, (), 60_000).run(connection)
+    # The same session, without it.
+    with pooled.connect() as connection:
+        assert Unit("/x", lambda session: session.scalar(text("SELECT pg_backend_pid()"))).run(connection) == pid
+        assert connection.scalar(text("SHOW statement_timeout")) == "300ms"
+        connection.rollback()
+        with pytest.raises(DBAPIError):
+            Unit("/x", nap).run(connection)
+
+
 def test_migrations_have_no_statement_timeout(database: Database) -> None:
     settings = from_environment(database.environ("owner") | {"PG_STATEMENT_TIMEOUT": "1234"})
     assert one(for_migrations(settings), "SHOW statement_timeout") == "0"
@@ -67,6 +95,11 @@ def test_statements_are_prepared_up_to_the_bound(engine: Make) -> None:
     assert prepared(engine(), statements=3) == 3
     # Two are kept; the third goes with the statement after the one that looked.
     assert prepared(engine(PG_PREPARED_STATEMENT_CACHE="2"), statements=5) == 3
+
+
+def test_behind_a_pooler_statements_are_prepared_only_when_told(engine: Make) -> None:
+    # The libpq that psycopg carries can close them.
+    assert prepared(engine(DB_POOLER="pgbouncer", PG_PREPARED_STATEMENT_CACHE="100"), statements=3) == 3
 
 
 @pytest.mark.parametrize("off", [{"PG_PREPARED_STATEMENT_CACHE": "0"}, {"DB_POOLER": "pgbouncer"}])

@@ -25,13 +25,13 @@ class Access:
         self._cache = cache
         self._model: Any = route.response_model
 
-    async def read(self, work: Work[T]) -> T:
+    async def read(self, work: Work[T], *, statement_timeout_ms: int | None = None) -> T:
         """Return what `work` finds; it may only select, and each SELECT sees its own moment."""
-        return await self.database.read(Unit(self.route, work))
+        return await self.database.read(Unit(self.route, work, (), statement_timeout_ms))
 
-    async def write(self, work: Work[T], *tables: str) -> T:
+    async def write(self, work: Work[T], *tables: str, statement_timeout_ms: int | None = None) -> T:
         """Return what `work` gives, committed; cached lists of the tables that it changes are forgotten."""
-        return await self.database.write(Unit(self.route, work, tables))
+        return await self.database.write(Unit(self.route, work, tables, statement_timeout_ms))
 
     async def listed(self, table: str, question: Hashable, load: Callable[[], Awaitable[Any]]) -> Any:
         """Return what `load` gives, or the same as a response when the route is cached."""

@@ -17,6 +17,8 @@ from app.schemas import Paging
 LARGEST_PAGE = 500
 # One statement: a round trip costs less than inserting these.
 ROWS_AT_A_TIME = 500
+# For each of these statements. Nobody wants to send 10,000 rows again because one of them waited.
+IMPORT_TIMEOUT_MS = 60_000
 
 T = TypeVar("T")
 Row = TypeVar("Row", bound=Base)
@@ -47,7 +49,7 @@ async def create_all(db: Access, table: type[Row], rows: Sequence[BaseModel], **
             ids += session.scalars(statement, part)
         return ids
 
-    ids = await db.write(work, table.__tablename__)
+    ids = await db.write(work, table.__tablename__, statement_timeout_ms=IMPORT_TIMEOUT_MS)
     return {"imported": len(ids), "ids": ids}
 
 

@@ -50,8 +50,9 @@ class Database:
         self.last_answer = float("-inf")
 
     async def read(self, unit: Unit[T]) -> T:
-        """Return what the work finds, in autocommit: for SELECT only."""
-        return await self._run(unit, self._autocommit, self._settings.pool_timeout_seconds)
+        """Return what the work finds, in autocommit unless it has a time of its own: for SELECT only."""
+        engine = self._autocommit if unit.statement_timeout_ms is None else self._engine
+        return await self._run(unit, engine, self._settings.pool_timeout_seconds)
 
     async def write(self, unit: Unit[T]) -> T:
         """Return what the work gives, committed."""

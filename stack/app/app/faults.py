@@ -57,7 +57,13 @@ BY_STATE: dict[str | None, type[DatabaseFault | Refused]] = {
 # connection exception, insufficient resources (too many connections, disk full), operator intervention
 UNAVAILABLE_CLASSES = frozenset({"08", "53", "57"})
 # libpq passes on no SQLSTATE for a refused connection, so 53300 is known by its words only.
-SERVER_FULL = ("too many connections", "too many clients", "connection slots are reserved")
+# The last is PgBouncer's.
+SERVER_FULL = (
+    "too many connections",
+    "too many clients",
+    "connection slots are reserved",
+    "no more connections allowed",
+)
 
 
 def fault_of(error: DBAPIError) -> DatabaseFault | Refused | None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, func, select, true
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -27,6 +27,8 @@ class Unit(Generic[T]):
     route: str
     work: Work[T]
     tables: Sequence[str] = ()
+    # Instead of the connection's, or behind a pooler the role's own.
+    statement_timeout_ms: int | None = None
 
     def run(self, connection: Connection) -> T:
         """Return what the work gives, committed."""
@@ -34,9 +36,16 @@ class Unit(Generic[T]):
             metrics.QUERY_DURATION.labels(self.route).time(),
             Session(connection, expire_on_commit=False) as session,
         ):
+            self._allow_time(session)
             result = self.work(session)
             self._commit(session)
         return result
+
+    def _allow_time(self, session: Session) -> None:
+        if self.statement_timeout_ms is None or session.get_bind().dialect.name != "postgresql":
+            return
+        # For this transaction only, like SET LOCAL: whoever has the connection next knows nothing of it.
+        session.execute(select(func.set_config("statement_timeout", str(self.statement_timeout_ms), true())))
 
     def _commit(self, session: Session) -> None:
         try:
