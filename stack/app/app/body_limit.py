@@ -53,9 +53,6 @@ class _Body:
         self._scope = scope
         self._receive = receive
         self._deadline = time.monotonic() + limit.patience_seconds
-        headers = dict(scope["headers"])
-        self._announced = int(headers.get(b"content-length", 0))
-        self._asks_first = b"expect" in headers
         self._complete = False
         self.size = 0
 
@@ -65,7 +62,7 @@ class _Body:
             return await self._receive()
         largest = self._largest()
         too_large = HTTPException(413, f"The body is larger than {largest} bytes.")
-        if self.size == 0 and self._announced > largest:
+        if self.size == 0 and int(self._header(b"content-length") or 0) > largest:
             await self._refuse(too_large)
         message = await self._next()
         self._complete = not message.get("more_body")
@@ -74,6 +71,9 @@ class _Body:
         if self._limit.held > LARGEST_SUM:
             await self._refuse(HTTPException(503, "Too many large requests at once.", {"Retry-After": "1"}))
         return message
+
+    def _header(self, name: bytes) -> bytes | None:
+        return next((value for key, value in self._scope["headers"] if key == name), None)
 
     def _largest(self) -> int:
         # Asked for after the routing: nothing reads a body before.
@@ -94,7 +94,7 @@ class _Body:
     async def _refuse(self, error: HTTPException) -> NoReturn:
         # The server closes the connection after the answer. A client that is still sending then might
         # not get to see it; one that waits for `100 Continue` sends nothing.
-        if not self._complete and not self._asks_first:
+        if not self._complete and self._header(b"expect") is None:
             with suppress(TimeoutError):
                 async with asyncio.timeout(LINGER_SECONDS):
                     while (await self._receive()).get("more_body"):

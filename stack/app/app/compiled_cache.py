@@ -14,19 +14,17 @@ from app import metrics
 # a size that reaches this and as misses that do not end.
 SIZE = 200
 
-RESULTS = {CacheStats.CACHE_HIT: "hit", CacheStats.CACHE_MISS: "miss"}
-
 
 def watch(engine: Engine) -> None:
     """Count an engine's hits and misses, and publish how many statements it keeps."""
+    hits, misses = (metrics.COMPILED_CACHE.labels(result) for result in ("hit", "miss"))
 
     # Once for each statement, in however many parts it is sent.
     def count(_connection: Any, _statement: Any, _many: Any, _one: Any, _options: Any, result: Any) -> None:
-        found = RESULTS.get(result.context.cache_hit)
-        if found is None:
-            return
-        metrics.COMPILED_CACHE.labels(found).inc()
-        if found == "miss":
+        if result.context.cache_hit is CacheStats.CACHE_HIT:
+            hits.inc()
+        elif result.context.cache_hit is CacheStats.CACHE_MISS:
+            misses.inc()
             # There is no public way to ask.
             metrics.COMPILED_CACHE_SIZE.set(len(engine._compiled_cache or ()))
 
