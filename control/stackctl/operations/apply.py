@@ -117,7 +117,7 @@ def _new_ports(prepared: Prepared, changes: Changes) -> dict[str, int]:
     """Ports on the host, by service, that this engine does not hold already."""
     names = {"app", "metrics", "prometheus", "alertmanager", "grafana"}
     if prepared.choice.engine == EMBEDDED:
-        names = {"app", "metrics", "prometheus", "alertmanager", "exporter", "postgres"}
+        names = {"app", "metrics", "prometheus", "alertmanager", "exporter", "postgres", "pgbouncer"}
     present = names & {*prepared.deployment.services, "metrics"}
     wanted = {name: getattr(prepared.opened.settings.ports, name) for name in sorted(present)}
     state = prepared.opened.state

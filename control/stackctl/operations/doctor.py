@@ -20,7 +20,7 @@ from stackctl.operations.engines import (
     recorded_engine,
 )
 from stackctl.operations.health import checked
-from stackctl.operations.project import PUBLIC, Opened, open_project, recorded_or_asked, with_version
+from stackctl.operations.project import PUBLIC, Opened, open_project, recorded_or_asked, used_ports, with_version
 from stackctl.operations.result import Request, Result
 
 
@@ -48,7 +48,7 @@ def _facts(opened: Opened, runner: Runner) -> HostFacts:
         ram_wanted=settings.profile.ram,
         ram_available=settings.profile.ram if running else available_memory(),
         disk_free=free_disk(_data_place(opened, engine is not None, runner)),
-        ports_taken=() if running else tuple(problem.message for problem in taken(vars(settings.ports))),
+        ports_taken=() if running else tuple(problem.message for problem in taken(used_ports(settings))),
         overcommit=kernel.setting("vm.overcommit_memory"),
         swappiness=kernel.setting("vm.swappiness"),
         clock_synchronised=kernel.clock_synchronised(),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -276,10 +276,14 @@ def fitted(settings: Settings, host: Host) -> Settings:
     return replace(settings, profile=smaller)
 
 
+def used_ports(settings: Settings) -> dict[str, int]:
+    """Ports by service, without that of a pooler that nobody asked for."""
+    absent = () if settings.profile.pooler is Pooler.PGBOUNCER else ("pgbouncer",)
+    return {service: port for service, port in asdict(settings.ports).items() if service not in absent}
+
+
 def refuse_failing(sizing: Sizing) -> None:
-    """Raise ProfileError where the memory proof fails, the pools do not fit, or a service cannot be rendered yet."""
-    if sizing.profile.pooler is Pooler.PGBOUNCER:
-        raise ProfileError("profile.pooler: pgbouncer can be sized, but not run yet", hint="--pooler none")
+    """Raise ProfileError where the memory proof fails, or the pools do not fit."""
     faults = [warning for warning in sizing.warnings if warning.code in REFUSED]
     if faults:
         raise ProfileError.of(faults)

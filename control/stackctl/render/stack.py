@@ -9,12 +9,13 @@ from typing import Any
 
 from stackctl import __version__, assets
 from stackctl.hardware.model import HardwareProfile, profile_line
-from stackctl.render import environment
+from stackctl.render import environment, pooler
 from stackctl.render.manifest import ENTRIES, POSTGRES_ENTRIES, Entry, Target
 from stackctl.render.model import File, Place
 from stackctl.sizing.model import Sizing
 
-SERVICES = ("postgres", "migrate", "app", "exporter", "prometheus", "alertmanager", "grafana")
+PGBOUNCER = pooler.SERVICE
+SERVICES = ("postgres", "migrate", PGBOUNCER, "app", "exporter", "prometheus", "alertmanager", "grafana")
 _VOLUMES = {
     "postgres": "pgdata",
     "prometheus": "prometheus",
@@ -32,12 +33,16 @@ _EXPORTER_COLLECTORS = (
 
 @dataclass(frozen=True)
 class Stack:
-    """Everything that the templates may ask for, beside the sizing: names and addresses, never a secret."""
+    """Everything that the templates may ask for, beside the sizing: names and addresses, never a secret.
+
+    `pooler_prepares` says whether PgBouncer, where there is one, carries prepared statements.
+    """
 
     name: str
     place: Place
     services: tuple[str, ...]
     extra: Mapping[str, Any] = field(default_factory=dict)
+    pooler_prepares: bool = True
 
 
 def render_stack(sizing: Sizing, stack: Stack, target: Target) -> tuple[File, ...]:
@@ -63,6 +68,7 @@ def _header(profile: HardwareProfile) -> dict[str, Any]:
 
 def _context(sizing: Sizing, stack: Stack) -> dict[str, Any]:
     place = stack.place
+    pooled = pooler.variables(sizing, place, prepares=stack.pooler_prepares) if PGBOUNCER in stack.services else {}
     return {
         **_header(sizing.profile),
         "sizing": sizing,
@@ -71,10 +77,11 @@ def _context(sizing: Sizing, stack: Stack) -> dict[str, Any]:
         "origins": place.origins,
         "services": stack.services,
         "environments": {
-            "app": environment.app(sizing, place),
+            "app": environment.app(sizing, place) | pooled,
             "migrate": environment.migrate(place),
             "exporter": environment.exporter(place),
         },
+        "pooler": pooler.settings(sizing, prepares=stack.pooler_prepares),
         "exporter_flags": exporter_flags(sizing.profile.postgres),
         "volumes": [_VOLUMES[service] for service in stack.services if service in _VOLUMES],
         **stack.extra,

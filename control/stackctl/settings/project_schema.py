@@ -102,6 +102,7 @@ class Ports(Section):
     app: Port = ""
     metrics: Port = ""
     postgres: Port = ""
+    pgbouncer: Port = ""
     exporter: Port = ""
     prometheus: Port = ""
     alertmanager: Port = ""

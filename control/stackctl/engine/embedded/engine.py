@@ -16,7 +16,7 @@ from stackctl.engine.embedded.account import ensure_account, service_user
 from stackctl.engine.embedded.client import EmbeddedPrograms
 from stackctl.engine.embedded.cluster import Cluster, config_error
 from stackctl.engine.embedded.features import probe_build
-from stackctl.engine.embedded.programs import find_server, find_service
+from stackctl.engine.embedded.programs import find_pooler, find_server, find_service
 from stackctl.engine.embedded.supervisor import Supervisor, end_orphans, orphans
 from stackctl.engine.embedded.transplant import ensure_python, python_path, site_packages
 from stackctl.engine.logs import follow_files, tail_files
@@ -26,12 +26,13 @@ from stackctl.engine.runner import Runner, SystemUser
 from stackctl.errors import EngineFailed, TimedOut
 from stackctl.render import environment
 from stackctl.render.manifest import Target
+from stackctl.render.model import Place
 from stackctl.settings.model import Ports
 from stackctl.settings.vault import Vault
 from stackctl.sizing.model import Sizing
 from stackctl.units import Bytes
 
-STOP_ORDER = ("app", "prometheus", "alertmanager", "exporter", "postgres")
+STOP_ORDER = ("app", "pgbouncer", "prometheus", "alertmanager", "exporter", "postgres")
 _MONITORING = ("exporter", "prometheus", "alertmanager")
 _BAD = ("BACKOFF", "FATAL", "EXITED")
 
@@ -57,7 +58,9 @@ class EmbeddedEngine:
             missing["grafana"] = "the embedded engine has no Grafana"
         services = tuple(service for service in wanted if service not in missing)
         where = place.place_of(self._home, self._ports, self._postgres)
-        return Deployment(Target.EMBEDDED, where, services, probe_build(self._runner, server.folder), missing)
+        build = probe_build(self._runner, server.folder)
+        prepares = "pgbouncer" not in services or find_pooler(self._runner).prepares
+        return Deployment(Target.EMBEDDED, where, services, build, missing, prepares)
 
     def extra(self, sizing: Sizing, deployment: Deployment) -> Mapping[str, Any]:
         """Programs by service, and the folders of supervisord.conf."""
@@ -65,6 +68,8 @@ class EmbeddedEngine:
         for service in _MONITORING:
             if service in deployment.services:
                 programs[service] = find_service(self._runner, service)[0] or ""
+        if "pgbouncer" in deployment.services:
+            programs["pgbouncer"] = find_pooler(self._runner).path
         return place.extra(self._home, programs, deployment.place, sizing)
 
     def prepare(self, deployment: Deployment, note: Note) -> None:
@@ -212,7 +217,7 @@ class EmbeddedEngine:
     def _wait(self, deployment: Deployment, deadline: float, note: Note) -> None:
         waiting = [service for service in deployment.services if service not in ("postgres", "migrate")]
         told: list[str] = []
-        while waiting := [service for service in waiting if not probes.answers(deployment.place, service)]:
+        while waiting := [service for service in waiting if not self._answers(deployment.place, service)]:
             if waiting != told:
                 note(f"waiting for {', '.join(waiting)}")
                 told = waiting
@@ -226,12 +231,19 @@ class EmbeddedEngine:
                 )
             time.sleep(0.1)
 
+    def _answers(self, where: Place, name: str) -> bool:
+        if name == "postgres":
+            return self._cluster().ready()
+        if name == "pgbouncer":
+            return self._cluster().pooler_ready(where.addresses[name])
+        return probes.answers(where, name)
+
     def _process(self, name: str) -> str:
         return str(self._supervisor.processes().get(name, {}).get("statename", "UNKNOWN"))
 
-    def _state(self, name: str, info: Mapping[str, Any], where: Any) -> ServiceState:
+    def _state(self, name: str, info: Mapping[str, Any], where: Place) -> ServiceState:
         up = info["statename"] in ("RUNNING", "STARTING")
-        fine = up and (self._cluster().ready() if name == "postgres" else probes.answers(where, name))
+        fine = up and self._answers(where, name)
         started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(info["start"])) if up else None
         memory = _resident(info["pid"]) if up else None
         health = "healthy" if fine else "unhealthy"
