@@ -7,7 +7,8 @@ from stackctl.sizing import connections
 from stackctl.sizing.model import Connections, Pins
 from stackctl.units import KIB, Bytes
 
-# Measured: a client takes 6 kB while it waits, and 26 kB where it has 100 statements prepared and a packet under way.
+# Measured on 1.24: a client takes 1.2 kB, and 10 with 100 statements prepared. A packet under way takes 4, and a
+# program that prepares more than the app does shall not end the pooler for all.
 CLIENT = 32 * KIB
 # Supervisord gives its programs 4096 open files; connections to the server, the log and the listener need some too.
 _FILES = 4096 - 512
