@@ -16,6 +16,8 @@ from stackctl.errors import ProfileError, unwritable
 from stackctl.settings.model import Ports
 
 _Value = TypeVar("_Value")
+# An earlier version ran no pooler: what holds that port now is not this stack.
+_STANDARD_PORTS = {name: port for name, port in asdict(Ports()).items() if name != "pgbouncer"}
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class State:
     flags: Mapping[str, str | None] = field(default_factory=dict)
     sets: Sequence[str] = ()
     folder: str = ""
-    ports: Mapping[str, int] = field(default_factory=lambda: asdict(Ports()))
+    ports: Mapping[str, int] = field(default_factory=lambda: dict(_STANDARD_PORTS))
 
 
 def load(private: Path) -> State | None:
@@ -74,7 +76,7 @@ def _state(private: Path, found: Mapping[str, Any]) -> State:
         flags=_pairs(found.get("flags"), str),
         sets=[each for each in sets if isinstance(each, str)] if isinstance(sets, list) else (),
         folder=text("folder", ""),
-        ports={**asdict(Ports()), **_pairs(found.get("ports"), int)},
+        ports={**_STANDARD_PORTS, **_pairs(found.get("ports"), int)},
     )
 
 

@@ -6,14 +6,16 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from pathlib import Path
 
 import httpx
 import psycopg
 import pytest
 
 import running_pooler as pooler
+from e2e.stack.conftest import NewStack
 from promised_engine import require_pgbouncer
-from running_stack import PROFILE, Stack, eventually
+from running_stack import PROFILE, Stack, docker, eventually
 
 # 4 GiB: max_connections 50, half of them for the role app; a tenth of these is not PgBouncer's.
 ROLE_LIMIT, SERVERS = 25, 23
@@ -178,3 +180,63 @@ def test_the_operator_sees_it(pooled: Stack) -> None:
     assert "process up: PgBouncer" in pooler.log(pooled)
     assert "login attempt" not in pooler.log(pooled)
     assert pooled.run("plan").code == 0
+
+
+def test_no_password_and_no_verifier_is_to_be_seen(pooled: Stack) -> None:
+    places = {str(file): file.read_text(errors="replace") for file in pooled.rendered.rglob("*") if file.is_file()}
+    places["log"] = pooled.run("logs", "--tail", "5000").out
+    if pooled.engine == "docker":
+        ids = docker("ps", "-aq", "--filter", f"label=com.docker.compose.project={pooled.name}").out.split()
+        places["inspect"] = docker("inspect", *ids).out
+    here = pooler.process(pooled)
+    for name in ("environ", "cmdline"):
+        places[name] = Path(f"/proc/{here}/{name}").read_bytes().decode(errors="replace")
+    assert "pgbouncer.ini" in places["cmdline"]
+    secrets = pooled.secrets()
+    assert pooled.secret("app_verifier") in secrets["pgbouncer_userlist"]
+    assert pooled.secret("app_password") not in secrets["pgbouncer_userlist"]
+    for name, secret in secrets.items():
+        for part in (line.split('"')[-2] if '"' in line else line for line in secret.splitlines()):
+            assert [place for place, text in places.items() if part in text] == [], name
+
+
+def test_a_changed_limit_restarts_the_pooler_and_the_app_only(pooled: Stack) -> None:
+    pooled.variables["DB_POOL_TIMEOUT"] = "9"
+    try:
+        before = pooled.identity()["postgres"]
+        planned = pooled.run("plan", "--json").data
+        assert planned["services"] == ["app", "pgbouncer"]
+        assert {"path": "pgbouncer/pgbouncer.ini", "change": "changed"} in planned["files"]
+        pooled.up()
+        known = {row["key"]: row["value"] for row in pooler.shown(pooled, "CONFIG")}
+        assert known["query_wait_timeout"] == "9"
+        assert pooled.identity()["postgres"] == before
+    finally:
+        del pooled.variables["DB_POOL_TIMEOUT"]
+        pooled.up()
+    assert pooled.run("plan").code == 0
+
+
+def test_it_can_be_had_later_and_given_up_again(new_stack: NewStack, engine: str) -> None:
+    if engine == "embedded":
+        require_pgbouncer()
+    stack = new_stack(engine)
+    stack.up()
+    stack.add_tools("before the pooler")
+    done = stack.run("plan", "--pooler", "pgbouncer", "--json")
+    assert done.code == 12, done.said
+    assert {"path": "pgbouncer/pgbouncer.ini", "change": "added"} in done.data["files"]
+    assert {"app", "pgbouncer"} <= set(done.data["services"])
+    stack.up("--pooler", "pgbouncer")
+    stack.add_tools("through the pooler")
+    assert 0 < sessions(stack) <= SERVERS
+    assert int(pooler.pool_of_the_app(stack)["cl_active"]) > 0
+    # Remembered, like every flag of the profile.
+    assert stack.run("plan").code == 0
+    stack.up("--pooler", "none")
+    assert "pgbouncer" not in {each["name"] for each in stack.run("status", "--json").data["services"]}
+    assert not any("pgbouncer" in found for found in stack.processes().values())
+    assert stack.tools() == {"before the pooler", "through the pooler"}
+    assert stack.run("plan").code == 0
+    assert stack.run("down").code == 0
+    assert stack.leftovers() == []

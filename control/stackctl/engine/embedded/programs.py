@@ -16,6 +16,8 @@ _OLDEST_EXPORTER = (0, 15)
 # From here on a client's SCRAM key opens the server too, and tcp_user_timeout is known.
 _OLDEST_POOLER = (1, 14)
 _PREPARING_POOLER = (1, 22)
+# Debian has PgBouncer among the administrator's programs, which others seldom have on their PATH.
+SYSTEM_FOLDERS = "/usr/sbin:/usr/local/sbin"
 _NAMES = {
     "exporter": ("postgres_exporter", "prometheus-postgres-exporter"),
     "prometheus": ("prometheus",),
@@ -101,8 +103,7 @@ class Pooler:
 
 def find_pooler(runner: Runner) -> Pooler:
     """PgBouncer. Raises ImageUnavailable where there is none: who asked for a pooler sized the stack with it."""
-    # Debian has it among the administrator's programs, which others seldom have on their PATH.
-    path = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin:/usr/local/sbin")
+    path = shutil.which("pgbouncer") or shutil.which("pgbouncer", path=SYSTEM_FOLDERS)
     if path is None:
         raise ImageUnavailable(
             "the embedded engine has no PgBouncer here",
