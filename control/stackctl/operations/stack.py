@@ -60,10 +60,15 @@ class Prepared:
 
     def files(self) -> tuple[File, ...]:
         """The rendered files; the secrets must exist, as volumes are labelled with their fingerprint."""
-        extra = self.engine.extra(self.sizing, self.deployment)
+        extra = {**self.engine.extra(self.sizing, self.deployment), **self._users()}
         where, services = self.deployment.place, self.deployment.services
         stack = Stack(self.opened.project.name, where, services, extra, self.deployment.pooler_prepares)
         return render_stack(self.sizing, stack, self.deployment.target)
+
+    def _users(self) -> dict[str, str]:
+        if PGBOUNCER not in self.deployment.services:
+            return {}
+        return {"userlist": Vault(self.opened.project.secrets).userlist_digest()}
 
 
 def prepare(request: Request, runner: Runner) -> Prepared:

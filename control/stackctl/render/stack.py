@@ -84,6 +84,7 @@ def _context(sizing: Sizing, stack: Stack) -> dict[str, Any]:
         "pooler": pooler.settings(sizing, prepares=stack.pooler_prepares),
         "exporter_flags": exporter_flags(sizing.profile.postgres),
         "volumes": [_VOLUMES[service] for service in stack.services if service in _VOLUMES],
+        "userlist": "",
         **stack.extra,
     }
 

@@ -64,7 +64,7 @@ class Vault:
 
     def ensure_userlist(self) -> tuple[str, ...]:
         """Make PgBouncer's list of users, or make it anew where a verifier changed; gives back its name then."""
-        text = "".join(f'"{role}" "{self.verifier(role).reveal()}"\n' for role in POOLED)
+        text = self._userlist()
         target = self.path(USERLIST)
         if target.is_file() and self._read(USERLIST) == text:
             return ()
@@ -78,6 +78,12 @@ class Vault:
             draft.unlink(missing_ok=True)
         _sync(self.directory)
         return (USERLIST,)
+
+    def userlist_digest(self) -> str:
+        """12 hex digits that change with PgBouncer's list of users; empty before there are secrets."""
+        if not self.directory.is_dir():
+            return ""
+        return hashlib.sha256(self._userlist().encode()).hexdigest()[:12]
 
     def path(self, name: str) -> Path:
         """The file of `name`, for mounting."""
@@ -171,6 +177,9 @@ class Vault:
             draft.unlink(missing_ok=True)
         _sync(self.directory)
         return True
+
+    def _userlist(self) -> str:
+        return "".join(f'"{role}" "{self.verifier(role).reveal()}"\n' for role in POOLED)
 
     def _draft(self, name: str) -> Path:
         return self.directory / f".{name}.{secrets.token_hex(8)}"

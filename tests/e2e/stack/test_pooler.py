@@ -201,7 +201,7 @@ def test_no_password_and_no_verifier_is_to_be_seen(pooled: Stack) -> None:
 
 
 def test_a_changed_limit_restarts_the_pooler_and_the_app_only(pooled: Stack) -> None:
-    pooled.variables["DB_POOL_TIMEOUT"] = "9"
+    pooled.variables["DB_POOL_TIMEOUT"] = "2"
     try:
         before = pooled.identity()["postgres"]
         planned = pooled.run("plan", "--json").data
@@ -209,12 +209,23 @@ def test_a_changed_limit_restarts_the_pooler_and_the_app_only(pooled: Stack) -> 
         assert {"path": "pgbouncer/pgbouncer.ini", "change": "changed"} in planned["files"]
         pooled.up()
         known = {row["key"]: row["value"] for row in pooler.shown(pooled, "CONFIG")}
-        assert known["query_wait_timeout"] == "9"
+        assert known["query_wait_timeout"] == "2"
         assert pooled.identity()["postgres"] == before
+        refuses_when_all_connections_are_held(pooled)
     finally:
         del pooled.variables["DB_POOL_TIMEOUT"]
         pooled.up()
     assert pooled.run("plan").code == 0
+
+
+def refuses_when_all_connections_are_held(stack: Stack) -> None:
+    """The wait at PgBouncer is as long as the one for the app's own pool, and ends as it does."""
+    with ExitStack() as opened:
+        for _ in range(SERVERS):
+            opened.enter_context(pooler.session(stack, "app")).execute("BEGIN")
+        answer = httpx.get(stack.address("app", "/tools"), timeout=30)
+        assert (answer.status_code, "Retry-After" in answer.headers) == (503, True)
+    eventually(lambda: stack.get("app", "/tools").status_code == 200, 20, "it serves again")
 
 
 def test_it_can_be_had_later_and_given_up_again(new_stack: NewStack, engine: str) -> None:
