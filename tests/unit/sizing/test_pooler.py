@@ -21,7 +21,8 @@ def test_the_reference_machine():
     # Half of 200 for the role; a tenth of that is left over; a worker's even share is 25, and it may open twice that.
     assert (shape.app_total, shape.pooler_servers) == (100, 90)
     assert (shape.pool_size, shape.max_overflow) == (25, 25)
-    assert shape.headroom == 200 - 20 - 100
+    # 5 kept, 5 for each of three roles, 2 for reports.
+    assert (shape.reserved, shape.headroom) == (22, 78)
     # 128 MiB hold 4096 clients of 32 kB; 4096 open files less 512 hold fewer.
     assert shape.pooler_clients == 3584
     assert _codes() == []
@@ -77,6 +78,6 @@ def test_pools_beyond_the_pooler_are_refused_and_tight_ones_told():
 
 def test_a_server_without_room_for_the_pooler_is_refused():
     (problem,) = [w for w in sized(POOLED, max_connections="9").warnings if w.code == "pool_too_large"]
-    # 3 kept and 2 for each of three roles are all there is.
-    assert problem.message == "9 reserved connections leave none of max_connections 9 to PgBouncer"
+    # 3 kept, 2 for each of three roles and 1 for reports are more than there is.
+    assert problem.message == "10 reserved connections leave none of max_connections 9 to PgBouncer"
     assert "pool_too_large" not in _codes(max_connections=problem.hint.removeprefix("--connections "))
