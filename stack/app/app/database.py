@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app import compiled_cache, metrics
+from app.admission import Admission
 from app.backoff import delays
 from app.engine import for_requests
 from app.faults import Conflict, DatabaseUnavailable, PoolFull, fault_of
@@ -45,7 +46,7 @@ class Database:
         self._autocommit = self._engine.execution_options(isolation_level="AUTOCOMMIT")
         self._pool = WatchedPool(self._engine, settings.max_overflow)
         self._threads = ThreadPoolExecutor(settings.pool_capacity, "database")
-        self._slots = asyncio.Semaphore(settings.pool_capacity)
+        self._admission = Admission(settings.pool_size, settings.max_overflow, settings.pool_timeout_seconds)
         self._warm = asyncio.Event()
         self.last_answer = float("-inf")
 
@@ -91,10 +92,11 @@ class Database:
         return await asyncio.wrap_future(future)
 
     async def _admit(self, patience: float) -> None:
+        deadline = time.perf_counter() + patience
         try:
             async with asyncio.timeout(patience):
                 await self._warm.wait()
-                await self._slots.acquire()
+            await self._admission.enter(deadline - time.perf_counter())
         except TimeoutError:
             if not self._warm.is_set():
                 raise DatabaseUnavailable from None
@@ -104,7 +106,7 @@ class Database:
     def _release(self, loop: asyncio.AbstractEventLoop, _future: Future[T]) -> None:
         # A thread may outlive the loop when the process is told to stop at once.
         with suppress(RuntimeError):
-            loop.call_soon_threadsafe(self._slots.release)
+            loop.call_soon_threadsafe(self._admission.leave)
 
     def _connected(self, unit: Unit[T], engine: Engine, queued: float, deadline: float) -> T:
         try:
