@@ -11,7 +11,16 @@ from stackctl.units import GIB, KIB, MIB, Bytes, floor_to, pg_size
 _CAP = {Workload.WEB: 200, Workload.OLTP: 300, Workload.MIXED: 200, Workload.OLAP: 100, Workload.DEV: 100}
 _PER_GIB = 12.5
 # Limits of the app's role where the server has the parameter, unless it is pinned.
-_APP_LIMITS = {"lock_timeout": "10s", "idle_in_transaction_session_timeout": "60s", "transaction_timeout": "5min"}
+_APP_LIMITS = {
+    "lock_timeout": "10s",
+    "idle_in_transaction_session_timeout": "60s",
+    "transaction_timeout": "5min",
+    # Linux asks first after two hours. After a cut of the network the sessions that the app gave up would
+    # count against its limit until then, and it could not open new ones.
+    "tcp_keepalives_idle": "10s",
+    "tcp_keepalives_interval": "5s",
+    "tcp_keepalives_count": "3",
+}
 OTHER_ROLES = ("owner", "monitor", "backup")
 # The part of PostgreSQL's share that the app's sessions may take before any operation, each counted at its largest.
 APP_SHARE = 0.2

@@ -37,6 +37,9 @@ ALTER ROLE app SET statement_timeout = '30000ms';
 ALTER ROLE app SET lock_timeout = '10s';
 ALTER ROLE app SET idle_in_transaction_session_timeout = '60s';
 ALTER ROLE app SET transaction_timeout = '5min';
+ALTER ROLE app SET tcp_keepalives_idle = '10s';
+ALTER ROLE app SET tcp_keepalives_interval = '5s';
+ALTER ROLE app SET tcp_keepalives_count = '3';
 SELECT 'CREATE ROLE monitor' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'monitor') \gexec
 ALTER ROLE monitor LOGIN NOREPLICATION NOSUPERUSER NOCREATEDB NOCREATEROLE
     CONNECTION LIMIT 2;
