@@ -1,0 +1,85 @@
+"""Processes killed under load: only what they were doing is lost, and all comes back by itself."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import httpx
+import pytest
+
+from e2e.stack.pool_watch import gunicorn, metric, pool_is_idle, root_process, stored, workers
+from http_load import Load, post
+from running_stack import Stack, eventually
+
+POOL_SIZE = 10
+WORKERS = 2
+
+
+def victims(stack: Stack, who: str) -> list[int]:
+    found = {
+        "one worker": lambda: workers(stack)[:1],
+        "all workers": lambda: workers(stack),
+        "gunicorn": lambda: [gunicorn(stack).pid],
+        "postmaster": lambda: [root_process(stack, "postgres")],
+    }
+    return found[who]()
+
+
+@contextmanager
+def scraped(stack: Stack) -> Iterator[list[tuple[float, float]]]:
+    """The pools' size and the number of all requests, again and again."""
+    seen: list[tuple[float, float]] = []
+    stop = threading.Event()
+
+    def scrape() -> None:
+        while not stop.wait(0.1):
+            with suppress(httpx.TransportError):
+                seen.append((metric(stack, "app_db_pool_size"), metric(stack, "http_requests_total")))
+
+    thread = threading.Thread(target=scrape, daemon=True)
+    thread.start()
+    yield seen
+    stop.set()
+    thread.join()
+
+
+@pytest.mark.parametrize("who", ["one worker", "all workers", "gunicorn", "postmaster"])
+def test_a_kill_under_load_loses_no_acknowledged_row_and_heals_by_itself(stack: Stack, who: str) -> None:
+    eventually(lambda: stack.healthy() and len(workers(stack)) == WORKERS, 60, "all is well before")
+    with scraped(stack) as seen, Load(stack.ports["app"], post("/tools", who), clients=20, pause=0.02) as load:
+        eventually(lambda: len(load.acknowledged) > 100, 60, "the load runs")
+        for pid in victims(stack, who):
+            os.kill(pid, signal.SIGKILL)
+        killed = time.monotonic()
+        eventually(lambda: served_since(load, killed) and stack.healthy(), 60, "rows are stored again")
+        eventually(lambda: metric(stack, "app_db_pool_size") == WORKERS * POOL_SIZE, 60, "every worker is back")
+    assert set(load.statuses) <= {201, 503}
+    # Who kills the workers' parent takes the listening socket too; a published port on Docker closes then.
+    assert set(load.troubles) <= ({"broken", "refused"} if who == "gunicorn" else {"broken"})
+    if who == "one worker":
+        # A client has one request at a time: no more than all of them were with that worker.
+        assert load.troubles.get("broken", 0) <= 20
+        assert 503 not in load.statuses
+    assert stored(stack, who) >= set(load.acknowledged)
+    assert max(size for size, _ in seen) <= WORKERS * POOL_SIZE, "a dead worker's pool is counted"
+    if who != "gunicorn":
+        counts = [count for _, count in seen]
+        assert counts == sorted(counts), "a dead worker's requests are forgotten"
+    eventually(lambda: pool_is_idle(stack), 60, "the pool is idle again")
+
+
+def served_since(load: Load, moment: float) -> bool:
+    return len([each for each in load.outcomes if each.began > moment and each.status == 201]) > 20
+
+
+def test_the_app_is_not_restarted_to_meet_a_new_database(stack: Stack) -> None:
+    before = (gunicorn(stack).pid, workers(stack))
+    os.kill(root_process(stack, "postgres"), signal.SIGKILL)
+    eventually(lambda: not stack.healthy(), 30, "the app says that it has no database")
+    eventually(stack.healthy, 60, "the app is ready again")
+    assert (gunicorn(stack).pid, workers(stack)) == before
