@@ -9,8 +9,10 @@ import time
 from collections.abc import Iterator
 
 import httpx
+import psutil
 import pytest
 
+from http_load import Load, post
 from running_app import Database, Serve, Served
 from running_postgres import free_port, wait_until
 
@@ -97,3 +99,20 @@ def test_stopping_lets_a_request_finish(database: Database, serve: Serve) -> Non
     slow.join()
     assert answers == [200]
     assert served.process.wait(10) == 0
+
+
+def test_workers_whose_master_was_killed_leave_their_busy_clients_in_peace(database: Database, serve: Serve) -> None:
+    served = serve(database.environ(), 2)
+    port = served.client.base_url.port
+    assert port is not None
+    orphans = [psutil.Process(pid) for pid in served.workers()]
+    with Load(port, post("/tools", "row"), clients=10, pause=0.02) as load:
+        assert wait_until(lambda: len(load.acknowledged) > 50)
+        served.process.kill()
+        # They look for their master once a second, and their clients never stop asking by themselves.
+        _gone, left = psutil.wait_procs(orphans, 15)
+        for each in left:
+            each.kill()
+    assert left == []
+    assert set(load.statuses) == {201}
+    assert database.execute("SELECT count(*) FROM tools") == [(len(load.acknowledged),)]

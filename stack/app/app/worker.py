@@ -42,6 +42,15 @@ class Worker(ASGIWorker):  # type: ignore[misc]
         if self._leaving is None:
             self._leaving = self.loop.create_task(self._leave())
 
+    async def _shutdown(self) -> None:
+        # A worker whose master was killed comes here without a signal. It would serve its clients until its
+        # patience ends and close the pool under them, while its successors wait for its connections.
+        if not self._quick_shutdown:
+            self.handle_exit_signal()
+            if self._leaving is not None:
+                await self._leaving
+        await super()._shutdown()
+
     async def _leave(self) -> None:
         for server in self.servers:
             for listener in server.sockets:
