@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from app import health, members, problems, resources, teams, tools
+from app import health, members, openapi, problems, resources, teams, tools
 from app.body_limit import BodyLimit
 from app.database import Database
 from app.list_cache import ListCache
@@ -41,6 +41,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app = FastAPI(
         title="Reference application",
         lifespan=lifespan,
+        responses=openapi.PROBLEMS,
         # A client that posts to the wrong spelling should hear so, not be sent on.
         redirect_slashes=False,
         # The interactive pages load their scripts from outside; /openapi.json stays.
