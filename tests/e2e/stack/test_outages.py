@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 import httpx
+import psutil
 import pytest
 
 from e2e.stack.pool_watch import gunicorn, metric, pool_is_idle, root_process, stored, workers
@@ -28,6 +29,13 @@ def victims(stack: Stack, who: str) -> list[int]:
         "postmaster": lambda: [root_process(stack, "postgres")],
     }
     return found[who]()
+
+
+def replaced(stack: Stack, who: str, killed: list[int]) -> bool:
+    with suppress(ValueError, psutil.NoSuchProcess):
+        now = victims(stack, who)
+        return len(now) == len(killed) and 0 not in now and not set(now) & set(killed)
+    return False
 
 
 @contextmanager
@@ -53,10 +61,12 @@ def test_a_kill_under_load_loses_no_acknowledged_row_and_heals_by_itself(stack: 
     eventually(lambda: stack.healthy() and len(workers(stack)) == WORKERS, 60, "all is well before")
     with scraped(stack) as seen, Load(stack.ports["app"], post("/tools", who), clients=20, pause=0.02) as load:
         eventually(lambda: len(load.acknowledged) > 100, 60, "the load runs")
-        for pid in victims(stack, who):
+        killed = victims(stack, who)
+        for pid in killed:
             os.kill(pid, signal.SIGKILL)
-        killed = time.monotonic()
-        eventually(lambda: served_since(load, killed) and stack.healthy(), 60, "rows are stored again")
+        eventually(lambda: replaced(stack, who, killed), 60, "others have taken their place")
+        moment = time.monotonic()
+        eventually(lambda: served_since(load, moment) and stack.healthy(), 60, "rows are stored again")
         eventually(lambda: metric(stack, "app_db_pool_size") == WORKERS * POOL_SIZE, 60, "every worker is back")
     assert set(load.statuses) <= {201, 503}
     # Who kills the workers' parent takes the listening socket too; a published port on Docker closes then.
