@@ -11,7 +11,9 @@ from stackctl.engine.embedded.home import Home
 from stackctl.engine.runner import SystemUser
 from stackctl.render.manifest import Target
 from stackctl.render.model import File
+from stackctl.render.own_app import with_app
 from stackctl.render.stack import SERVICES, Stack, render_stack
+from stackctl.settings.app_section import REFERENCE_APP, AppSection
 from stackctl.settings.model import Ports
 from stackctl.sizing.model import Sizing
 
@@ -24,17 +26,22 @@ def services_of(sizing: Sizing) -> tuple[str, ...]:
 
 
 def compose_files(
-    sizing: Sizing, *, engine: tuple[int, ...] | None = (28, 2), ports: Ports | None = None
+    sizing: Sizing,
+    *,
+    engine: tuple[int, ...] | None = (28, 2),
+    ports: Ports | None = None,
+    app: AppSection = REFERENCE_APP,
 ) -> tuple[File, ...]:
     """The stack for Compose, as an engine of version `engine` gets it."""
-    services = services_of(sizing)
+    services = tuple(service for service in services_of(sizing) if service != "migrate" or app.migrates)
+    images = IMAGES | ({"app": app.image, "migrate": app.image} if app.own else {})
     rest = {
-        **docker.extra(sizing, ports or Ports(), IMAGES, engine),
+        **docker.extra(sizing, ports or Ports(), images, engine),
         "secrets": docker.secret_names(sizing, services),
         "secrets_folder": "../secrets",
         "fingerprint": "0123456789ab",
     }
-    stack = Stack("shop", docker.place_of(sizing.profile.postgres), services, rest)
+    stack = Stack("shop", with_app(docker.place_of(sizing.profile.postgres), app), services, rest, app)
     return render_stack(sizing, stack, Target.COMPOSE)
 
 

@@ -13,6 +13,7 @@ from stackctl.hardware.detect import detect
 from stackctl.hardware.model import PORTABLE_BUILD, Build, HardwareProfile, Host, Pooler
 from stackctl.images.builds import declared_build
 from stackctl.operations.build import given_build, refuse_unbuilt
+from stackctl.operations.own_app import option_problems
 from stackctl.operations.result import Request
 from stackctl.operations.state import State, default_name, load
 from stackctl.settings.flags import read_flags
@@ -200,7 +201,8 @@ def catalog_for(postgres: int) -> Catalog:
 def sized(settings: Settings, build: Build) -> Sizing:
     """The sizing of the settings. Raises ProfileError for pins that the server would refuse."""
     catalog = catalog_for(settings.profile.postgres)
-    if problems := check_pins(settings.pins, catalog, settings.origins):
+    problems = [*check_pins(settings.pins, catalog, settings.origins), *option_problems(settings, catalog)]
+    if problems:
         raise ProfileError.of(problems)
     pins = {catalog.spelled(name): pin for name, pin in settings.pins.items()}
     return size(settings.profile, pins, catalog, build)

@@ -94,10 +94,13 @@ def _result(prepared: Prepared, changes: Changes) -> Result:
 def addresses(prepared: Prepared) -> dict[str, str]:
     """What a person may open, by service."""
     ports, services = prepared.opened.settings.ports, prepared.deployment.services
+    app = prepared.opened.settings.app
     urls = {
-        "app": f"http://127.0.0.1:{ports.app}/tools",
-        "metrics": f"http://127.0.0.1:{ports.metrics}/metrics",
+        "app": f"http://127.0.0.1:{ports.app}/{'' if app.own else 'tools'}",
     }
+    if not app.own or app.metrics_port:
+        port = ports.metrics if app.separate_metrics else ports.app
+        urls["metrics"] = f"http://127.0.0.1:{port}{app.metrics_path or '/metrics'}"
     urls |= {
         s: f"http://127.0.0.1:{getattr(ports, s)}/" for s in ("prometheus", "alertmanager", "grafana") if s in services
     }

@@ -12,6 +12,8 @@ from stackctl.hardware.model import HardwareProfile, profile_line
 from stackctl.render import environment
 from stackctl.render.manifest import ENTRIES, POSTGRES_ENTRIES, Entry, Target
 from stackctl.render.model import File, Place
+from stackctl.render.own_app import expanded, health_check
+from stackctl.settings.app_section import REFERENCE_APP, AppSection
 from stackctl.sizing.model import Sizing
 
 SERVICES = ("postgres", "migrate", "app", "exporter", "prometheus", "alertmanager", "grafana")
@@ -38,6 +40,7 @@ class Stack:
     place: Place
     services: tuple[str, ...]
     extra: Mapping[str, Any] = field(default_factory=dict)
+    app: AppSection = REFERENCE_APP
 
 
 def render_stack(sizing: Sizing, stack: Stack, target: Target) -> tuple[File, ...]:
@@ -47,6 +50,7 @@ def render_stack(sizing: Sizing, stack: Stack, target: Target) -> tuple[File, ..
         file
         for entry in ENTRIES
         if entry.target in (None, target) and entry.service in (None, *stack.services)
+        if not (entry.reference_app and stack.app.own)
         for file in _files(entry, context)
     )
 
@@ -62,7 +66,8 @@ def _header(profile: HardwareProfile) -> dict[str, Any]:
 
 
 def _context(sizing: Sizing, stack: Stack) -> dict[str, Any]:
-    place = stack.place
+    place, section = stack.place, stack.app
+    variables = environment.app(sizing, place, section)
     return {
         **_header(sizing.profile),
         "sizing": sizing,
@@ -71,10 +76,14 @@ def _context(sizing: Sizing, stack: Stack) -> dict[str, Any]:
         "origins": place.origins,
         "services": stack.services,
         "environments": {
-            "app": environment.app(sizing, place),
-            "migrate": environment.migrate(place),
+            "app": variables,
+            "migrate": environment.migrate(sizing, place, section),
             "exporter": environment.exporter(place),
         },
+        "app": section,
+        "app_command": expanded(section.command, variables),
+        "migrate_command": expanded(section.migrate, variables),
+        "app_check": health_check(section),
         "exporter_flags": exporter_flags(sizing.profile.postgres),
         "volumes": [_VOLUMES[service] for service in stack.services if service in _VOLUMES],
         **stack.extra,
