@@ -60,7 +60,7 @@ class EmbeddedEngine:
 
         Raises ProfileError where the user's own app cannot run.
         """
-        own_program(self._app, self._project.folder, self._home.user)
+        own_program(self._app, self._project.folder, self._home.user, self._home.work)
         server = find_server(self._runner, self._postgres)
         found = {service: find_service(self._runner, service) for service in _MONITORING if service in wanted}
         missing = {service: reason for service, (path, reason) in found.items() if path is None}
@@ -75,7 +75,7 @@ class EmbeddedEngine:
         for service in _MONITORING:
             if service in deployment.services:
                 programs[service] = find_service(self._runner, service)[0] or ""
-        own = own_program(self._app, self._project.folder, self._home.user)
+        own = own_program(self._app, self._project.folder, self._home.user, self._home.work)
         return {**place.extra(self._home, programs, deployment.place, sizing), "own": own}
 
     def prepare(self, deployment: Deployment, note: Note) -> None:

@@ -29,11 +29,11 @@ class OwnProgram:
     variables: Mapping[str, str]
 
 
-def own_program(app: AppSection, folder: Path, user: SystemUser | None) -> OwnProgram | None:
+def own_program(app: AppSection, folder: Path, user: SystemUser | None, work: Path) -> OwnProgram | None:
     """The programs of an app of the user's own, None for the reference app.
 
-    `folder` is the project's, `user` the account that will run them. Raises ProfileError naming the key, and the folder
-    that keeps the account out.
+    `folder` is the project's, `user` the account that will run them, with `work` as its home. Raises ProfileError
+    naming the key, and the folder that keeps the account out.
     """
     if not app.own:
         return None
@@ -47,7 +47,8 @@ def own_program(app: AppSection, folder: Path, user: SystemUser | None) -> OwnPr
         programs["migrate"] = _find("migrate", app.migrate[0], directory, user)
     path = ":".join(dict.fromkeys((str(Path(programs["command"]).parent), *_SEARCHED)))
     migrate = [programs["migrate"]] if app.migrate else []
-    return OwnProgram(str(directory), [programs["command"]], migrate, {"PATH": path})
+    home = {} if user is None else {"HOME": str(work)}
+    return OwnProgram(str(directory), [programs["command"]], migrate, {"PATH": path, **home})
 
 
 def _find(key: str, word: str, directory: Path, user: SystemUser | None) -> str:
@@ -86,10 +87,10 @@ def _refuse_closed(key: str, wanted: Path, needed: Path, user: SystemUser) -> No
     text = (
         f"the account {user.name} may not enter {closed}" if closed.is_dir() else f"{closed} is closed to {user.name}"
     )
-    raise ProfileError(
-        f"{key}: {needed}{through}: {text}",
-        hint=f"chmod o+x {shlex.quote(str(closed))}, or move the app to a folder such as /srv",
-    )
+    hint = f"chmod o+x {shlex.quote(str(closed))}, or move the app to a folder such as /srv"
+    if through:
+        hint = "make its virtual environment with a Python that all users may run, such as /usr/bin/python3"
+    raise ProfileError(f"{key}: {needed}{through}: {text}", hint=hint)
 
 
 def _way(path: Path) -> Iterator[Path]:
