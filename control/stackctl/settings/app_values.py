@@ -6,7 +6,7 @@ import re
 import shlex
 from collections.abc import Collection
 
-from stackctl.settings.values import Fault, whole
+from stackctl.settings.values import Fault
 
 IMAGE_PATTERN = r"^[a-zA-Z0-9][a-zA-Z0-9._/:@-]*$"
 PATH_PATTERN = r"^/[!-~]*$"
@@ -84,7 +84,9 @@ def route(text: str) -> str:
 
 def cache_seconds(text: str) -> str:
     """How long a list is kept, in seconds."""
-    return str(whole(text, 1, _LONGEST_CACHE, "a number of seconds"))
+    if not re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,3})?", text) or not 0 < float(text) <= _LONGEST_CACHE:
+        raise Fault(f"{text!r} is not a number of seconds", f"write one above 0, up to {_LONGEST_CACHE}")
+    return text
 
 
 def option_name(text: str) -> str:
