@@ -8,9 +8,10 @@ from pathlib import Path
 from stackctl.engine.docker import place as docker
 from stackctl.engine.embedded import place as embedded
 from stackctl.engine.embedded.home import Home
+from stackctl.engine.embedded.own_app import OwnProgram
 from stackctl.engine.runner import SystemUser
 from stackctl.render.manifest import Target
-from stackctl.render.model import File
+from stackctl.render.model import File, Place
 from stackctl.render.own_app import with_app
 from stackctl.render.stack import SERVICES, Stack, render_stack
 from stackctl.settings.app_section import REFERENCE_APP, AppSection
@@ -45,13 +46,22 @@ def compose_files(
     return render_stack(sizing, stack, Target.COMPOSE)
 
 
-def embedded_files(sizing: Sizing, root: Path) -> tuple[File, ...]:
-    """The stack for the embedded engine in a home at `root`, under a system account."""
+def place_of_containers() -> Place:
+    """Paths and addresses inside containers."""
+    return docker.place_of(17)
+
+
+def embedded_files(sizing: Sizing, root: Path, *, app: AppSection = REFERENCE_APP) -> tuple[File, ...]:
+    """The stack for the embedded engine in a home at `root`, under a system account; an own app is in /srv/shop."""
     home = Home(root, root / "rendered", root / "secrets", root / "run", SystemUser("stackctl", 990, 990))
     where = replace(embedded.place_of(home, Ports(), sizing.profile.postgres), shared_memory="posix")
     programs = {name: f"{root}/programs/{name}" for name in _PROGRAMS}
     services = tuple(service for service in services_of(sizing) if service != "grafana")
-    stack = Stack("shop", where, services, embedded.extra(home, programs, where, sizing))
+    bin_folder = "/srv/shop/bin"
+    words = [[f"{bin_folder}/{each}" for each in argv[:1]] for argv in (app.command, app.migrate)]
+    own = OwnProgram("/srv/shop", *words, {"PATH": bin_folder}) if app.own else None
+    extra = {**embedded.extra(home, programs, where, sizing), "own": own}
+    stack = Stack("shop", with_app(where, app), services, extra, app)
     return render_stack(sizing, stack, Target.EMBEDDED)
 
 

@@ -70,8 +70,10 @@ def env_name(name: str, taken: Collection[str]) -> str:
 
 def env_value(text: str) -> str:
     """The value of a variable, as it was written."""
-    if "'" in text and '"' in text:
-        raise Fault("holds both kinds of quotes, which supervisord cannot", "write it to a file, and name the file")
+    # supervisord knows no escapes, and takes quotes off the ends of a value.
+    if ("'" in text and '"' in text) or text != text.strip("'\""):
+        hint = "write it to a file, and name the file"
+        raise Fault("has both kinds of quotes, or one at an end, which supervisord cannot hand on", hint)
     return _printable(text)
 
 

@@ -38,7 +38,7 @@ def own_program(app: AppSection, folder: Path, user: SystemUser | None, work: Pa
     if not app.own:
         return None
     directory = folder / app.directory if app.directory else folder
-    if not directory.is_dir():
+    if not os.path.isdir(directory):  # noqa: PTH112 - unlike Path's, it takes a closed folder on the way for an answer
         raise ProfileError(f"app.directory: {directory}: no such folder", hint="name the folder that the app is in")
     if user is not None:
         _refuse_closed("app.directory", directory, directory, user)
@@ -57,17 +57,22 @@ def _find(key: str, word: str, directory: Path, user: SystemUser | None) -> str:
         places = [directory / word]
     else:
         places = [*(directory / each / word for each in _ENVIRONMENTS), *(Path(each) / word for each in _SEARCHED)]
-    found = next((place for place in places if place.is_file() and os.access(place, os.X_OK)), None)
+    found = next((place for place in places if _runs(place)), None)
     if found is None:
-        where = f"{places[0]} is" if "/" in word else f"{word}: none of {', '.join(map(str, places))} is"
+        tried = ", ".join(str(place.parent) for place in places)
+        text = f"{places[0]} is no program" if "/" in word else f"{word} is no program in any of {tried}"
         hint = "install the app, or write the path of its program, such as venv/bin/gunicorn"
-        raise ProfileError(f"app.{key}: {where} a program", hint=hint)
+        raise ProfileError(f"app.{key}: {text}", hint=hint)
     # Not resolved: a virtual environment is known by the path of its program.
     path = Path(os.path.normpath(found))
     if user is not None:
         for needed in (path, *_interpreter(path)):
             _refuse_closed(f"app.{key}", path, needed, user)
     return str(path)
+
+
+def _runs(place: Path) -> bool:
+    return os.access(place, os.X_OK) and place.is_file()
 
 
 def _interpreter(program: Path) -> Iterator[Path]:
