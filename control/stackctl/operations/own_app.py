@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 
 from stackctl.errors import Problem, ProfileError
+from stackctl.settings.app_section import AppSection
 from stackctl.settings.layers import PROJECT_FILE
 from stackctl.settings.model import Ports, Settings
 from stackctl.sizing.catalog import Catalog
@@ -50,6 +52,14 @@ def host_ports(settings: Settings) -> dict[str, int]:
     if not settings.app.separate_metrics:
         del found["metrics"]
     return found
+
+
+def metrics_url(app: AppSection, ports: Mapping[str, int]) -> str:
+    """Where the app's metrics are found on this host, empty where it has none."""
+    if app.own and not app.metrics_port:
+        return ""
+    port = ports["metrics" if app.separate_metrics else "app"]
+    return f"http://127.0.0.1:{port}{app.metrics_path or '/metrics'}"
 
 
 def option_problems(settings: Settings, catalog: Catalog) -> list[Problem]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from stackctl.operations.apply import apply
 from stackctl.operations.changes import Changes
 from stackctl.operations.drift import drift_warnings, mild_lines
 from stackctl.operations.lock import locked
+from stackctl.operations.own_app import metrics_url
 from stackctl.operations.result import Block, Line, Request, Result, Table
 from stackctl.operations.stack import Prepared, make_secrets, prepare
 from stackctl.operations.state import make_private, save
@@ -98,9 +100,8 @@ def addresses(prepared: Prepared) -> dict[str, str]:
     urls = {
         "app": f"http://127.0.0.1:{ports.app}/{'' if app.own else 'tools'}",
     }
-    if not app.own or app.metrics_port:
-        port = ports.metrics if app.separate_metrics else ports.app
-        urls["metrics"] = f"http://127.0.0.1:{port}{app.metrics_path or '/metrics'}"
+    if metrics := metrics_url(app, asdict(ports)):
+        urls["metrics"] = metrics
     urls |= {
         s: f"http://127.0.0.1:{getattr(ports, s)}/" for s in ("prometheus", "alertmanager", "grafana") if s in services
     }

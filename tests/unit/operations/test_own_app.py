@@ -1,13 +1,16 @@
 """The user's own app on the engine that was chosen: one port or two, and what is missing."""
 
+from dataclasses import replace
+
 import pytest
 
 from stackctl.errors import ProfileError
 from stackctl.hardware.model import PORTABLE_BUILD
 from stackctl.operations.engines import Choice, choose
-from stackctl.operations.own_app import app_for_engine, host_ports
+from stackctl.operations.own_app import app_for_engine, host_ports, metrics_url
 from stackctl.operations.project import open_project, sized
 from stackctl.operations.result import Request
+from stackctl.settings.app_section import REFERENCE_APP, AppSection
 from stackctl.sizing.model import REFUSED
 
 
@@ -68,6 +71,16 @@ def test_metrics_follow_the_same_rule_and_may_be_on_the_apps_port(tmp_path):
     assert "metrics" not in host_ports(settings)
     message, _ = _refused("embedded", tmp_path, f"{base}9000}}\nports: {{metrics: 7000}}\n")
     assert message.startswith("stackctl.yaml:1: app.metrics_port: 9000 is not ports.metrics, 7000")
+
+
+def test_an_app_without_metrics_is_not_asked_for_them():
+    # At the default port may be another stack's.
+    ports = {"app": 1, "metrics": 2}
+    assert metrics_url(REFERENCE_APP, ports) == "http://127.0.0.1:2/metrics"
+    assert metrics_url(AppSection(image="x", port=8000), ports) == ""
+    own = AppSection(image="x", port=8000, metrics_port=9000, metrics_path="/stats")
+    assert metrics_url(own, ports) == "http://127.0.0.1:2/stats"
+    assert metrics_url(replace(own, metrics_port=8000), ports) == "http://127.0.0.1:1/stats"
 
 
 def test_a_port_of_another_service_is_refused(tmp_path):
