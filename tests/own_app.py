@@ -20,7 +20,7 @@ from stackctl.engine.runner import Runner
 from stackctl.images import debian, host
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "how-to" / "run-your-own-app.md"
-_FILE = re.compile(r"^`([\w.]+)`[^\n]*:\n\n```\w+\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_FILE = re.compile(r"^`([\w.]+)`(?:, for both engines)?:\n\n```\w+\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _LENT = (
     "RUN --mount=type=secret,id=ca,required=false --mount=type=secret,id=pipconf,required=false "
     "if [ -s /run/secrets/ca ]; then export PIP_CERT=/run/secrets/ca; fi; "

@@ -118,7 +118,9 @@ def test_its_environment_is_the_documented_one(own: Stack) -> None:
         "GREETING": "hello",
     }
     assert {name: found[name] for name in expected} == expected
-    assert len(found["DB_PASSWORD_FILE"]) < 100
+    # Nothing leads it to the libraries of stackctl.
+    assert not any(found.get(name) for name in ("PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH"))
+    assert f"{own.home}/programs" not in Path(f"/proc/{master(own)}/maps").read_text()
     assert os.access(found["HOME"], os.W_OK) or inside
     # The server has the limit too, for an app that does not read it.
     assert own.psql("app", own.secret("app_password"), "SHOW statement_timeout").out.strip() == "30s"
@@ -184,6 +186,18 @@ def test_a_migration_that_fails_leaves_the_app_as_it_was(own: Stack) -> None:
     write(own)
     assert own.run("plan").code == 0
     assert own.run("health").code == 0
+
+
+@pytest.mark.parametrize("engine", ["embedded"], indirect=True)
+def test_an_app_that_cannot_start_is_told_before_the_time_is_up(own: Stack) -> None:
+    write(own, lambda section: section.update(command=["gunicorn", "--bind", "$BIND", "shop:no_such_name"]))
+    done = own.run("up", "--json")
+    assert done.code == 20, done.said
+    assert done.document["errors"][0]["message"] == "app ends soon after each start"
+    assert "Failed to find attribute 'no_such_name'" in own.run("logs", "app", "--tail", "1000").said
+    assert greeting(own) == "hello"
+    write(own)
+    assert own.run("plan").code == 0
 
 
 def test_it_outlives_down_and_up(own: Stack) -> None:

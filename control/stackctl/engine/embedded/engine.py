@@ -37,6 +37,8 @@ from stackctl.units import Bytes
 
 STOP_ORDER = ("app", "prometheus", "alertmanager", "exporter", "postgres")
 _MONITORING = ("exporter", "prometheus", "alertmanager")
+# So often the app may end while `up` waits for it.
+_STARTS = 3
 _BAD = ("BACKOFF", "FATAL", "EXITED")
 
 
@@ -236,10 +238,14 @@ class EmbeddedEngine:
     def _wait(self, deployment: Deployment, deadline: float, note: Note) -> None:
         waiting = [service for service in deployment.services if service not in ("postgres", "migrate")]
         told: list[str] = []
+        starts: set[int] = set()
         while waiting := [service for service in waiting if not probes.answers(deployment.place, service)]:
             if waiting != told:
                 note(f"waiting for {', '.join(waiting)}")
                 told = waiting
+            starts.add(self._supervisor.processes().get("app", {}).get("pid", 0))
+            if "app" in waiting and len(starts - {0}) > _STARTS:
+                raise EngineFailed("app ends soon after each start", hint="stackctl logs app")
             down = [service for service in waiting if self._process(service) == "FATAL"]
             if down:
                 raise EngineFailed(f"{down[0]} does not start", hint=f"stackctl logs {down[0]}")

@@ -17,6 +17,8 @@ from stackctl.settings.app_section import AppSection
 _SEARCHED = ("/usr/local/bin", "/usr/bin", "/bin")
 _ENVIRONMENTS = (".venv/bin", "venv/bin")
 _SHEBANG_BYTES = 256
+# supervisord may run in a copy of our Python, and hands on what leads to it; an empty value counts as none.
+_NOT_OURS = dict.fromkeys(("PYTHONPATH", "PYTHONNOUSERSITE", "PYTHONHOME", "LD_LIBRARY_PATH"), "")
 
 
 @dataclass(frozen=True)
@@ -47,8 +49,8 @@ def own_program(app: AppSection, folder: Path, user: SystemUser | None, work: Pa
         programs["migrate"] = _find("migrate", app.migrate[0], directory, user)
     path = ":".join(dict.fromkeys((str(Path(programs["command"]).parent), *_SEARCHED)))
     migrate = [programs["migrate"]] if app.migrate else []
-    home = {} if user is None else {"HOME": str(work)}
-    return OwnProgram(str(directory), [programs["command"]], migrate, {"PATH": path, **home})
+    others = {} if user is None else {"HOME": str(work), **_NOT_OURS}
+    return OwnProgram(str(directory), [programs["command"]], migrate, {"PATH": path, **others})
 
 
 def _find(key: str, word: str, directory: Path, user: SystemUser | None) -> str:
