@@ -21,7 +21,7 @@ def app(sizing: Sizing, place: Place, section: AppSection) -> dict[str, str]:
     return {
         "BIND": f"{web.bind}:{web.port}",
         "PORT": str(web.port),
-        **_connection(database_url(place, "app"), place),
+        **connection(database_url(place, "app"), place),
         "DB_POOLER": sizing.profile.pooler.value,
         "DB_POOL_SIZE": str(shape.pool_size),
         "DB_MAX_OVERFLOW": str(shape.max_overflow),
@@ -52,10 +52,10 @@ def migrate(sizing: Sizing, place: Place, section: AppSection) -> dict[str, str]
 
 def owner(place: Place) -> dict[str, str]:
     """How the owner of the database connects."""
-    return _connection(database_url(place, "owner"), place)
+    return connection(database_url(place, "owner"), place)
 
 
-def _connection(url: str, place: Place) -> dict[str, str]:
+def connection(url: str, place: Place) -> dict[str, str]:
     """The database for SQLAlchemy, and for whatever reads libpq's variables."""
     parts = urlsplit(url)
     return {
