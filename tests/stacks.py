@@ -19,7 +19,7 @@ from stackctl.settings.model import Ports
 from stackctl.sizing.model import Sizing
 
 IMAGES = {service: f"example/{service}:1.0" for service in SERVICES}
-_PROGRAMS = ("python", "postgres", "exporter", "prometheus", "alertmanager")
+_PROGRAMS = ("python", "postgres", "pgbouncer", "exporter", "prometheus", "alertmanager")
 
 
 def services_of(sizing: Sizing) -> tuple[str, ...]:

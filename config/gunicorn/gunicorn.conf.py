@@ -49,8 +49,11 @@ accesslog = os.environ.get("GUNICORN_ACCESSLOG") or None
 def on_starting(server: Any) -> None:
     """Stop with one clear line if the environment is wrong; begin with empty metrics."""
     # The application's directory is on the path only now.
+    # Its memory must be there before the first worker is forked.
+    import app.stamps  # noqa: F401, PLC0415
+    from app.environment import SettingsError  # noqa: PLC0415
     from app.exposition import Exposition  # noqa: PLC0415
-    from app.settings import SettingsError, from_environment  # noqa: PLC0415
+    from app.settings import from_environment  # noqa: PLC0415
 
     try:
         from_environment(os.environ)

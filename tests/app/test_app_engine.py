@@ -6,10 +6,16 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, QueuePool, text
+from sqlalchemy import Engine, Executable, QueuePool, literal_column, select, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
 
+from app.compiled_cache import watch
 from app.engine import for_migrations, for_requests
+from app.metrics import COMPILED_CACHE, COMPILED_CACHE_SIZE
+from app.models import Tool
 from app.settings import from_environment
+from app.unit import Unit
 from running_app import Database
 
 Make = Callable[..., Engine]
@@ -55,6 +61,31 @@ def test_the_statement_timeout_is_sent_when_direct(engine: Make) -> None:
     assert one(engine(PG_STATEMENT_TIMEOUT="1234", DB_POOLER="pgbouncer"), "SHOW statement_timeout") == "0"
 
 
+def test_options_reach_the_server_as_they_are(engine: Make) -> None:
+    note = r"two  words, a \ and \\ 'quotes' \n a=b"
+    pooled = engine(PG_OPTIONS=f"search_path=app, public; work_mem=8MB; app.note={note};", PG_STATEMENT_TIMEOUT="1234")
+    shown = [one(pooled, f"SHOW {name}") for name in ("search_path", "work_mem", "app.note", "statement_timeout")]
+    assert shown == ["app, public", "8MB", note, "1234ms"]
+
+
+def test_a_unit_of_work_may_have_more_time(engine: Make) -> None:
+    pooled = engine(PG_STATEMENT_TIMEOUT="300", DB_POOL_SIZE="1", DB_MAX_OVERFLOW="0")
+
+    def nap(session: Session) -> int:
+        session.execute(text("SELECT pg_sleep(0.6)"))
+        return int(session.scalar(text("SELECT pg_backend_pid()")) or 0)
+
+    with pooled.connect() as connection:
+        pid = Unit("/x", nap, (), 60_000).run(connection)
+    # The same session, without it.
+    with pooled.connect() as connection:
+        assert Unit("/x", lambda session: session.scalar(text("SELECT pg_backend_pid()"))).run(connection) == pid
+        assert connection.scalar(text("SHOW statement_timeout")) == "300ms"
+        connection.rollback()
+        with pytest.raises(DBAPIError):
+            Unit("/x", nap).run(connection)
+
+
 def test_migrations_have_no_statement_timeout(database: Database) -> None:
     settings = from_environment(database.environ("owner") | {"PG_STATEMENT_TIMEOUT": "1234"})
     assert one(for_migrations(settings), "SHOW statement_timeout") == "0"
@@ -66,6 +97,47 @@ def test_statements_are_prepared_up_to_the_bound(engine: Make) -> None:
     assert prepared(engine(PG_PREPARED_STATEMENT_CACHE="2"), statements=5) == 3
 
 
+def test_behind_a_pooler_statements_are_prepared_only_when_told(engine: Make) -> None:
+    # The libpq that psycopg carries can close them.
+    assert prepared(engine(DB_POOLER="pgbouncer", PG_PREPARED_STATEMENT_CACHE="100"), statements=3) == 3
+
+
 @pytest.mark.parametrize("off", [{"PG_PREPARED_STATEMENT_CACHE": "0"}, {"DB_POOLER": "pgbouncer"}])
 def test_nothing_is_prepared_where_it_is_off(engine: Make, off: dict[str, str]) -> None:
     assert prepared(engine(**off), statements=3) == 0
+
+
+def test_the_statement_of_a_request_is_prepared(engine: Make) -> None:
+    pooled = engine(DB_POOL_SIZE="1", PG_PREPARED_STATEMENT_CACHE="3")
+    with pooled.connect() as connection:
+        look = text("SELECT statement FROM pg_prepared_statements")
+        for number in range(1, 11):
+            connection.execute(select(Tool.name).where(Tool.id == number))
+        assert any("FROM tools" in statement for statement in connection.scalars(look))
+        kept = []
+        for number in range(20):
+            for _ in range(10):
+                connection.scalar(text(f"SELECT {number}"))
+            kept.append(connection.scalar(text("SELECT count(*) FROM pg_prepared_statements")))
+        # A new one is there before the driver closes the oldest, and the one that looks may be new too.
+        assert 3 <= max(kept) <= 3 + 2
+
+
+def test_compiled_statements_are_counted_and_bounded(engine: Make) -> None:
+    pooled = engine(DB_POOL_SIZE="1")
+    watch(pooled)
+    hits, misses = (COMPILED_CACHE.labels(result) for result in ("hit", "miss"))
+
+    def counted(statement: Executable, times: int) -> tuple[float, float]:
+        before = hits._value.get(), misses._value.get()
+        with pooled.connect() as connection:
+            for _ in range(times):
+                connection.execute(statement)
+        return hits._value.get() - before[0], misses._value.get() - before[1]
+
+    assert counted(select(Tool.name).where(Tool.id == 1), 5) == (4, 1)
+    assert counted(select(Tool.name).where(Tool.id == 2), 5) == (5, 0)
+    # Statements that are all different.
+    for number in range(400):
+        counted(select(literal_column(str(number))), 1)
+    assert 200 <= COMPILED_CACHE_SIZE._value.get() <= 300

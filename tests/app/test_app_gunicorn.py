@@ -16,7 +16,7 @@ from running_postgres import free_port, wait_until
 
 
 def load(served: Served, stop: threading.Event, failures: list[str], answered: list[int]) -> None:
-    with httpx.Client(base_url=served.url, timeout=10) as client:
+    with httpx.Client(base_url=served.url, timeout=60) as client:
         while not stop.is_set():
             try:
                 status = client.post("/tools", json={"name": "x"}).status_code

@@ -87,3 +87,13 @@ def test_a_route_is_its_template_however_many_rows(database: Database, serve: Se
     text = httpx.get(served.metrics_url).text
     assert set(re.findall(r'route="([^"]*)"', text)) == routes | {"/teams", "/readyz"}
     assert "word" not in text
+
+
+def test_statements_are_compiled_once_in_each_worker(database: Database, serve: Serve) -> None:
+    served = serve(database.environ(), 1)
+    ask(served, "/tools/1", 1)
+    before = {result: served.metric("app_db_compiled_cache_total", result=result) for result in ("hit", "miss")}
+    ask(served, "/tools/2", 10)
+    assert served.metric("app_db_compiled_cache_total", result="hit") == before["hit"] + 10
+    assert served.metric("app_db_compiled_cache_total", result="miss") == before["miss"]
+    assert served.metric("app_db_compiled_cache_size") == before["miss"]

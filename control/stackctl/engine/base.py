@@ -34,13 +34,17 @@ class ServiceState:
 
 @dataclass(frozen=True)
 class Deployment:
-    """What an engine renders for: the place, the services it can supply, the build, and why a service is missing."""
+    """What an engine renders for: the place, the services it can supply, the build, and why a service is missing.
+
+    `pooler_prepares` says whether its PgBouncer, where it has one, carries prepared statements.
+    """
 
     target: Target
     place: Place
     services: tuple[str, ...]
     build: Build
     missing: Mapping[str, str] = field(default_factory=dict)
+    pooler_prepares: bool = True
 
 
 class Throwaway(Protocol):

@@ -13,7 +13,10 @@ _OLDEST_COMPOSE = (2, 17)
 
 @dataclass(frozen=True)
 class HostFacts:
-    """What was found on the host. Versions are None where the program is missing or does not answer."""
+    """What was found on the host. Versions are None where the program is missing or does not answer.
+
+    `pooler` is the embedded engine's, empty where it is missing, None where nobody asked for one.
+    """
 
     engine: tuple[int, ...] | None
     compose: str
@@ -29,6 +32,7 @@ class HostFacts:
     clock_synchronised: bool | None
     engine_problem: str = ""
     ram_source: str = ""
+    pooler: str | None = None
 
 
 def judge_host(facts: HostFacts) -> tuple[Check, ...]:
@@ -37,6 +41,7 @@ def judge_host(facts: HostFacts) -> tuple[Check, ...]:
         _engine(facts),
         _compose(facts),
         _embedded(facts),
+        *_pooler(facts),
         _memory(facts),
         _disk(facts),
         _ports(facts),
@@ -100,6 +105,16 @@ def _embedded(facts: HostFacts) -> Check:
         f"no PostgreSQL {facts.postgres} for it",
         "install it, take another --pg, or use the Docker engine",
     )
+
+
+def _pooler(facts: HostFacts) -> tuple[Check, ...]:
+    if facts.pooler is None:
+        return ()
+    if facts.pooler:
+        return (Check("embedded_pooler", Status.OK, facts.pooler),)
+    status = Status.FAIL if facts.wanted_engine == "embedded" else Status.WARN
+    hint = "install the package pgbouncer, take --pooler none, or use the Docker engine"
+    return (Check("embedded_pooler", status, "no PgBouncer 1.14 or newer for the embedded engine", hint),)
 
 
 def _memory(facts: HostFacts) -> Check:

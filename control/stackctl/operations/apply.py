@@ -10,7 +10,7 @@ from stackctl.engine.runner import Runner
 from stackctl.errors import EngineFailed, Problem, StackError
 from stackctl.operations.changes import Changes, reload_needed, reload_suffices
 from stackctl.operations.engines import EMBEDDED, recorded_engine
-from stackctl.operations.own_app import host_ports
+from stackctl.operations.ports import host_ports
 from stackctl.operations.reload import reload_back, reload_server
 from stackctl.operations.stack import Prepared
 from stackctl.operations.state import save
@@ -118,7 +118,7 @@ def _new_ports(prepared: Prepared, changes: Changes) -> dict[str, int]:
     """Ports on the host, by service, that this engine does not hold already."""
     names = {"app", "metrics", "prometheus", "alertmanager", "grafana"}
     if prepared.choice.engine == EMBEDDED:
-        names = {"app", "metrics", "prometheus", "alertmanager", "exporter", "postgres"}
+        names = {"app", "metrics", "prometheus", "alertmanager", "exporter", "postgres", "pgbouncer"}
     present = names & {*prepared.deployment.services, "metrics"}
     ports = host_ports(prepared.opened.settings)
     wanted = {name: ports[name] for name in sorted(present & ports.keys())}

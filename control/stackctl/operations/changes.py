@@ -14,6 +14,7 @@ from stackctl.sizing.model import Parameter
 _RESTARTED_FOR = {
     "gunicorn": "app",
     "app": "app",
+    "pgbouncer": "pgbouncer",
     "prometheus": "prometheus",
     "alertmanager": "alertmanager",
     "grafana": "grafana",

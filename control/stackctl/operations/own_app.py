@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 from stackctl.errors import Problem, ProfileError
+from stackctl.operations.ports import host_ports
 from stackctl.settings.app_section import AppSection
 from stackctl.settings.layers import PROJECT_FILE
 from stackctl.settings.model import Ports, Settings
@@ -41,17 +42,10 @@ def app_for_engine(settings: Settings, engine: str) -> Settings:
         problems += found
     app = replace(app, port=port, metrics_port=metrics)
     ports = replace(ports, app=port, metrics=metrics if app.separate_metrics else ports.metrics)
-    if problems := problems or _twice(ports, app.separate_metrics):
+    settled = replace(settings, app=app, ports=ports)
+    if problems := problems or _twice(settled):
         raise ProfileError.of(problems)
-    return replace(settings, app=app, ports=ports)
-
-
-def host_ports(settings: Settings) -> dict[str, int]:
-    """The ports of the project on this host, by service."""
-    found = asdict(settings.ports)
-    if not settings.app.separate_metrics:
-        del found["metrics"]
-    return found
+    return settled
 
 
 def metrics_url(app: AppSection, ports: Mapping[str, int]) -> str:
@@ -94,9 +88,8 @@ def _one_port(settings: Settings, name: str, inside: int, outside: int) -> tuple
     return inside, [Problem("bad_value", text, f"give only one of {key} and ports.{name}")]
 
 
-def _twice(ports: Ports, metrics: bool) -> list[Problem]:
-    used = [port for name, port in asdict(ports).items() if metrics or name != "metrics"]
-    twice = [port for port, count in Counter(used).items() if count > 1]
+def _twice(settings: Settings) -> list[Problem]:
+    twice = [port for port, count in Counter(host_ports(settings).values()).items() if count > 1]
     return [
         Problem("bad_value", f"{PROJECT_FILE}: app.port: {port} is another service's", "see the section ports")
         for port in twice

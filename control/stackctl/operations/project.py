@@ -10,7 +10,7 @@ from stackctl import assets
 from stackctl.engine.project import Project
 from stackctl.errors import Problem, ProfileError, StackError
 from stackctl.hardware.detect import detect
-from stackctl.hardware.model import PORTABLE_BUILD, Build, HardwareProfile, Host, Pooler
+from stackctl.hardware.model import PORTABLE_BUILD, Build, HardwareProfile, Host
 from stackctl.images.builds import declared_build
 from stackctl.operations.build import given_build, refuse_unbuilt
 from stackctl.operations.own_app import option_problems
@@ -279,9 +279,7 @@ def fitted(settings: Settings, host: Host) -> Settings:
 
 
 def refuse_failing(sizing: Sizing) -> None:
-    """Raise ProfileError where the memory proof fails, the pools do not fit, or a service cannot be rendered yet."""
-    if sizing.profile.pooler is Pooler.PGBOUNCER:
-        raise ProfileError("profile.pooler: pgbouncer can be sized, but not run yet", hint="--pooler none")
+    """Raise ProfileError where the memory proof fails, or the pools do not fit."""
     faults = [warning for warning in sizing.warnings if warning.code in REFUSED]
     if faults:
         raise ProfileError.of(faults)

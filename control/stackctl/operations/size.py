@@ -19,7 +19,7 @@ from stackctl.operations.project import (
 )
 from stackctl.operations.result import Block, Line, Request, Result, Table
 from stackctl.settings.model import Settings
-from stackctl.sizing.model import REFUSED, Sizing, Verdict
+from stackctl.sizing.model import REFUSED, Connections, Sizing, Verdict
 from stackctl.units import human
 
 _PARAMETER = ("name", "value", "default", "restart", "why", "source", "provenance")
@@ -107,7 +107,8 @@ def data(sizing: Sizing, settings: Settings) -> dict[str, Any]:
 def _connections(sizing: Sizing) -> dict[str, int]:
     shape = sizing.connections
     names = ("max_connections", "workers", "pool_size", "max_overflow", "app_total", "reserved", "headroom")
-    return {name: getattr(shape, name) for name in names}
+    pooled = ("pooler_clients", "pooler_servers") if shape.pooler_clients else ()
+    return {name: getattr(shape, name) for name in (*names, *pooled)}
 
 
 def blocks(sizing: Sizing) -> list[Block]:
@@ -119,15 +120,23 @@ def blocks(sizing: Sizing) -> list[Block]:
             [p.name, p.default or "''", p.value, _why(p.why, p.restart)] for p in sizing.parameters if p.topic == topic
         ]
         out.append(Table(["parameter", "default", "value", "why"], rows, topic))
-    shape = sizing.connections
-    out.append(
+    return [*out, *_pools(sizing.connections), _proof(sizing)]
+
+
+def _pools(shape: Connections) -> list[Block]:
+    """The way of a connection, from the app's pools to the server."""
+    pools = f"Pools: {shape.pool_size} + {shape.max_overflow} overflow per worker x {shape.workers} workers ="
+    rest = f"{shape.reserved} reserved for other roles, {shape.headroom} left"
+    if not shape.pooler_clients:
+        return [Line(f"{pools} {shape.app_total} of {shape.max_connections} connections; {rest}")]
+    clients = shape.workers * (shape.pool_size + shape.max_overflow)
+    return [
+        Line(f"{pools} {clients} of the {shape.pooler_clients} clients that PgBouncer takes"),
         Line(
-            f"Pools: {shape.pool_size} + {shape.max_overflow} overflow per worker x {shape.workers} workers = "
-            f"{shape.app_total} of {shape.max_connections} connections; {shape.reserved} reserved for other roles, "
-            f"{shape.headroom} left"
-        )
-    )
-    return [*out, _proof(sizing)]
+            f"PgBouncer: {shape.pooler_servers} connections to PostgreSQL of the app's {shape.app_total}, the others "
+            f"are for sessions on their way out; max_connections {shape.max_connections}, {rest}"
+        ),
+    ]
 
 
 def _title(sizing: Sizing) -> Block:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 from stackctl.engine.base import Deployment, Engine
 from stackctl.engine.runner import Runner
@@ -12,6 +12,7 @@ from stackctl.hardware.model import PORTABLE_BUILD
 from stackctl.operations.build import contradiction, refuse_unbuilt
 from stackctl.operations.engines import Choice, choose, open_engine
 from stackctl.operations.own_app import app_for_engine
+from stackctl.operations.ports import used_ports
 from stackctl.operations.project import (
     REMEMBERED,
     Opened,
@@ -24,7 +25,7 @@ from stackctl.operations.project import (
 from stackctl.operations.result import Request
 from stackctl.operations.state import State
 from stackctl.render.model import File
-from stackctl.render.stack import SERVICES, Stack, render_stack
+from stackctl.render.stack import PGBOUNCER, SERVICES, Stack, render_stack
 from stackctl.settings.model import Settings
 from stackctl.settings.vault import Vault
 from stackctl.sizing.budget import divide
@@ -56,17 +57,22 @@ class Prepared:
             flags={key: asked.flags.get(key) for key in REMEMBERED if asked.flags.get(key)},
             sets=list(asked.sets),
             folder=str(project.folder),
-            ports=asdict(settings.ports),
+            ports=used_ports(settings),
             app=settings.app,
         )
 
     def files(self) -> tuple[File, ...]:
         """The rendered files; the secrets must exist, as volumes are labelled with their fingerprint."""
-        extra = self.engine.extra(self.sizing, self.deployment)
-        stack = Stack(
-            self.opened.project.name, self.deployment.place, self.deployment.services, extra, self.opened.settings.app
-        )
+        extra = {**self.engine.extra(self.sizing, self.deployment), **self._users()}
+        where, services = self.deployment.place, self.deployment.services
+        prepares, app = self.deployment.pooler_prepares, self.opened.settings.app
+        stack = Stack(self.opened.project.name, where, services, extra, app, prepares)
         return render_stack(self.sizing, stack, self.deployment.target)
+
+    def _users(self) -> dict[str, str]:
+        if PGBOUNCER not in self.deployment.services:
+            return {}
+        return {"userlist": Vault(self.opened.project.secrets).userlist_digest()}
 
 
 def prepare(request: Request, runner: Runner) -> Prepared:
@@ -84,7 +90,7 @@ def prepare(request: Request, runner: Runner) -> Prepared:
     deployment = engine.deployment(wanted_services(opened.settings, shares))
     refuse_unbuilt(opened.settings, deployment.build)
     sizing = sized(opened.settings, deployment.build)
-    notes = (*contradiction(opened.settings, deployment.build), *_missing(deployment))
+    notes = (*contradiction(opened.settings, deployment.build), *_missing(deployment), *_unprepared(deployment, sizing))
     return Prepared(opened, choice, engine, deployment, sizing, (*opened.settings.warnings, *sizing.warnings, *notes))
 
 
@@ -96,7 +102,9 @@ def wanted_services(settings: Settings, shares: Collection[str]) -> list[str]:
 
 def make_secrets(prepared: Prepared) -> tuple[str, ...]:
     """Generate the secrets that do not exist yet; gives back their names."""
-    return Vault(prepared.opened.project.secrets).ensure()
+    vault = Vault(prepared.opened.project.secrets)
+    made = vault.ensure()
+    return (*made, *vault.ensure_userlist()) if PGBOUNCER in prepared.deployment.services else made
 
 
 def _refuse_other_version(opened: Opened, choice: Choice) -> None:
@@ -114,3 +122,10 @@ def _missing(deployment: Deployment) -> list[Problem]:
         return []
     names, reasons = ", ".join(deployment.missing), "; ".join(dict.fromkeys(deployment.missing.values()))
     return [Problem("service_missing", f"the stack runs without {names}", reasons)]
+
+
+def _unprepared(deployment: Deployment, sizing: Sizing) -> list[Problem]:
+    if deployment.pooler_prepares or PGBOUNCER not in deployment.services or not sizing.pool.prepared_statements:
+        return []
+    message = "this PgBouncer carries no prepared statements, so the app prepares none"
+    return [Problem("pooler_unprepared", message, "version 1.22 or newer does, as in Debian 13")]

@@ -17,6 +17,8 @@ from stackctl.settings.app_section import REFERENCE_APP, AppSection, from_record
 from stackctl.settings.model import Ports
 
 _Value = TypeVar("_Value")
+# An earlier version ran no pooler: what holds that port now is not this stack.
+_STANDARD_PORTS = {name: port for name, port in asdict(Ports()).items() if name != "pgbouncer"}
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class State:
     flags: Mapping[str, str | None] = field(default_factory=dict)
     sets: Sequence[str] = ()
     folder: str = ""
-    ports: Mapping[str, int] = field(default_factory=lambda: asdict(Ports()))
+    ports: Mapping[str, int] = field(default_factory=lambda: dict(_STANDARD_PORTS))
     app: AppSection = REFERENCE_APP
 
 
@@ -76,7 +78,7 @@ def _state(private: Path, found: Mapping[str, Any]) -> State:
         flags=_pairs(found.get("flags"), str),
         sets=[each for each in sets if isinstance(each, str)] if isinstance(sets, list) else (),
         folder=text("folder", ""),
-        ports={**asdict(Ports()), **_pairs(found.get("ports"), int)},
+        ports={**_STANDARD_PORTS, **_pairs(found.get("ports"), int)},
         app=from_record(found.get("app")),
     )
 

@@ -10,9 +10,9 @@ from stackctl.settings.app_section import AppSection
 from stackctl.sizing.model import Sizing
 
 
-def database_url(place: Place, role: str) -> str:
-    """SQLAlchemy URL of the app's database for `role`; the password comes from a file."""
-    return f"postgresql+psycopg://{role}@{place.address('postgres')}/app"
+def database_url(place: Place, role: str, service: str = "postgres") -> str:
+    """SQLAlchemy URL of the app's database for `role`, at the server or at the pooler; the password is in a file."""
+    return f"postgresql+psycopg://{role}@{place.address(service)}/app"
 
 
 def app(sizing: Sizing, place: Place, section: AppSection) -> dict[str, str]:

@@ -39,6 +39,7 @@ ENTRIES = (
     Entry("config/postgres/pg_ident.conf.j2", "postgres/pg_ident.conf"),
     Entry("config/postgres/provision.sql.j2", "postgres/provision.sql"),
     Entry("config/postgres/initdb.d", "postgres/initdb.d", mode=0o755, target=Target.COMPOSE),
+    Entry("config/pgbouncer/pgbouncer.ini.j2", "pgbouncer/pgbouncer.ini", service="pgbouncer"),
     Entry("config/gunicorn/gunicorn.conf.py", "gunicorn/gunicorn.conf.py", reference_app=True),
     Entry("stack/app", "app", reference_app=True),
     Entry("config/prometheus/prometheus.yml.j2", "prometheus/prometheus.yml", service="prometheus"),

@@ -9,14 +9,15 @@ from typing import Any
 
 from stackctl import __version__, assets
 from stackctl.hardware.model import HardwareProfile, profile_line
-from stackctl.render import environment
+from stackctl.render import environment, pooler
 from stackctl.render.manifest import ENTRIES, POSTGRES_ENTRIES, Entry, Target
 from stackctl.render.model import File, Place
 from stackctl.render.own_app import expanded, health_check
 from stackctl.settings.app_section import REFERENCE_APP, AppSection
 from stackctl.sizing.model import Sizing
 
-SERVICES = ("postgres", "migrate", "app", "exporter", "prometheus", "alertmanager", "grafana")
+PGBOUNCER = pooler.SERVICE
+SERVICES = ("postgres", "migrate", PGBOUNCER, "app", "exporter", "prometheus", "alertmanager", "grafana")
 _VOLUMES = {
     "postgres": "pgdata",
     "prometheus": "prometheus",
@@ -34,13 +35,17 @@ _EXPORTER_COLLECTORS = (
 
 @dataclass(frozen=True)
 class Stack:
-    """Everything that the templates may ask for, beside the sizing: names and addresses, never a secret."""
+    """Everything that the templates may ask for, beside the sizing: names and addresses, never a secret.
+
+    `pooler_prepares` says whether PgBouncer, where there is one, carries prepared statements.
+    """
 
     name: str
     place: Place
     services: tuple[str, ...]
     extra: Mapping[str, Any] = field(default_factory=dict)
     app: AppSection = REFERENCE_APP
+    pooler_prepares: bool = True
 
 
 def render_stack(sizing: Sizing, stack: Stack, target: Target) -> tuple[File, ...]:
@@ -67,7 +72,8 @@ def _header(profile: HardwareProfile) -> dict[str, Any]:
 
 def _context(sizing: Sizing, stack: Stack) -> dict[str, Any]:
     place, section = stack.place, stack.app
-    variables = environment.app(sizing, place, section)
+    pooled = pooler.variables(sizing, place, prepares=stack.pooler_prepares) if PGBOUNCER in stack.services else {}
+    variables = environment.app(sizing, place, section) | pooled
     return {
         **_header(sizing.profile),
         "sizing": sizing,
@@ -84,8 +90,10 @@ def _context(sizing: Sizing, stack: Stack) -> dict[str, Any]:
         "app_command": expanded(section.command, variables),
         "migrate_command": expanded(section.migrate, variables),
         "app_check": health_check(section),
+        "pooler": pooler.settings(sizing, prepares=stack.pooler_prepares),
         "exporter_flags": exporter_flags(sizing.profile.postgres),
         "volumes": [_VOLUMES[service] for service in stack.services if service in _VOLUMES],
+        "userlist": "",
         **stack.extra,
     }
 

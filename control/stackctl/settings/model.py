@@ -19,6 +19,7 @@ class Ports:
     app: int = 4444
     metrics: int = 4445
     postgres: int = 5432
+    pgbouncer: int = 6432
     exporter: int = 9187
     prometheus: int = 9090
     alertmanager: int = 9093

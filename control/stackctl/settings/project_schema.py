@@ -124,6 +124,7 @@ class Ports(Section):
     app: Port = ""
     metrics: Port = ""
     postgres: Port = ""
+    pgbouncer: Port = ""
     exporter: Port = ""
     prometheus: Port = ""
     alertmanager: Port = ""

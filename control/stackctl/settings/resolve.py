@@ -68,7 +68,7 @@ def resolve(
     name = reading.take("name", values.name, default_name)
     engine = reading.take("engine", values.engine, "auto")
     images = reading.take("images", values.images, None)
-    ports = _ports(reading)
+    ports = _ports(reading, profile.pooler)
     fit = reading.take("fit", values.boolean, False)
     build = reading.take("build", values.build, None)
     app, wrong = read_app(given.keys, reading.check)
@@ -155,12 +155,13 @@ def default_workers(ram: Bytes, cpus: int) -> int:
     return min(16, max(4, cpus), ram // GIB)
 
 
-def _ports(reading: _Reading) -> Ports:
+def _ports(reading: _Reading, pooler: Pooler) -> Ports:
     defaults = {entry.name: int(str(entry.default)) for entry in fields(Ports)}
     chosen = {name: reading.take(f"ports.{name}", values.port, port) for name, port in defaults.items()}
-    for port, count in Counter(chosen.values()).items():
+    used = {name: port for name, port in chosen.items() if name != "pgbouncer" or pooler is Pooler.PGBOUNCER}
+    for port, count in Counter(used.values()).items():
         if count > 1:
-            names = " and ".join(name for name, taken in chosen.items() if taken == port)
+            names = " and ".join(name for name, taken in used.items() if taken == port)
             message = f"{PROJECT_FILE}: ports: {names} are both {port}"
             reading.problems.append(Problem("bad_value", message, "give each service a port of its own"))
     return Ports(**chosen)

@@ -15,6 +15,9 @@ from stackctl.settings import scram
 from stackctl.settings.secret import Secret
 
 ROLES = ("superuser", "owner", "app", "monitor", "backup", "report")
+# What PgBouncer knows of the roles that may come through it: their verifiers, no password.
+USERLIST = "pgbouncer_userlist"
+POOLED = ("app", "monitor")
 PASSWORDS = (*(f"{role}_password" for role in ROLES), "grafana_password")
 
 IDENTITY = "identity"
@@ -58,6 +61,29 @@ class Vault:
         for role in ROLES:
             self.verifier(role)
         return tuple(made)
+
+    def ensure_userlist(self) -> tuple[str, ...]:
+        """Make PgBouncer's list of users, or make it anew where a verifier changed; gives back its name then."""
+        text = self._userlist()
+        target = self.path(USERLIST)
+        if target.is_file() and self._read(USERLIST) == text:
+            return ()
+        draft = self._draft(USERLIST)
+        try:
+            _write(draft, text)
+            draft.replace(target)
+        except OSError as error:
+            raise self._unusable(error) from error
+        finally:
+            draft.unlink(missing_ok=True)
+        _sync(self.directory)
+        return (USERLIST,)
+
+    def userlist_digest(self) -> str:
+        """12 hex digits that change with PgBouncer's list of users; empty before there are secrets."""
+        if not self.directory.is_dir():
+            return ""
+        return hashlib.sha256(self._userlist().encode()).hexdigest()[:12]
 
     def path(self, name: str) -> Path:
         """The file of `name`, for mounting."""
@@ -140,7 +166,7 @@ class Vault:
         target = self.path(name)
         if target.is_symlink() or target.exists():
             return False
-        draft = self.directory / f".{name}.{secrets.token_hex(8)}"
+        draft = self._draft(name)
         try:
             _write(draft, text)
             # Unlike a rename, a link never takes the place of what another run wrote meanwhile.
@@ -151,6 +177,12 @@ class Vault:
             draft.unlink(missing_ok=True)
         _sync(self.directory)
         return True
+
+    def _userlist(self) -> str:
+        return "".join(f'"{role}" "{self.verifier(role).reveal()}"\n' for role in POOLED)
+
+    def _draft(self, name: str) -> Path:
+        return self.directory / f".{name}.{secrets.token_hex(8)}"
 
     def _damaged(self, name: str, what: str) -> ProfileError:
         hint = f"put {self.path(name)} back from a copy: a new one does not open an existing database"

@@ -14,8 +14,8 @@ _PER_GIB = 12.5
 _APP_LIMITS = {"lock_timeout": "10s", "idle_in_transaction_session_timeout": "60s", "transaction_timeout": "5min"}
 OTHER_ROLES = ("owner", "monitor", "backup")
 # The part of PostgreSQL's share that the app's sessions may take before any operation, each counted at its largest.
-_APP_SHARE = 0.2
-_SESSION = 11 * MIB
+APP_SHARE = 0.2
+SESSION = 11 * MIB
 
 
 def enter(ledger: Ledger, profile: HardwareProfile) -> tuple[int, int]:
@@ -77,7 +77,7 @@ def share(max_connections: int, kept: int, report: int, workers: int, limit: flo
     """
     reserved = kept + others(max_connections) + report
     bound = max(1, (max_connections - reserved) // (workers + 1))
-    affordable = limit * _APP_SHARE / _SESSION
+    affordable = limit * APP_SHARE / SESSION
     wanted = workers * max(1, min(max_connections // 2 // workers, bound))
     per_worker = max(1, min(wanted, int(affordable)) // workers)
     overflow = per_worker // 5

@@ -59,6 +59,8 @@ class Connections:
 
     `app_ceiling` is what `app_total` comes to before it is rounded down to whole connections for each worker.
     `reserved` has those of the administrator and of all other roles, with `report` for reports.
+    Behind a pooler `app_total` counts at the server, and the pools count as clients: `pooler_clients` is how many it
+    takes, `pooler_servers` how many of `app_total` it opens; both are 0 without one.
     """
 
     max_connections: int
@@ -71,6 +73,8 @@ class Connections:
     upper_bound: int
     app_ceiling: float
     report: int = 0
+    pooler_clients: int = 0
+    pooler_servers: int = 0
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from stackctl.errors import Problem
-from stackctl.hardware.model import Build, HardwareProfile
-from stackctl.sizing import autovacuum, budget, connections, logging, mistakes, parallel, planner, wal
+from stackctl.hardware.model import Build, HardwareProfile, Pooler
+from stackctl.sizing import autovacuum, budget, connections, logging, mistakes, parallel, planner, pooler, wal
 from stackctl.sizing.catalog import Catalog
 from stackctl.sizing.extras import pinned_extras, processes
 from stackctl.sizing.ledger import Ledger
@@ -41,7 +41,7 @@ def _size(profile: HardwareProfile, pins: Pins, catalog: Catalog, build: Build) 
     ledger = Ledger(catalog, pins)
     max_connections, kept = connections.enter(ledger, profile)
     reports = report_of(ledger, profile, max_connections)
-    divided = connections.share(max_connections, kept, reports.connections, profile.app_workers, share, pins)
+    divided = _divided(profile, shares, (max_connections, kept, reports.connections), share, pins)
     planner.enter(ledger, profile)
     counts, exact = _counts(ledger, profile, build, divided, reports)
     logging.enter(ledger)
@@ -65,6 +65,16 @@ def _size(profile: HardwareProfile, pins: Pins, catalog: Catalog, build: Build) 
             *mistakes.find(ledger, profile),
         ),
     )
+
+
+def _divided(
+    profile: HardwareProfile, shares: tuple[BudgetItem, ...], taken: tuple[int, int, int], limit: float, pins: Pins
+) -> Connections:
+    """The connections by role; `taken` are all of them, those kept back, and those of reports."""
+    if profile.pooler is Pooler.NONE:
+        return connections.share(*taken, profile.app_workers, limit, pins)
+    memory = next(share.memory for share in shares if share.service == "pgbouncer")
+    return pooler.share(*taken, profile.app_workers, limit, pins, memory)
 
 
 def _counts(
@@ -141,7 +151,7 @@ def stop_grace(shared_buffers: Bytes) -> int:
 def _warnings(
     profile: HardwareProfile, shares: tuple[BudgetItem, ...], divided: Connections, proof: MemoryProof
 ) -> tuple[Problem, ...]:
-    found = [*_nothing_left(profile, shares, proof)] or connections.faults(divided)
+    found = [*_nothing_left(profile, shares, proof)] or _pool_faults(divided)
     names = {share.service for share in shares}
     if "prometheus" not in names:
         found.append(
@@ -162,6 +172,10 @@ def _warnings(
         message = f"worst case {human(proof.worst_case)} leaves little of PostgreSQL's limit {human(proof.limit)}"
         found.append(Problem("memory_tight", message, "smaller pins give room"))
     return tuple(found)
+
+
+def _pool_faults(divided: Connections) -> list[Problem]:
+    return pooler.faults(divided) if divided.pooler_clients else connections.faults(divided)
 
 
 def _nothing_left(profile: HardwareProfile, shares: tuple[BudgetItem, ...], proof: MemoryProof) -> tuple[Problem, ...]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import TypeVar
@@ -13,18 +12,22 @@ from typing import TypeVar
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.orm import Session
 
-from app import metrics
+from app import compiled_cache, metrics
 from app.backoff import delays
 from app.engine import for_requests
-from app.faults import DatabaseUnavailable, PoolFull, fault_of
+from app.faults import Conflict, DatabaseUnavailable, PoolFull, fault_of
 from app.pool import WatchedPool, connect
 from app.settings import Settings
+from app.unit import Unit
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-Work = Callable[[Session], T]
+
+# Of one unit of work. Who is in the way is gone in a moment; a conflict that comes again each time is
+# for the client to know.
+ATTEMPTS = 4
+LONGEST_RETRY_SECONDS = 0.5
 
 
 class Database:
@@ -37,6 +40,7 @@ class Database:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._engine = for_requests(settings)
+        compiled_cache.watch(self._engine)
         # A single statement needs no BEGIN and COMMIT: one round trip instead of three.
         self._autocommit = self._engine.execution_options(isolation_level="AUTOCOMMIT")
         self._pool = WatchedPool(self._engine, settings.max_overflow)
@@ -45,23 +49,41 @@ class Database:
         self._warm = asyncio.Event()
         self.last_answer = float("-inf")
 
-    async def read(self, route: str, work: Work[T]) -> T:
-        """Return what `work` finds, in autocommit: for SELECT only."""
-        return await self.run(route, self._autocommit, work, self._settings.pool_timeout_seconds)
+    async def read(self, unit: Unit[T]) -> T:
+        """Return what the work finds, in autocommit unless it has a time of its own: for SELECT only."""
+        engine = self._autocommit if unit.statement_timeout_ms is None else self._engine
+        return await self._run(unit, engine, self._settings.pool_timeout_seconds)
 
-    async def write(self, route: str, work: Work[T]) -> T:
-        """Return what `work` gives, committed."""
-        return await self.run(route, self._engine, work, self._settings.pool_timeout_seconds)
+    async def write(self, unit: Unit[T]) -> T:
+        """Return what the work gives, committed."""
+        return await self._run(unit, self._engine, self._settings.pool_timeout_seconds)
 
-    async def probe(self, route: str, work: Work[T], patience: float) -> T:
+    async def probe(self, unit: Unit[T], patience: float) -> T:
         """Like `read`, but gives up waiting for a connection after `patience` seconds."""
-        return await self.run(route, self._autocommit, work, patience)
+        return await self._run(unit, self._autocommit, patience)
 
-    async def run(self, route: str, engine: Engine, work: Work[T], patience: float) -> T:
-        """Run `work` in a thread of its own; raise what a driver's error stands for."""
+    async def _run(self, unit: Unit[T], engine: Engine, patience: float) -> T:
+        """Run a unit until no other transaction is in the way; raise what a driver's error stands for.
+
+        To run it again is safe: it is one transaction, which the conflict undid, and has no effect
+        outside the database.
+        """
+        deadline = time.perf_counter() + patience
+        for attempt, delay in enumerate(delays(LONGEST_RETRY_SECONDS), start=1):
+            try:
+                return await self._once(unit, engine, deadline)
+            except Conflict:
+                if attempt == ATTEMPTS or time.perf_counter() + delay > deadline:
+                    raise
+                metrics.RETRIES.inc()
+                await asyncio.sleep(delay)
+        raise AssertionError("the delays never end")
+
+    async def _once(self, unit: Unit[T], engine: Engine, deadline: float) -> T:
+        """Run a unit in a thread of its own."""
         started = time.perf_counter()
-        await self._admit(patience)
-        future = self._threads.submit(self._unit, route, engine, work, started, started + patience)
+        await self._admit(deadline - started)
+        future = self._threads.submit(self._connected, unit, engine, started, deadline)
         # The slot is free when the thread is, which is later than this coroutine's end if the client
         # goes away and the server cancels it.
         loop = asyncio.get_running_loop()
@@ -84,17 +106,12 @@ class Database:
         with suppress(RuntimeError):
             loop.call_soon_threadsafe(self._slots.release)
 
-    def _unit(self, route: str, engine: Engine, work: Work[T], queued: float, deadline: float) -> T:
+    def _connected(self, unit: Unit[T], engine: Engine, queued: float, deadline: float) -> T:
         try:
             with connect(engine, deadline) as connection:
                 self._pool.publish()
                 metrics.POOL_WAIT.observe(time.perf_counter() - queued)
-                with (
-                    metrics.QUERY_DURATION.labels(route).time(),
-                    Session(connection, expire_on_commit=False) as session,
-                    session.begin(),
-                ):
-                    result = work(session)
+                result = unit.run(connection)
             self.last_answer = time.monotonic()
             return result
         except (PoolTimeout, PoolFull) as error:

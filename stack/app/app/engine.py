@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from psycopg import capabilities
 from sqlalchemy import Engine, NullPool, QueuePool, create_engine, event
 
+from app import compiled_cache, server_options
 from app.settings import Settings
 
 # With an idle time of 30 s and these, a silent peer is given up after 30 + 3 x 10 s.
@@ -24,6 +26,7 @@ def for_requests(settings: Settings) -> Engine:
         pool_timeout=settings.pool_timeout_seconds,
         pool_recycle=settings.pool_recycle_seconds,
         pool_pre_ping=settings.pool_pre_ping,
+        query_cache_size=compiled_cache.SIZE,
         connect_args=_connect_args(settings, f"app worker {os.getpid()}", settings.statement_timeout_ms),
     )
     return _prepared(engine, settings)
@@ -52,12 +55,17 @@ def _connect_args(settings: Settings, name: str, statement_timeout_ms: int) -> d
     }
     # PgBouncer refuses `options`; behind it the role's own setting (ALTER ROLE) gives the timeout.
     if settings.pooler == "none":
-        arguments["options"] = f"-c statement_timeout={statement_timeout_ms}"
+        own = {"statement_timeout": str(statement_timeout_ms)}
+        arguments["options"] = server_options.for_libpq({**settings.server_options, **own})
     return arguments
 
 
 def _prepares(settings: Settings) -> bool:
-    return settings.pooler == "none" and settings.prepared_statements > 0
+    if settings.prepared_statements == 0:
+        return False
+    # PgBouncer follows messages that prepare and close, but not DEALLOCATE, which psycopg sends where its
+    # libpq is older than 17 and cannot close: statements would pile up in the pooler.
+    return settings.pooler == "none" or capabilities.has_send_close_prepared()
 
 
 def _prepared(engine: Engine, settings: Settings) -> Engine:

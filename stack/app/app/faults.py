@@ -15,6 +15,14 @@ class DatabaseUnavailable(DatabaseFault):
     """The database does not answer, or asks to come back later."""
 
 
+class OutcomeUnknown(DatabaseUnavailable):
+    """The connection was lost during COMMIT: the change may be stored or not."""
+
+
+class Conflict(DatabaseFault):
+    """Another transaction was in the way; nothing was changed."""
+
+
 class PoolFull(DatabaseFault):
     """No connection became free within the pool's timeout."""
 
@@ -35,18 +43,27 @@ class MissingParent(Refused):
     """The row that the request refers to does not exist."""
 
 
-# query_canceled (statement_timeout, or an operator's cancel) and transaction_timeout
-CANCELLED = frozenset({"57014", "25P04"})
-# lock_not_available, idle_in_transaction_session_timeout, serialization_failure, deadlock_detected
-TRY_AGAIN = frozenset({"55P03", "25P03", "40001", "40P01"})
+BY_STATE: dict[str | None, type[DatabaseFault | Refused]] = {
+    "57014": StatementTimeout,  # query_canceled: statement_timeout, or an operator's cancel
+    "25P04": StatementTimeout,  # transaction_timeout
+    "40001": Conflict,  # serialization_failure
+    "40P01": Conflict,  # deadlock_detected
+    "23505": Duplicate,  # unique_violation
+    "23503": MissingParent,  # foreign_key_violation
+    "55P03": DatabaseUnavailable,  # lock_not_available
+    "25P03": DatabaseUnavailable,  # idle_in_transaction_session_timeout
+    "25006": DatabaseUnavailable,  # read_only_sql_transaction: a standby that has not been promoted
+}
 # connection exception, insufficient resources (too many connections, disk full), operator intervention
 UNAVAILABLE_CLASSES = frozenset({"08", "53", "57"})
 # libpq passes on no SQLSTATE for a refused connection, so 53300 is known by its words only.
-SERVER_FULL = ("too many connections", "too many clients", "connection slots are reserved")
-# A standby that has not been promoted: read_only_sql_transaction
-READ_ONLY = "25006"
-# unique_violation, foreign_key_violation
-REFUSALS: dict[str | None, type[Refused]] = {"23505": Duplicate, "23503": MissingParent}
+# The last is PgBouncer's.
+SERVER_FULL = (
+    "too many connections",
+    "too many clients",
+    "connection slots are reserved",
+    "no more connections allowed",
+)
 
 
 def fault_of(error: DBAPIError) -> DatabaseFault | Refused | None:
@@ -54,17 +71,18 @@ def fault_of(error: DBAPIError) -> DatabaseFault | Refused | None:
     if isinstance(error.orig, sqlite3.Error):
         return _sqlite_fault(error.orig)
     state: str | None = getattr(error.orig, "sqlstate", None)
-    if state in CANCELLED:
-        return StatementTimeout()
-    if state in REFUSALS:
-        return REFUSALS[state]()
+    if state in BY_STATE:
+        return BY_STATE[state]()
     # libpq gives no SQLSTATE for a connection that could not be made or that broke.
-    lost = error.connection_invalidated or isinstance(error, InterfaceError)
-    if lost or (state is None and isinstance(error, OperationalError)):
-        return DatabaseUnavailable()
-    if state is not None and (state[:2] in UNAVAILABLE_CLASSES or state in TRY_AGAIN or state == READ_ONLY):
+    nameless = state is None and isinstance(error, OperationalError)
+    if nameless or connection_is_lost(error) or (state or "")[:2] in UNAVAILABLE_CLASSES:
         return DatabaseUnavailable()
     return None
+
+
+def connection_is_lost(error: DBAPIError) -> bool:
+    """Tell whether the connection broke under the statement."""
+    return error.connection_invalidated or isinstance(error, InterfaceError)
 
 
 def server_is_full(error: DBAPIError) -> bool:

@@ -14,6 +14,7 @@ from app.access import DatabaseAccess
 from app.faults import PoolFull
 from app.models import SCHEMA_REVISION
 from app.problems import RETRY_DATABASE, problem
+from app.unit import Unit
 
 # Probes come every few seconds and have little patience themselves.
 WAIT_SECONDS = 1.0
@@ -32,7 +33,7 @@ async def healthz() -> dict[str, str]:
 async def readyz(db: DatabaseAccess) -> dict[str, str] | JSONResponse:
     """The database answers and has the schema this program was written for."""
     try:
-        revision = await db.database.probe(db.route, _revision, WAIT_SECONDS)
+        revision = await db.database.probe(Unit(db.route, _revision), WAIT_SECONDS)
     except PoolFull:
         # Busy is not broken: taking a saturated instance away would only move its load to the others.
         if time.monotonic() - db.database.last_answer > FRESH_SECONDS:

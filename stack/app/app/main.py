@@ -10,7 +10,9 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from app import health, members, problems, resources, teams, tools
+from app.body_limit import BodyLimit
 from app.database import Database
+from app.list_cache import ListCache
 from app.request_metrics import RequestMetrics
 from app.settings import Settings, from_environment
 
@@ -24,8 +26,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        database = Database(settings or from_environment(os.environ))
+        given = settings or from_environment(os.environ)
+        database = Database(given)
         app.state.database = database
+        app.state.list_cache = ListCache(given.list_cache)
         warming = asyncio.create_task(database.warm_up())
         await asyncio.wait({warming}, timeout=WARM_UP_HEAD_START_SECONDS)
         try:
@@ -44,6 +48,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redoc_url=None,
     )
     problems.install(app)
+    app.add_middleware(BodyLimit)
     app.add_middleware(RequestMetrics)
     for part in (tools, resources, teams, members, health):
         app.include_router(part.router)

@@ -11,7 +11,7 @@ from app import crud
 from app.access import DatabaseAccess
 from app.faults import MissingParent
 from app.models import Member, Team
-from app.schemas import MemberIn, MemberOut, Page, PagingQuery, PathId
+from app.schemas import Imported, MemberIn, MemberOut, Page, PagingQuery, PathId, Rows
 
 router = APIRouter()
 
@@ -25,6 +25,15 @@ async def create(team_id: PathId, member: MemberIn, db: DatabaseAccess, response
     """Store a new member of a team."""
     try:
         return await crud.create(db, response, Member, member.model_dump() | {"team_id": team_id})
+    except MissingParent:
+        return crud.found(Team, None)
+
+
+@router.post("/teams/{team_id}/members/import", status_code=201, response_model=Imported)
+async def create_all(team_id: PathId, members: Rows[MemberIn], db: DatabaseAccess) -> Any:
+    """Store new members of a team, all or none."""
+    try:
+        return await crud.create_all(db, Member, members, team_id=team_id)
     except MissingParent:
         return crud.found(Team, None)
 

@@ -18,6 +18,14 @@ POOL_WAIT = Histogram("app_db_pool_wait_seconds", "Time until a request had a co
 POOL_TIMEOUTS = Counter("app_db_pool_timeouts", "Requests refused because no connection became free.")
 POOL_INVALIDATIONS = Counter("app_db_pool_invalidations", "Pooled connections found broken and dropped.")
 CONNECTION_ERRORS = Counter("app_db_connection_errors", "Connections that failed to open or broke in use.")
+RETRIES = Counter("app_db_retries", "Units of work run again after a deadlock or a serialization failure.")
+COMPILED_CACHE = Counter("app_db_compiled_cache", "Statements whose SQL was ready made, or was not.", ["result"])
+COMPILED_CACHE_SIZE = Gauge(
+    "app_db_compiled_cache_size", "Statements whose SQL is kept ready made.", multiprocess_mode="livesum"
+)
+CACHE_REQUESTS = Counter(
+    "app_cache_requests", "Requests of cached lists: hit, miss, or wait for another's query.", ["route", "result"]
+)
 QUERY_DURATION = Histogram(
     "app_db_query_duration_seconds",
     "Time in the database for one unit of work, from a connection in hand to its commit.",

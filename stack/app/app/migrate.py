@@ -17,8 +17,9 @@ from sqlalchemy.exc import DBAPIError
 
 from app.backoff import delays
 from app.engine import for_migrations
+from app.environment import SettingsError, seconds
 from app.faults import DatabaseUnavailable, fault_of
-from app.settings import Settings, SettingsError, from_environment, seconds
+from app.settings import Settings, from_environment
 
 # Any number will do as long as nothing else in the database takes it.
 LOCK_KEY = 4_444_001

@@ -11,13 +11,23 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from app.faults import DatabaseUnavailable, Duplicate, MissingParent, PoolFull, StatementTimeout
+from app.faults import (
+    Conflict,
+    DatabaseUnavailable,
+    Duplicate,
+    MissingParent,
+    OutcomeUnknown,
+    PoolFull,
+    StatementTimeout,
+)
 
 log = logging.getLogger(__name__)
 
-# Seconds. A full pool frees within a moment; a database that is gone takes longer to come back.
-RETRY_POOL = "1"
+# Seconds. A full pool or a row frees within a moment; a database that is gone takes longer to come back.
+RETRY_SOON = "1"
 RETRY_DATABASE = "5"
+# An import may have something wrong in each of its rows.
+LONGEST_LIST_OF_ERRORS = 20
 
 
 def problem(status: int, detail: str, headers: dict[str, str] | None = None, **members: Any) -> JSONResponse:
@@ -32,7 +42,8 @@ async def _http(_request: Request, error: Any) -> JSONResponse:
 
 async def _invalid(_request: Request, error: Any) -> JSONResponse:
     # The input is left out: it may be large, and may hold what nobody wants in a log.
-    errors = [{"loc": list(e["loc"]), "msg": e["msg"], "type": e["type"]} for e in error.errors()]
+    first = error.errors()[:LONGEST_LIST_OF_ERRORS]
+    errors = [{"loc": list(e["loc"]), "msg": e["msg"], "type": e["type"]} for e in first]
     return problem(422, "The request does not have the expected form.", errors=errors)
 
 
@@ -48,8 +59,17 @@ async def _unavailable(_request: Request, _error: Exception) -> JSONResponse:
     return problem(503, "The database does not answer.", {"Retry-After": RETRY_DATABASE})
 
 
+async def _outcome_unknown(_request: Request, _error: Exception) -> JSONResponse:
+    detail = "The database was lost while it stored the change; whether it did is not known."
+    return problem(503, detail, {"Retry-After": RETRY_DATABASE})
+
+
+async def _conflict(_request: Request, _error: Exception) -> JSONResponse:
+    return problem(503, "Other requests were changing the same rows; nothing was changed.", {"Retry-After": RETRY_SOON})
+
+
 async def _pool_full(_request: Request, _error: Exception) -> JSONResponse:
-    return problem(503, "All database connections are in use.", {"Retry-After": RETRY_POOL})
+    return problem(503, "All database connections are in use.", {"Retry-After": RETRY_SOON})
 
 
 async def _timeout(_request: Request, _error: Exception) -> JSONResponse:
@@ -69,6 +89,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Duplicate, _duplicate)
     app.add_exception_handler(MissingParent, _missing_parent)
     app.add_exception_handler(DatabaseUnavailable, _unavailable)
+    app.add_exception_handler(OutcomeUnknown, _outcome_unknown)
+    app.add_exception_handler(Conflict, _conflict)
     app.add_exception_handler(PoolFull, _pool_full)
     app.add_exception_handler(StatementTimeout, _timeout)
     app.add_exception_handler(Exception, _defect)

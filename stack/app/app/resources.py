@@ -9,7 +9,7 @@ from fastapi import APIRouter, Response
 from app import crud
 from app.access import DatabaseAccess
 from app.models import Resource
-from app.schemas import Page, PagingQuery, PathId, ResourceIn, ResourceOut
+from app.schemas import Imported, Page, PagingQuery, PathId, ResourceIn, ResourceOut, Rows
 
 router = APIRouter()
 
@@ -18,6 +18,12 @@ router = APIRouter()
 async def create(resource: ResourceIn, db: DatabaseAccess, response: Response) -> Any:
     """Store a new resource of a tool."""
     return await crud.create(db, response, Resource, resource.model_dump())
+
+
+@router.post("/resources/import", status_code=201, response_model=Imported)
+async def create_all(resources: Rows[ResourceIn], db: DatabaseAccess) -> Any:
+    """Store new resources, all or none."""
+    return await crud.create_all(db, Resource, resources)
 
 
 @router.get("/resources", response_model=Page[ResourceOut])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Generic, Literal, TypeVar
 
-from fastapi import Path, Query
+from fastapi import Body, Path, Query
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 
@@ -46,6 +46,18 @@ class Page(BaseModel, Generic[Item]):
 
     items: list[Item]
     next: int | None
+
+
+# More would make one transaction, and one answer, that others wait for.
+LARGEST_IMPORT_ROWS = 10_000
+Rows = Annotated[list[Item], Body(min_length=1, max_length=LARGEST_IMPORT_ROWS)]
+
+
+class Imported(BaseModel):
+    """What an import stored: the ids in the order of the rows that were sent."""
+
+    imported: int
+    ids: list[int]
 
 
 class Stored(BaseModel):

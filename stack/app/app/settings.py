@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeVar, cast
+from typing import Literal, cast
 
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.engine import URL
 
-T = TypeVar("T")
+from app import connection_string, server_options
+from app.cached_routes import seconds_by_route
+from app.environment import SettingsError, boolean, integer, seconds
+
 Pooler = Literal["none", "pgbouncer"]
 
-
-class SettingsError(Exception):
-    """An environment variable is missing or cannot be used; the message starts with its name."""
+# Whether a pooler can keep statements depends on its version, so it must be said.
+PREPARED_STATEMENTS: dict[Pooler, int] = {"none": 100, "pgbouncer": 0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,8 @@ class Settings:
     keepalives_idle_seconds: int
     prepared_statements: int
     pooler: Pooler
+    server_options: Mapping[str, str]
+    list_cache: Mapping[str, float]
 
     @property
     def is_sqlite(self) -> bool:
@@ -55,50 +58,23 @@ class Settings:
 
 def from_environment(environ: Mapping[str, str]) -> Settings:
     """Return the settings; raise SettingsError for the first variable that is wrong."""
-    url = _url(environ)
+    pooler = _pooler(environ)
     return Settings(
-        url=url,
+        url=connection_string.parse("DATABASE_URL", environ.get("DATABASE_URL", "")),
         password_file=_password_file(environ),
-        pool_size=_integer(environ, "DB_POOL_SIZE", 5, least=1),
-        max_overflow=_integer(environ, "DB_MAX_OVERFLOW", 5),
+        pool_size=integer(environ, "DB_POOL_SIZE", 5, least=1),
+        max_overflow=integer(environ, "DB_MAX_OVERFLOW", 5),
         pool_timeout_seconds=seconds(environ, "DB_POOL_TIMEOUT", 30.0),
-        pool_recycle_seconds=_integer(environ, "DB_POOL_RECYCLE", 1800, least=1),
-        pool_pre_ping=_boolean(environ, "DB_POOL_PRE_PING", default=True),
-        statement_timeout_ms=_integer(environ, "PG_STATEMENT_TIMEOUT", 30_000),
-        connect_timeout_seconds=_integer(environ, "PG_CONNECT_TIMEOUT", 10, least=1),
-        keepalives_idle_seconds=_integer(environ, "PG_KEEPALIVES_IDLE", 30, least=1),
-        prepared_statements=_integer(environ, "PG_PREPARED_STATEMENT_CACHE", 100),
-        pooler=_pooler(environ),
+        pool_recycle_seconds=integer(environ, "DB_POOL_RECYCLE", 1800, least=1),
+        pool_pre_ping=boolean(environ, "DB_POOL_PRE_PING", default=True),
+        statement_timeout_ms=integer(environ, "PG_STATEMENT_TIMEOUT", 30_000),
+        connect_timeout_seconds=integer(environ, "PG_CONNECT_TIMEOUT", 10, least=1),
+        keepalives_idle_seconds=integer(environ, "PG_KEEPALIVES_IDLE", 30, least=1),
+        prepared_statements=integer(environ, "PG_PREPARED_STATEMENT_CACHE", PREPARED_STATEMENTS[pooler]),
+        pooler=pooler,
+        server_options=_server_options(environ, pooler),
+        list_cache=seconds_by_route("APP_LIST_CACHE", environ.get("APP_LIST_CACHE", "")),
     )
-
-
-def seconds(environ: Mapping[str, str], name: str, default: float) -> float:
-    """Return a positive number of seconds."""
-    value = _parsed(environ, name, float, default, "a number of seconds")
-    if not 0 < value < float("inf"):
-        raise SettingsError(f"{name} must be above 0 seconds, not {value:g}")
-    return value
-
-
-def _url(environ: Mapping[str, str]) -> URL:
-    text = environ.get("DATABASE_URL", "")
-    if not text:
-        raise SettingsError("DATABASE_URL is not set; example: postgresql+psycopg://app@127.0.0.1:5432/app")
-    try:
-        url = make_url(text)
-    except ArgumentError as error:
-        # The text is not repeated: it may hold a password.
-        raise SettingsError("DATABASE_URL is not a database URL") from error
-    if url.password is not None:
-        raise SettingsError("DATABASE_URL carries a password; write it to a file and name it in DB_PASSWORD_FILE")
-    if url.get_backend_name() == "postgresql":
-        return url.set(drivername="postgresql+psycopg")
-    if url.get_backend_name() != "sqlite":
-        raise SettingsError(f"DATABASE_URL must begin with postgresql+psycopg or sqlite, not {url.drivername}")
-    if url.database in (None, "", ":memory:"):
-        # Every pooled connection would see a database of its own.
-        raise SettingsError("DATABASE_URL must name a file for SQLite")
-    return url
 
 
 def _password_file(environ: Mapping[str, str]) -> Path | None:
@@ -120,24 +96,10 @@ def _pooler(environ: Mapping[str, str]) -> Pooler:
     return cast(Pooler, value)
 
 
-def _integer(environ: Mapping[str, str], name: str, default: int, *, least: int = 0) -> int:
-    value = _parsed(environ, name, int, default, "a whole number")
-    if value < least:
-        raise SettingsError(f"{name} must be at least {least}, not {value}")
-    return value
-
-
-def _boolean(environ: Mapping[str, str], name: str, *, default: bool) -> bool:
-    words = {"true": True, "1": True, "on": True, "false": False, "0": False, "off": False}
-    return _parsed(environ, name, lambda text: words[text.lower()], default, "true or false")
-
-
-def _parsed(environ: Mapping[str, str], name: str, parse: Callable[[str], T], default: T, wanted: str) -> T:
-    # An empty value is an unset one: Compose passes `NAME=` for what is not given.
-    text = environ.get(name, "").strip()
-    if not text:
-        return default
-    try:
-        return parse(text)
-    except (ValueError, KeyError) as error:
-        raise SettingsError(f"{name} must be {wanted}, not {text!r}") from error
+def _server_options(environ: Mapping[str, str], pooler: Pooler) -> dict[str, str]:
+    found = server_options.parse("PG_OPTIONS", environ.get("PG_OPTIONS", ""))
+    if found and pooler != "none":
+        # It refuses them at the start of a connection, and a SET would stay for the next client.
+        names = ", ".join(found)
+        raise SettingsError(f"PG_OPTIONS cannot pass PgBouncer; set {names} with ALTER ROLE ... SET and leave it empty")
+    return found

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Response
 from app import crud
 from app.access import DatabaseAccess
 from app.models import Team
-from app.schemas import Page, PagingQuery, PathId, TeamIn, TeamOut
+from app.schemas import Imported, Page, PagingQuery, PathId, Rows, TeamIn, TeamOut
 
 router = APIRouter()
 
@@ -18,6 +18,12 @@ router = APIRouter()
 async def create(team: TeamIn, db: DatabaseAccess, response: Response) -> Any:
     """Store a new team."""
     return await crud.create(db, response, Team, team.model_dump())
+
+
+@router.post("/teams/import", status_code=201, response_model=Imported)
+async def create_all(teams: Rows[TeamIn], db: DatabaseAccess) -> Any:
+    """Store new teams, all or none."""
+    return await crud.create_all(db, Team, teams)
 
 
 @router.get("/teams", response_model=Page[TeamOut])

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Response
 from app import crud
 from app.access import DatabaseAccess
 from app.models import Resource, Tool
-from app.schemas import Page, PagingQuery, PathId, ResourceOut, ToolIn, ToolOut
+from app.schemas import Imported, Page, PagingQuery, PathId, ResourceOut, Rows, ToolIn, ToolOut
 
 router = APIRouter()
 
@@ -18,6 +18,12 @@ router = APIRouter()
 async def create(tool: ToolIn, db: DatabaseAccess, response: Response) -> Any:
     """Store a new tool."""
     return await crud.create(db, response, Tool, tool.model_dump())
+
+
+@router.post("/tools/import", status_code=201, response_model=Imported)
+async def create_all(tools: Rows[ToolIn], db: DatabaseAccess) -> Any:
+    """Store new tools, all or none."""
+    return await crud.create_all(db, Tool, tools)
 
 
 @router.get("/tools", response_model=Page[ToolOut])

@@ -147,7 +147,6 @@ def test_format_conf_is_the_file_that_render_writes(cli, tmp_path):
     ("words", "error"),
     [
         (("--set", "work_mem=1GB"), "error: worst case "),
-        (("--pooler", "pgbouncer"), "error: profile.pooler: pgbouncer can be sized, but not run yet"),
     ],
 )
 def test_a_file_that_is_not_safe_is_not_handed_out(cli, words, error):

@@ -153,6 +153,7 @@ def test_the_workers_of_autovacuum_need_a_restart_before_18(major, restart):
         (["app/app/main.py"], ["app"]),
         (["gunicorn/gunicorn.conf.py", "app/app/main.py"], ["app"]),
         (["prometheus/rules/availability.yml"], ["prometheus"]),
+        (["pgbouncer/pgbouncer.ini"], ["pgbouncer"]),
         (["grafana/dashboards/database.json", "alertmanager/alertmanager.yml"], ["alertmanager", "grafana"]),
         (["postgres/postgresql.conf", "compose.yaml"], []),
     ],

@@ -8,8 +8,9 @@ import pytest
 
 from profiles import GIB, changed, sized
 from stackctl.errors import Problem, ProfileError
-from stackctl.hardware.model import FULL_BUILD, PORTABLE_BUILD, Build, Host, Pooler, Storage
+from stackctl.hardware.model import FULL_BUILD, PORTABLE_BUILD, Build, Host, Storage
 from stackctl.operations import project
+from stackctl.operations.ports import used_ports
 from stackctl.operations.result import Request
 from stackctl.operations.state import State, save
 from stackctl.units import Bytes
@@ -301,9 +302,13 @@ def test_a_build_that_is_given_is_assumed_of_either_engine(tmp_path):
     assert project.assumed_build(settings, None) == Build(zstd=True)
 
 
-def test_a_pooler_is_sized_and_not_run_yet():
-    with pytest.raises(ProfileError, match="pgbouncer can be sized, but not run yet"):
-        project.refuse_failing(sized(changed(pooler=Pooler.PGBOUNCER)))
+def test_the_port_of_a_pooler_that_nobody_asked_for_is_nobodys(tmp_path):
+    ports = {}
+    for pooler in ("none", "pgbouncer"):
+        settings = project.open_project(Request(str(tmp_path), {"pooler": pooler})).settings
+        ports[pooler] = used_ports(settings)
+    assert "pgbouncer" not in ports["none"]
+    assert ports["pgbouncer"] == ports["none"] | {"pgbouncer": 6432}
 
 
 def test_only_what_cannot_run_is_refused():

@@ -9,13 +9,14 @@ import pytest
 import yaml
 
 from profiles import changed, sized
-from stackctl.hardware.model import Storage, Workload
+from stackctl.hardware.model import Pooler, Storage, Workload
 from stackctl.render.write import write
 from stackctl.settings.model import Ports
 from stacks import by_path, compose_files
 
 SMALL = changed(ram_mib=1024, cpus=1, app_workers=1, postgres=18, disk_gib=20)
 LARGE = changed(ram_mib=65_536, cpus=16, workload=Workload.OLAP, storage=Storage.NVME, app_workers=16)
+POOLED = changed(pooler=Pooler.PGBOUNCER)
 PROFILES = [changed(), SMALL, LARGE, changed(postgres=15)]
 ALL = ["postgres", "migrate", "app", "exporter", "prometheus", "alertmanager", "grafana"]
 
@@ -234,7 +235,7 @@ def _check(folder: Path) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("profile", PROFILES, ids=["reference", "small", "large", "15"])
+@pytest.mark.parametrize("profile", [*PROFILES, POOLED], ids=["reference", "small", "large", "15", "pooled"])
 def test_docker_compose_accepts_it_without_a_word(tmp_path, profile):
     write(tmp_path, compose_files(sized(profile)))
     done = _check(tmp_path)

@@ -150,6 +150,12 @@ def test_ports_from_the_file_and_two_that_collide(tmp_path):
     assert settings.provenance["ports.app"] == "stackctl.yaml"
     path.write_text("ports:\n  app: 3000\n")
     assert _problems(tmp_path) == ["stackctl.yaml: ports: app and grafana are both 3000"]
+    # The port of a pooler that nobody asked for is free for others.
+    path.write_text("ports:\n  postgres: 6432\n")
+    assert _resolve(tmp_path).ports.postgres == 6432
+    assert _problems(tmp_path, {"pooler": "pgbouncer"}) == [
+        "stackctl.yaml: ports: postgres and pgbouncer are both 6432"
+    ]
 
 
 def test_app_pins_are_spelled_for_sizing_and_origins_name_their_line(tmp_path):

@@ -183,3 +183,27 @@ def test_an_old_vault_that_lost_a_role_is_another_one(tmp_path):
         vault.path(name).unlink()
     vault.ensure()
     assert vault.fingerprint() != BEFORE_IDENTITIES
+
+
+def test_the_poolers_list_of_users_has_verifiers_and_follows_them(vault):
+    assert vault.ensure_userlist() == ("pgbouncer_userlist",)
+    path = vault.path("pgbouncer_userlist")
+    lines = path.read_text().splitlines()
+    assert lines == [f'"{role}" "{vault.verifier(role).reveal()}"' for role in ("app", "monitor")]
+    assert _mode(path) == 0o444
+    assert not any(vault.password(name).reveal() in path.read_text() for name in PASSWORDS)
+    assert vault.ensure_userlist() == ()
+    digest = vault.userlist_digest()
+    assert len(digest) == 12
+    for name in ("app_password", "app_verifier"):
+        vault.path(name).unlink()
+    vault.ensure()
+    assert vault.ensure_userlist() == ("pgbouncer_userlist",)
+    assert vault.userlist_digest() != digest
+    assert path.read_text().splitlines()[0] != lines[0]
+    assert path.read_text().splitlines()[1] == lines[1]
+    assert {each.name for each in vault.directory.iterdir()} == NAMES | {"pgbouncer_userlist"}
+
+
+def test_before_the_first_secrets_there_is_no_list_of_users(tmp_path):
+    assert Vault(tmp_path / "secrets").userlist_digest() == ""

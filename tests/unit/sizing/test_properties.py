@@ -82,7 +82,14 @@ def test_with_any_workers_it_fits_or_is_refused(profile, workers):
 def test_connections_fit_the_server(profile):
     sizing = sized(profile)
     shape = sizing.connections
-    assert shape.app_total == shape.workers * (shape.pool_size + shape.max_overflow)
+    pools = shape.workers * (shape.pool_size + shape.max_overflow)
+    if profile.pooler is Pooler.PGBOUNCER:
+        # One worker more than configured may be alive, and its clients count too.
+        assert 0 < shape.pooler_servers <= shape.app_total
+        assert pools * (shape.workers + 1) <= shape.pooler_clients * shape.workers
+    else:
+        assert shape.app_total == pools
+        assert shape.pooler_clients == shape.pooler_servers == 0
     assert shape.app_total + shape.reserved <= shape.max_connections
     limits = {role.name: role.connection_limit for role in sizing.roles}
     assert limits["app"] == shape.app_total
@@ -129,7 +136,14 @@ def _amounts(sizing, postgres):
     found |= {f"{role.name} work_mem": parse_pg_size(role.settings.get("work_mem", "0B")) for role in sizing.roles}
     found |= {f"{item.service} share": item.memory for item in sizing.budget}
     shape = sizing.connections
-    return found | {"shm": sizing.shm_size, "pool": shape.pool_size, "pools": shape.app_total}
+    return (
+        found
+        | {"shm": sizing.shm_size, "pool": shape.pool_size, "pools": shape.app_total}
+        | {
+            "clients": shape.pooler_clients,
+            "servers": shape.pooler_servers,
+        }
+    )
 
 
 @settings(max_examples=500, deadline=None)
@@ -153,7 +167,10 @@ def test_pools_follow_a_pinned_max_connections(profile, wanted):
     assert shape.max_connections == wanted
     codes = {warning.code for warning in sized(profile, max_connections=str(wanted)).warnings}
     assert (shape.headroom < 0) is ("pool_too_large" in codes)
-    if shape.workers + shape.reserved <= wanted:
+    if profile.pooler is Pooler.PGBOUNCER:
+        # Behind a pooler workers need not have a connection each.
+        assert (shape.headroom >= 0) is (shape.reserved < wanted)
+    elif shape.workers + shape.reserved <= wanted:
         assert shape.headroom >= 0
     else:
         assert shape.pool_size + shape.max_overflow == 1

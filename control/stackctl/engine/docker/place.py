@@ -9,6 +9,7 @@ from typing import Any
 from stackctl.images.public import data_mount
 from stackctl.render.model import Address, Place
 from stackctl.settings.model import Ports
+from stackctl.settings.vault import USERLIST
 from stackctl.sizing.model import Sizing
 
 _ANY = "0.0.0.0"  # noqa: S104 - inside a container; the host publishes on loopback only
@@ -62,5 +63,5 @@ def secret_names(sizing: Sizing, services: Sequence[str]) -> list[str]:
         "owner_password",
         "app_password",
     ]
-    owners = (("exporter", "monitor_password"), ("grafana", "grafana_password"))
+    owners = (("pgbouncer", USERLIST), ("exporter", "monitor_password"), ("grafana", "grafana_password"))
     return names + [name for service, name in owners if service in services]

@@ -12,6 +12,7 @@ from stackctl.engine.embedded.programs import Server
 from stackctl.engine.query import PSQL, QUERY_SECONDS, as_json, rows
 from stackctl.engine.runner import Completed, Runner
 from stackctl.errors import EngineFailed, StackError, Unhealthy
+from stackctl.render.model import Address
 
 INITDB_OPTIONS = (
     "--data-checksums",
@@ -53,6 +54,11 @@ class Cluster:
         """Whether it takes connections."""
         login = ("-U", "postgres", "-d", "postgres")
         return self._run("pg_isready", "-q", *self._socket(), *login, check=False).returncode == 0
+
+    def pooler_ready(self, address: Address) -> bool:
+        """Whether PgBouncer takes connections there. Whether the server does is another question."""
+        login = ("-h", address.host, "-p", str(address.port), "-U", "monitor", "-d", "app")
+        return self._run("pg_isready", "-q", *login, check=False).returncode == 0
 
     def provision(self) -> None:
         """State roles, database and extension; safe to run again. Raises EngineFailed with psql's words."""

@@ -17,7 +17,7 @@ from stackctl.engine.embedded.client import EmbeddedPrograms
 from stackctl.engine.embedded.cluster import Cluster, config_error
 from stackctl.engine.embedded.features import probe_build
 from stackctl.engine.embedded.own_app import own_program
-from stackctl.engine.embedded.programs import find_server, find_service
+from stackctl.engine.embedded.programs import find_pooler, find_server, find_service
 from stackctl.engine.embedded.supervisor import Supervisor, end_orphans, orphans
 from stackctl.engine.embedded.transplant import ensure_python, python_path, site_packages
 from stackctl.engine.logs import follow_files, tail_files
@@ -35,7 +35,7 @@ from stackctl.settings.vault import Vault
 from stackctl.sizing.model import Sizing
 from stackctl.units import Bytes
 
-STOP_ORDER = ("app", "prometheus", "alertmanager", "exporter", "postgres")
+STOP_ORDER = ("app", "pgbouncer", "prometheus", "alertmanager", "exporter", "postgres")
 _MONITORING = ("exporter", "prometheus", "alertmanager")
 # So often the app may end while `up` waits for it.
 _STARTS = 3
@@ -69,7 +69,9 @@ class EmbeddedEngine:
         if "grafana" in wanted:
             missing["grafana"] = "the embedded engine has no Grafana"
         services = tuple(service for service in wanted if service not in missing)
-        return Deployment(Target.EMBEDDED, self._place(), services, probe_build(self._runner, server.folder), missing)
+        build = probe_build(self._runner, server.folder)
+        prepares = "pgbouncer" not in services or find_pooler(self._runner).prepares
+        return Deployment(Target.EMBEDDED, self._place(), services, build, missing, prepares)
 
     def extra(self, sizing: Sizing, deployment: Deployment) -> Mapping[str, Any]:
         """Programs by service, and the folders of supervisord.conf."""
@@ -77,6 +79,8 @@ class EmbeddedEngine:
         for service in _MONITORING:
             if service in deployment.services:
                 programs[service] = find_service(self._runner, service)[0] or ""
+        if "pgbouncer" in deployment.services:
+            programs["pgbouncer"] = find_pooler(self._runner).path
         own = own_program(self._app, self._project.folder, self._home.user, self._home.work)
         return {**place.extra(self._home, programs, deployment.place, sizing), "own": own}
 
@@ -239,7 +243,7 @@ class EmbeddedEngine:
         waiting = [service for service in deployment.services if service not in ("postgres", "migrate")]
         told: list[str] = []
         starts: set[int] = set()
-        while waiting := [service for service in waiting if not probes.answers(deployment.place, service)]:
+        while waiting := [service for service in waiting if not self._answers(deployment.place, service)]:
             if waiting != told:
                 note(f"waiting for {', '.join(waiting)}")
                 told = waiting
@@ -256,12 +260,19 @@ class EmbeddedEngine:
                 )
             time.sleep(0.1)
 
+    def _answers(self, where: Place, name: str) -> bool:
+        if name == "postgres":
+            return self._cluster().ready()
+        if name == "pgbouncer":
+            return self._cluster().pooler_ready(where.addresses[name])
+        return probes.answers(where, name)
+
     def _process(self, name: str) -> str:
         return str(self._supervisor.processes().get(name, {}).get("statename", "UNKNOWN"))
 
-    def _state(self, name: str, info: Mapping[str, Any], where: Any) -> ServiceState:
+    def _state(self, name: str, info: Mapping[str, Any], where: Place) -> ServiceState:
         up = info["statename"] in ("RUNNING", "STARTING")
-        fine = up and (self._cluster().ready() if name == "postgres" else probes.answers(where, name))
+        fine = up and self._answers(where, name)
         started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(info["start"])) if up else None
         memory = _resident(info["pid"]) if up else None
         health = "healthy" if fine else "unhealthy"

@@ -13,6 +13,11 @@ from stackctl.engine.runner import Runner
 from stackctl.errors import ImageUnavailable, StackError
 
 _OLDEST_EXPORTER = (0, 15)
+# From here on a client's SCRAM key opens the server too, and tcp_user_timeout is known.
+_OLDEST_POOLER = (1, 14)
+_PREPARING_POOLER = (1, 22)
+# Debian has PgBouncer among the administrator's programs, which others seldom have on their PATH.
+SYSTEM_FOLDERS = "/usr/sbin:/usr/local/sbin"
 _NAMES = {
     "exporter": ("postgres_exporter", "prometheus-postgres-exporter"),
     "prometheus": ("prometheus",),
@@ -86,6 +91,33 @@ def find_service(runner: Runner, service: str) -> tuple[str | None, str]:
         shown = ".".join(map(str, version)) if version else "unknown"
         return None, f"{path} {shown} is too old: the alerts need 0.15 or newer"
     return path, ""
+
+
+@dataclass(frozen=True)
+class Pooler:
+    """PgBouncer of this machine, and whether it carries prepared statements."""
+
+    path: str
+    prepares: bool
+
+
+def find_pooler(runner: Runner) -> Pooler:
+    """PgBouncer. Raises ImageUnavailable where there is none: who asked for a pooler sized the stack with it."""
+    path = shutil.which("pgbouncer") or shutil.which("pgbouncer", path=SYSTEM_FOLDERS)
+    if path is None:
+        raise ImageUnavailable(
+            "the embedded engine has no PgBouncer here",
+            hint="install the package pgbouncer, take --pooler none, or use --engine docker",
+        )
+    version = _version(runner, Path(path))
+    if version is None or version < _OLDEST_POOLER:
+        shown = ".".join(map(str, version)) if version else "of an unknown version"
+        oldest = ".".join(map(str, _OLDEST_POOLER))
+        raise ImageUnavailable(
+            f"{path} is {shown}, and PgBouncer before {oldest} cannot log in by SCRAM verifiers",
+            hint="install a newer one, take --pooler none, or use --engine docker",
+        )
+    return Pooler(path, version >= _PREPARING_POOLER)
 
 
 def _version(runner: Runner, program: Path) -> tuple[int, ...] | None:

@@ -79,3 +79,33 @@ def test_either_name_of_alertmanager_will_do(path):
     _install(path, "prometheus-alertmanager")
     runner = FakeRunner(**{"prometheus-alertmanager": "alertmanager, version 0.28.1"})
     assert programs.find_service(runner, "alertmanager") == (str(path / "prometheus-alertmanager"), "")
+
+
+@pytest.mark.parametrize(
+    ("version", "prepares"), [("1.14.0", False), ("1.18.0", False), ("1.22.0", True), ("1.24.1", True)]
+)
+def test_a_pooler_and_whether_it_carries_prepared_statements(path, version, prepares):
+    _install(path, "pgbouncer")
+    said = f"PgBouncer {version}\nlibevent 2.1.12-stable\nadns: c-ares 1.18.1"
+    found = programs.find_pooler(FakeRunner(pgbouncer=said))
+    assert found == programs.Pooler(str(path / "pgbouncer"), prepares)
+
+
+def test_a_pooler_that_is_too_old_or_missing_is_not_done_without(path, monkeypatch):
+    monkeypatch.setattr(programs, "SYSTEM_FOLDERS", str(path / "sbin"))
+    with pytest.raises(ImageUnavailable, match="has no PgBouncer here") as caught:
+        programs.find_pooler(FakeRunner())
+    assert (caught.value.exit_code, caught.value.hint.split(",")[0]) == (22, "install the package pgbouncer")
+    _install(path, "pgbouncer")
+    with pytest.raises(ImageUnavailable, match=r"is 1\.13, and PgBouncer before 1\.14 cannot log in by SCRAM"):
+        programs.find_pooler(FakeRunner(pgbouncer="PgBouncer 1.13.0"))
+    with pytest.raises(ImageUnavailable, match="of an unknown version"):
+        programs.find_pooler(FakeRunner(pgbouncer="something else"))
+
+
+def test_a_pooler_among_the_administrators_programs_is_found(path, monkeypatch):
+    sbin = path / "sbin"
+    sbin.mkdir()
+    _install(sbin, "pgbouncer")
+    monkeypatch.setattr(programs, "SYSTEM_FOLDERS", str(sbin))
+    assert programs.find_pooler(FakeRunner(pgbouncer="PgBouncer 1.18.0")).path == str(sbin / "pgbouncer")

@@ -1,0 +1,62 @@
+"""A unit of work: what one request does on one connection, as short as possible."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from sqlalchemy import Connection, func, select, true
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from app import metrics
+from app.faults import OutcomeUnknown, connection_is_lost
+from app.stamps import renew
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+Work = Callable[[Session], T]
+
+
+@dataclass(frozen=True, slots=True)
+class Unit(Generic[T]):
+    """Work that has no effect outside the database, and the tables that it changes."""
+
+    route: str
+    work: Work[T]
+    tables: Sequence[str] = ()
+    # Instead of the connection's, or behind a pooler the role's own.
+    statement_timeout_ms: int | None = None
+
+    def run(self, connection: Connection) -> T:
+        """Return what the work gives, committed."""
+        with (
+            metrics.QUERY_DURATION.labels(self.route).time(),
+            Session(connection, expire_on_commit=False) as session,
+        ):
+            self._allow_time(session)
+            result = self.work(session)
+            self._commit(session)
+        return result
+
+    def _allow_time(self, session: Session) -> None:
+        if self.statement_timeout_ms is None or session.get_bind().dialect.name != "postgresql":
+            return
+        # For this transaction only, like SET LOCAL: whoever has the connection next knows nothing of it.
+        session.execute(select(func.set_config("statement_timeout", str(self.statement_timeout_ms), true())))
+
+    def _commit(self, session: Session) -> None:
+        try:
+            session.commit()
+        except DBAPIError as error:
+            if connection_is_lost(error):
+                metrics.CONNECTION_ERRORS.inc()
+                log.warning("database lost during COMMIT: %s", error.orig)
+                raise OutcomeUnknown from error
+            raise
+        finally:
+            # Here, in the thread: the request's coroutine may be gone by now.
+            for table in self.tables:
+                renew(table)
