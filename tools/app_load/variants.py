@@ -1,8 +1,8 @@
 """The same routes over other ways to the database, for gunicorn as `variants:app`.
 
 BENCH_VARIANT names one: `threads` is the app as it is, `async` SQLAlchemy's AsyncEngine over psycopg's asynchronous
-connections, `plain` the pool of threads that FastAPI gives to routes that are plain functions, `unbounded` the same with
-nothing but SQLAlchemy's pool behind it, and `memory` asks the database once. They keep only what is compared.
+connections, `plain` the pool of threads that FastAPI gives to routes that are plain functions, `unbounded` the same
+with nothing but SQLAlchemy's pool behind it, and `memory` asks the database once. They keep only what is compared.
 """
 
 from __future__ import annotations
