@@ -10,7 +10,7 @@ ARGS ?=
 UP_FLAGS = $(if $(RAM),--ram $(RAM)) $(if $(ENGINE),--engine $(ENGINE)) $(if $(IMAGES),--images $(IMAGES)) $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down test test-full check golden bench-cli clean
+.PHONY: help install up down test test-full check golden bench-cli bench-app clean
 
 help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -48,6 +48,9 @@ golden: $(VENV)/.developer  ## Rewrite the golden files
 
 bench-cli: $(VENV)/.developer  ## Time the command line against a bare interpreter, and up against bare Compose
 	@$(RUN)python tools/bench_cli.py $(ARGS)
+
+bench-app: $(VENV)/.developer  ## Load the app beside what it is compared to; ARGS="--quick bound"
+	@$(RUN)python tools/bench_app.py $(ARGS)
 
 clean:  ## Remove the virtual environment and caches; never data
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -8,10 +8,13 @@ from pathlib import Path
 from stackctl.engine.docker import place as docker
 from stackctl.engine.embedded import place as embedded
 from stackctl.engine.embedded.home import Home
+from stackctl.engine.embedded.own_app import OwnProgram
 from stackctl.engine.runner import SystemUser
 from stackctl.render.manifest import Target
-from stackctl.render.model import File
+from stackctl.render.model import File, Place
+from stackctl.render.own_app import with_app
 from stackctl.render.stack import SERVICES, Stack, render_stack
+from stackctl.settings.app_section import REFERENCE_APP, AppSection
 from stackctl.settings.model import Ports
 from stackctl.sizing.model import Sizing
 
@@ -24,27 +27,41 @@ def services_of(sizing: Sizing) -> tuple[str, ...]:
 
 
 def compose_files(
-    sizing: Sizing, *, engine: tuple[int, ...] | None = (28, 2), ports: Ports | None = None
+    sizing: Sizing,
+    *,
+    engine: tuple[int, ...] | None = (28, 2),
+    ports: Ports | None = None,
+    app: AppSection = REFERENCE_APP,
 ) -> tuple[File, ...]:
     """The stack for Compose, as an engine of version `engine` gets it."""
-    services = services_of(sizing)
+    services = tuple(service for service in services_of(sizing) if service != "migrate" or app.migrates)
+    images = IMAGES | ({"app": app.image, "migrate": app.image} if app.own else {})
     rest = {
-        **docker.extra(sizing, ports or Ports(), IMAGES, engine),
+        **docker.extra(sizing, ports or Ports(), images, engine),
         "secrets": docker.secret_names(sizing, services),
         "secrets_folder": "../secrets",
         "fingerprint": "0123456789ab",
     }
-    stack = Stack("shop", docker.place_of(sizing.profile.postgres), services, rest)
+    stack = Stack("shop", with_app(docker.place_of(sizing.profile.postgres), app), services, rest, app)
     return render_stack(sizing, stack, Target.COMPOSE)
 
 
-def embedded_files(sizing: Sizing, root: Path) -> tuple[File, ...]:
-    """The stack for the embedded engine in a home at `root`, under a system account."""
+def place_of_containers() -> Place:
+    """Paths and addresses inside containers."""
+    return docker.place_of(17)
+
+
+def embedded_files(sizing: Sizing, root: Path, *, app: AppSection = REFERENCE_APP) -> tuple[File, ...]:
+    """The stack for the embedded engine in a home at `root`, under a system account; an own app is in /srv/shop."""
     home = Home(root, root / "rendered", root / "secrets", root / "run", SystemUser("stackctl", 990, 990))
     where = replace(embedded.place_of(home, Ports(), sizing.profile.postgres), shared_memory="posix")
     programs = {name: f"{root}/programs/{name}" for name in _PROGRAMS}
     services = tuple(service for service in services_of(sizing) if service != "grafana")
-    stack = Stack("shop", where, services, embedded.extra(home, programs, where, sizing))
+    bin_folder = "/srv/shop/bin"
+    words = [[f"{bin_folder}/{each}" for each in argv[:1]] for argv in (app.command, app.migrate)]
+    own = OwnProgram("/srv/shop", *words, {"PATH": bin_folder}) if app.own else None
+    extra = {**embedded.extra(home, programs, where, sizing), "own": own}
+    stack = Stack("shop", with_app(where, app), services, extra, app)
     return render_stack(sizing, stack, Target.EMBEDDED)
 
 

@@ -14,6 +14,7 @@ import typer
 from stackctl import errors
 from stackctl.cli import main
 from stackctl.operations.plan import CHANGES_PENDING
+from stackctl.settings.app_section import CONTRACT
 from stackctl.settings.environment import NAMES
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -163,6 +164,11 @@ def test_every_variable_is_listed() -> None:
     sources = ("stack/app/app/settings.py", "stack/app/app/migrate.py", "config/gunicorn/gunicorn.conf.py")
     read = {name for file in sources for name in re.findall(r'"([A-Z]+_[A-Z_]+|BIND)"', (ROOT / file).read_text())}
     assert page == {*NAMES, *read, "NO_COLOR"}
+
+
+def test_every_variable_of_the_apps_contract_is_listed() -> None:
+    page = (REFERENCE / "app-contract.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"(?m)^\| `([A-Z_]+)` \|", page)) == CONTRACT
 
 
 def test_every_metric_of_the_app_is_listed() -> None:

@@ -125,6 +125,9 @@ class Engine(Protocol):
     def services(self) -> tuple[ServiceState, ...]:
         """All services that should run, as they are now."""
 
+    def outdated(self) -> tuple[str, ...]:
+        """Services that run other programs than their files name by now, although the files are the same."""
+
     def query(self, sql: str, database: str = "postgres") -> list[dict[str, Any]]:
         """Rows of `sql` as the administrator; raises Unhealthy where the server does not answer."""
 

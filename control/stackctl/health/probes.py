@@ -33,8 +33,8 @@ ORDER BY n_dead_tup DESC LIMIT 20
 _METRICS_SECONDS = 3.0
 
 
-def collect(engine: Engine, metrics_port: int) -> Facts:
-    """Ask engine, server and app; one that does not answer leaves its facts out."""
+def collect(engine: Engine, metrics_url: str) -> Facts:
+    """Ask engine, server and app, the last where it has metrics; one that does not answer leaves its facts out."""
     services = {state.name: state.health if state.state == "running" else state.state for state in engine.services()}
     place = engine.data_place()
     free, total = free_disk(place), total_disk(place)
@@ -50,7 +50,7 @@ def collect(engine: Engine, metrics_port: int) -> Facts:
         max_connections=activity["max_connections"],
         app_connections=activity["app"],
         app_limit=activity["app_limit"] or 0,
-        pool=ask_pool(metrics_port),
+        pool=ask_pool(metrics_url) if metrics_url else None,
         longest_query_seconds=activity["longest"],
         longest_idle_transaction_seconds=activity["idle"],
         dead_tuples=[(row["name"], row["dead"], row["live"]) for row in dead],
@@ -67,11 +67,11 @@ def observe(engine: Engine) -> Running:
     return running_of(engine.query(RUNNING)[0])
 
 
-def ask_pool(metrics_port: int) -> PoolUse | None:
+def ask_pool(metrics_url: str) -> PoolUse | None:
     """Use of the app's pools now, from its metrics on loopback; None where it does not tell."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(f"http://127.0.0.1:{metrics_port}/metrics", timeout=_METRICS_SECONDS) as answer:
+        with opener.open(metrics_url, timeout=_METRICS_SECONDS) as answer:
             return pool_use(answer.read().decode())
     except (OSError, http.client.HTTPException, ValueError):
         return None

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
-Source = Literal["public", "debian"]
+# "own" is the image of the user's own app.
+Source = Literal["public", "debian", "own"]
 
 
 @dataclass(frozen=True)

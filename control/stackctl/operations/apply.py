@@ -10,6 +10,7 @@ from stackctl.engine.runner import Runner
 from stackctl.errors import EngineFailed, Problem, StackError
 from stackctl.operations.changes import Changes, reload_needed, reload_suffices
 from stackctl.operations.engines import EMBEDDED, recorded_engine
+from stackctl.operations.ports import host_ports
 from stackctl.operations.reload import reload_back, reload_server
 from stackctl.operations.stack import Prepared
 from stackctl.operations.state import save
@@ -44,7 +45,7 @@ def apply(prepared: Prepared, changes: Changes, timeout: float, runner: Runner, 
             reload_server(prepared)
     except StackError as error:
         note(f"failed: {error}")
-        _show_logs(prepared, note)
+        _show_logs(prepared, ["migrate"] if "migrate" in str(error) else [], note)
         _go_back(prepared, before, changes, timeout, runner, note)
         raise
     end(project.private)
@@ -60,8 +61,8 @@ def end(private: Path) -> None:
     (private / MARK).unlink(missing_ok=True)
 
 
-def _show_logs(prepared: Prepared, note: Note) -> None:
-    for service in _unhealthy(prepared):
+def _show_logs(prepared: Prepared, first: list[str], note: Note) -> None:
+    for service in [*first, *_unhealthy(prepared)]:
         note(f"last lines of {service}:")
         for line in prepared.engine.logs(service, _LOG_LINES):
             note(f"    {line}")
@@ -119,7 +120,8 @@ def _new_ports(prepared: Prepared, changes: Changes) -> dict[str, int]:
     if prepared.choice.engine == EMBEDDED:
         names = {"app", "metrics", "prometheus", "alertmanager", "exporter", "postgres", "pgbouncer"}
     present = names & {*prepared.deployment.services, "metrics"}
-    wanted = {name: getattr(prepared.opened.settings.ports, name) for name in sorted(present)}
+    ports = host_ports(prepared.opened.settings)
+    wanted = {name: ports[name] for name in sorted(present & ports.keys())}
     state = prepared.opened.state
     held = set(state.ports.values()) if state is not None and changes.running else set()
     return {name: port for name, port in wanted.items() if port not in held}

@@ -21,7 +21,9 @@ from stackctl.operations.engines import (
     recorded_engine,
 )
 from stackctl.operations.health import checked
-from stackctl.operations.project import PUBLIC, Opened, open_project, recorded_or_asked, used_ports, with_version
+from stackctl.operations.own_app import app_for_engine
+from stackctl.operations.ports import host_ports
+from stackctl.operations.project import PUBLIC, Opened, open_project, recorded_or_asked, with_version
 from stackctl.operations.result import Request, Result
 
 
@@ -38,6 +40,8 @@ def _facts(opened: Opened, runner: Runner) -> HostFacts:
     engine = engine_version()
     running = _running(opened, runner)
     wanted = recorded_or_asked(settings, state)
+    chosen = wanted if wanted != "auto" else DOCKER if engine and settings.app.image else EMBEDDED
+    settings = app_for_engine(settings, chosen)
     # The version that is sized for may be one that only Debian's images have.
     embedded = with_version(settings, state, EMBEDDED, "").profile.postgres
     return HostFacts(
@@ -49,7 +53,7 @@ def _facts(opened: Opened, runner: Runner) -> HostFacts:
         ram_wanted=settings.profile.ram,
         ram_available=settings.profile.ram if running else available_memory(),
         disk_free=free_disk(_data_place(opened, engine is not None, runner)),
-        ports_taken=() if running else tuple(problem.message for problem in taken(used_ports(settings))),
+        ports_taken=() if running else tuple(problem.message for problem in taken(host_ports(settings))),
         overcommit=kernel.setting("vm.overcommit_memory"),
         swappiness=kernel.setting("vm.swappiness"),
         clock_synchronised=kernel.clock_synchronised(),

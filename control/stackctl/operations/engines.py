@@ -9,6 +9,7 @@ from stackctl.engine.project import Project
 from stackctl.engine.runner import Runner
 from stackctl.errors import NoEngine, StackError
 from stackctl.operations.project import DEBIAN, NEWEST, PUBLIC, Opened, Recorded, images_of
+from stackctl.settings.app_section import AppSection
 from stackctl.settings.model import Ports
 
 DOCKER, EMBEDDED = "docker", "embedded"
@@ -44,6 +45,8 @@ def _best(opened: Opened, runner: Runner, images: str) -> Choice:
     from stackctl.engine.docker.containers import engine_version
     from stackctl.engine.docker.images import reachable
 
+    if opened.settings.app.own and not opened.settings.app.image:
+        return Choice(EMBEDDED, "", "stackctl.yaml has app.command and no app.image")
     version = engine_version()
     if version is None:
         return Choice(EMBEDDED, "", docker_denied() or "no Docker Engine answers")
@@ -81,7 +84,9 @@ def docker_denied() -> str:
 
 def open_engine(opened: Opened, choice: Choice, runner: Runner) -> Engine:
     """The engine object of a choice."""
-    return _engine(opened.project, choice, opened.settings.profile.postgres, opened.settings.ports, runner)
+    return _engine(
+        opened.project, choice, opened.settings.profile.postgres, opened.settings.ports, opened.settings.app, runner
+    )
 
 
 def recorded_engine(opened: Opened | Recorded, runner: Runner) -> Engine:
@@ -93,17 +98,17 @@ def recorded_engine(opened: Opened | Recorded, runner: Runner) -> Engine:
     newest = DEBIAN if state.images == "debian" and state.engine == DOCKER else NEWEST
     names = {entry.name for entry in fields(Ports)}
     ports = Ports(**{name: port for name, port in state.ports.items() if name in names})
-    return _engine(opened.project, choice, state.versions.get(state.engine, newest), ports, runner)
+    return _engine(opened.project, choice, state.versions.get(state.engine, newest), ports, state.app, runner)
 
 
-def _engine(project: Project, choice: Choice, postgres: int, ports: Ports, runner: Runner) -> Engine:
+def _engine(project: Project, choice: Choice, postgres: int, ports: Ports, app: AppSection, runner: Runner) -> Engine:
     """Docker's libraries are loaded only here."""
     if choice.engine == EMBEDDED:
         from stackctl.engine.embedded.engine import EmbeddedEngine
 
-        return EmbeddedEngine(project, runner, postgres, ports)
+        return EmbeddedEngine(project, runner, postgres, ports, app)
     from stackctl.engine.docker.engine import DockerEngine
 
     if problem := docker_problem():
         raise NoEngine(problem, hint="stackctl doctor says more; --engine embedded needs none")
-    return DockerEngine(project, runner, postgres, ports, choice.images)
+    return DockerEngine(project, runner, postgres, ports, choice.images, app)

@@ -13,6 +13,7 @@ from stackctl.health.drift import find_drift, find_pending
 from stackctl.health.model import Check, Facts, Status
 from stackctl.health.probes import collect
 from stackctl.operations.engines import recorded_engine
+from stackctl.operations.own_app import metrics_url
 from stackctl.operations.plan import find_changes
 from stackctl.operations.project import catalog_for, open_recorded
 from stackctl.operations.result import Line, Request, Result, Table
@@ -28,7 +29,7 @@ def health_command(request: Request, runner: Runner) -> Result:
     if opened.state is None:
         return checked(judge(Facts()), opened.warnings)
     engine = recorded_engine(opened, runner)
-    facts = collect(engine, opened.state.ports["metrics"])
+    facts = collect(engine, metrics_url(opened.state.app, opened.state.ports))
     # A server that hangs is asked once.
     if facts.connections is not None:
         facts = _compared(facts, request, runner, opened.state)

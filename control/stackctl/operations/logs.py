@@ -11,6 +11,7 @@ from stackctl.errors import UsageError
 from stackctl.operations.engines import recorded_engine
 from stackctl.operations.project import open_recorded
 from stackctl.operations.result import Line, Request, Result
+from stackctl.operations.state import State
 from stackctl.render.stack import SERVICES
 
 _SLOW = re.compile(r"duration: [\d.]+ ms")
@@ -31,7 +32,7 @@ def logs_command(
     """The last `tail` lines, with `slow` only of slow statements; with `follow`, `show` is given lines as they come."""
     opened = open_recorded(request)
     engine = recorded_engine(opened, runner)
-    names = _names(engine)
+    names = _names(engine, opened.state)
     if service is not None and service not in names:
         raise UsageError(f"no service {service!r}", hint=f"one of {', '.join(names)}")
     if follow:
@@ -41,10 +42,12 @@ def logs_command(
     return Result({"service": service, "lines": lines}, [Line(line) for line in lines], opened.warnings)
 
 
-def _names(engine: Engine) -> list[str]:
-    """Services that have a log: those there are, and on Docker the one-off that migrates."""
-    there = [state.name for state in engine.services()] or [name for name in SERVICES if name != ONE_OFF]
-    return sorted({*there, ONE_OFF}) if engine.name == "docker" else there
+def _names(engine: Engine, state: State | None) -> list[str]:
+    """Services that have a log: those there are, and a one-off that migrates as a service of its own."""
+    there = [each.name for each in engine.services()] or [name for name in SERVICES if name != ONE_OFF]
+    if state is None or not state.app.migrates or (engine.name != "docker" and not state.app.own):
+        return there
+    return sorted({*there, ONE_OFF})
 
 
 def _follow(engine: Engine, service: str | None, show: Callable[[str], None], *, slow: bool, tail: int) -> None:

@@ -55,7 +55,12 @@ def find_changes(prepared: Prepared, running: Running | None = None) -> Changes:
     catalog = catalog_for(prepared.sizing.profile.postgres)
     parameters = parameter_changes(prepared.sizing.parameters, running, catalog)
     services = sorted(
-        {*_not_healthy(prepared), *restarted_services(files, parameters), *_redefined(prepared, rendered)}
+        {
+            *_not_healthy(prepared),
+            *prepared.engine.outdated(),
+            *restarted_services(files, parameters),
+            *_redefined(prepared, rendered),
+        }
     )
     if (prepared.opened.project.private / MARK).exists():
         # An up was interrupted: the files are right, and nobody knows who has read them.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -10,9 +10,10 @@ from stackctl import assets
 from stackctl.engine.project import Project
 from stackctl.errors import Problem, ProfileError, StackError
 from stackctl.hardware.detect import detect
-from stackctl.hardware.model import PORTABLE_BUILD, Build, HardwareProfile, Host, Pooler
+from stackctl.hardware.model import PORTABLE_BUILD, Build, HardwareProfile, Host
 from stackctl.images.builds import declared_build
 from stackctl.operations.build import given_build, refuse_unbuilt
+from stackctl.operations.own_app import option_problems
 from stackctl.operations.result import Request
 from stackctl.operations.state import State, default_name, load
 from stackctl.settings.flags import read_flags
@@ -200,7 +201,8 @@ def catalog_for(postgres: int) -> Catalog:
 def sized(settings: Settings, build: Build) -> Sizing:
     """The sizing of the settings. Raises ProfileError for pins that the server would refuse."""
     catalog = catalog_for(settings.profile.postgres)
-    if problems := check_pins(settings.pins, catalog, settings.origins):
+    problems = [*check_pins(settings.pins, catalog, settings.origins), *option_problems(settings, catalog)]
+    if problems:
         raise ProfileError.of(problems)
     pins = {catalog.spelled(name): pin for name, pin in settings.pins.items()}
     return size(settings.profile, pins, catalog, build)
@@ -274,12 +276,6 @@ def fitted(settings: Settings, host: Host) -> Settings:
         disk=min(profile.disk, host.disk),
     )
     return replace(settings, profile=smaller)
-
-
-def used_ports(settings: Settings) -> dict[str, int]:
-    """Ports by service, without that of a pooler that nobody asked for."""
-    absent = () if settings.profile.pooler is Pooler.PGBOUNCER else ("pgbouncer",)
-    return {service: port for service, port in asdict(settings.ports).items() if service not in absent}
 
 
 def refuse_failing(sizing: Sizing) -> None:

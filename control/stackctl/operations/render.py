@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from stackctl.errors import UsageError
 from stackctl.operations.build import any_build
+from stackctl.operations.engines import DOCKER
+from stackctl.operations.own_app import app_for_engine
 from stackctl.operations.project import Opened, assumed_build, bootable, open_for_files
 from stackctl.operations.result import Line, Request, Result
+from stackctl.operations.stack import wanted_services
 from stackctl.render.manifest import Target
 from stackctl.render.model import File
+from stackctl.render.own_app import with_app
 from stackctl.render.stack import SERVICES, Stack, render_postgres, render_stack
 from stackctl.render.write import write
 from stackctl.sizing.model import Sizing
@@ -24,6 +29,8 @@ def render_command(request: Request, out: Path, target: str) -> Result:
         raise UsageError(f"--target {target!r} is not one of {', '.join(TARGETS)}", hint="the default is compose")
     opened, warnings = open_for_files(request)
     conf = target == "conf"
+    if not conf:
+        opened = replace(opened, settings=app_for_engine(opened.settings, DOCKER))
     build = any_build(opened.settings) if conf else assumed_build(opened.settings, opened.state)
     sizing = bootable(opened.settings, build)
     files = render_postgres(sizing) if conf else compose_files(opened, sizing, out)
@@ -41,7 +48,8 @@ def compose_files(opened: Opened, sizing: Sizing, out: Path) -> tuple[File, ...]
     profile = sizing.profile
     shares = {share.service for share in sizing.budget}
     source = opened.settings.images or (opened.state.images if opened.state else "") or PUBLIC
-    wanted = supply(source, profile.postgres, tuple(service for service in SERVICES if service in shares))
+    app = opened.settings.app
+    wanted = supply(source, profile.postgres, tuple(wanted_services(opened.settings, shares)), app.image)
     services = tuple(service for service in SERVICES if service in wanted.images)
     secrets = opened.project.secrets
     rest = {
@@ -50,4 +58,5 @@ def compose_files(opened: Opened, sizing: Sizing, out: Path) -> tuple[File, ...]
         "secrets_folder": os.path.relpath(secrets, out.resolve()),
         "fingerprint": "",
     }
-    return render_stack(sizing, Stack(opened.project.name, place_of(profile.postgres), services, rest), Target.COMPOSE)
+    where = with_app(place_of(profile.postgres), app)
+    return render_stack(sizing, Stack(opened.project.name, where, services, rest, app), Target.COMPOSE)

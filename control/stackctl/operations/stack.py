@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from stackctl.engine.base import Deployment, Engine
@@ -11,6 +11,8 @@ from stackctl.errors import Problem, ProfileError
 from stackctl.hardware.model import PORTABLE_BUILD
 from stackctl.operations.build import contradiction, refuse_unbuilt
 from stackctl.operations.engines import Choice, choose, open_engine
+from stackctl.operations.own_app import app_for_engine
+from stackctl.operations.ports import used_ports
 from stackctl.operations.project import (
     REMEMBERED,
     Opened,
@@ -18,13 +20,13 @@ from stackctl.operations.project import (
     open_project,
     refuse_failing,
     sized,
-    used_ports,
     with_version,
 )
 from stackctl.operations.result import Request
 from stackctl.operations.state import State
 from stackctl.render.model import File
 from stackctl.render.stack import PGBOUNCER, SERVICES, Stack, render_stack
+from stackctl.settings.model import Settings
 from stackctl.settings.vault import Vault
 from stackctl.sizing.budget import divide
 from stackctl.sizing.model import Sizing
@@ -56,13 +58,15 @@ class Prepared:
             sets=list(asked.sets),
             folder=str(project.folder),
             ports=used_ports(settings),
+            app=settings.app,
         )
 
     def files(self) -> tuple[File, ...]:
         """The rendered files; the secrets must exist, as volumes are labelled with their fingerprint."""
         extra = {**self.engine.extra(self.sizing, self.deployment), **self._users()}
         where, services = self.deployment.place, self.deployment.services
-        stack = Stack(self.opened.project.name, where, services, extra, self.deployment.pooler_prepares)
+        prepares, app = self.deployment.pooler_prepares, self.opened.settings.app
+        stack = Stack(self.opened.project.name, where, services, extra, app, prepares)
         return render_stack(self.sizing, stack, self.deployment.target)
 
     def _users(self) -> dict[str, str]:
@@ -78,16 +82,22 @@ def prepare(request: Request, runner: Runner) -> Prepared:
     choice = choose(opened, runner)
     # After the choice, as each engine has versions of its own.
     settings = with_version(opened.settings, opened.state, choice.engine, choice.images)
-    opened = replace(opened, settings=settings)
+    opened = replace(opened, settings=app_for_engine(settings, choice.engine))
     _refuse_other_version(opened, choice)
     refuse_failing(sized(opened.settings, PORTABLE_BUILD))
     engine = open_engine(opened, choice, runner)
     shares = {share.service for share in divide(opened.settings.profile)}
-    deployment = engine.deployment([service for service in SERVICES if service in shares])
+    deployment = engine.deployment(wanted_services(opened.settings, shares))
     refuse_unbuilt(opened.settings, deployment.build)
     sizing = sized(opened.settings, deployment.build)
     notes = (*contradiction(opened.settings, deployment.build), *_missing(deployment), *_unprepared(deployment, sizing))
     return Prepared(opened, choice, engine, deployment, sizing, (*opened.settings.warnings, *sizing.warnings, *notes))
+
+
+def wanted_services(settings: Settings, shares: Collection[str]) -> list[str]:
+    """The services that the budget has a share for; without a migration where the app has none."""
+    left_out = () if settings.app.migrates else ("migrate",)
+    return [service for service in SERVICES if service in shares and service not in left_out]
 
 
 def make_secrets(prepared: Prepared) -> tuple[str, ...]:

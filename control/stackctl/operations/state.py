@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from stackctl.errors import ProfileError, unwritable
+from stackctl.settings.app_section import REFERENCE_APP, AppSection, from_record
 from stackctl.settings.model import Ports
 
 _Value = TypeVar("_Value")
@@ -26,7 +27,7 @@ class State:
 
     `versions` is the PostgreSQL major version of each engine's data. `flags` and `sets` are those of the last `up`: a
     command that is given none means the same stack. `folder` tells a copy of the project from the project, and
-    `ports` are those that the running stack has, whatever stackctl.yaml says by now.
+    `ports` and `app` are those that the running stack has, whatever stackctl.yaml says by now.
     """
 
     name: str
@@ -38,6 +39,7 @@ class State:
     sets: Sequence[str] = ()
     folder: str = ""
     ports: Mapping[str, int] = field(default_factory=lambda: dict(_STANDARD_PORTS))
+    app: AppSection = REFERENCE_APP
 
 
 def load(private: Path) -> State | None:
@@ -77,6 +79,7 @@ def _state(private: Path, found: Mapping[str, Any]) -> State:
         sets=[each for each in sets if isinstance(each, str)] if isinstance(sets, list) else (),
         folder=text("folder", ""),
         ports={**_STANDARD_PORTS, **_pairs(found.get("ports"), int)},
+        app=from_record(found.get("app")),
     )
 
 

@@ -11,6 +11,7 @@ from stackctl.errors import StackError
 from stackctl.health.pool import PoolUse
 from stackctl.health.probes import ask_pool, observe
 from stackctl.operations.engines import recorded_engine
+from stackctl.operations.own_app import metrics_url
 from stackctl.operations.project import open_recorded
 from stackctl.operations.result import Block, Line, Request, Result, Table
 from stackctl.operations.up import service_data
@@ -32,7 +33,7 @@ def status_command(request: Request, runner: Runner) -> Result:
     engine = recorded_engine(opened, runner)
     services = engine.services()
     version, drift, pending = _server(engine)
-    pool = ask_pool(opened.state.ports["metrics"])
+    pool = ask_pool(url) if (url := metrics_url(opened.state.app, opened.state.ports)) else None
     data: dict[str, Any] = {
         "name": opened.project.name,
         "engine": engine.name,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from stackctl.operations.apply import apply
 from stackctl.operations.changes import Changes
 from stackctl.operations.drift import drift_warnings, mild_lines
 from stackctl.operations.lock import locked
+from stackctl.operations.own_app import metrics_url
 from stackctl.operations.result import Block, Line, Request, Result, Table
 from stackctl.operations.stack import Prepared, make_secrets, prepare
 from stackctl.operations.state import make_private, save
@@ -94,10 +96,12 @@ def _result(prepared: Prepared, changes: Changes) -> Result:
 def addresses(prepared: Prepared) -> dict[str, str]:
     """What a person may open, by service."""
     ports, services = prepared.opened.settings.ports, prepared.deployment.services
+    app = prepared.opened.settings.app
     urls = {
-        "app": f"http://127.0.0.1:{ports.app}/tools",
-        "metrics": f"http://127.0.0.1:{ports.metrics}/metrics",
+        "app": f"http://127.0.0.1:{ports.app}/{'' if app.own else 'tools'}",
     }
+    if metrics := metrics_url(app, asdict(ports)):
+        urls["metrics"] = metrics
     urls |= {
         s: f"http://127.0.0.1:{getattr(ports, s)}/" for s in ("prometheus", "alertmanager", "grafana") if s in services
     }

@@ -17,7 +17,8 @@ class Target(Enum):
 class Entry:
     """One asset and its destination. Assets that end in `.j2` are rendered, others copied.
 
-    A source that is a folder is copied whole. `service` limits the entry to stacks that have it, `target` to an engine.
+    A source that is a folder is copied whole. `service` limits the entry to stacks that have it, `target` to an engine,
+    `reference_app` to stacks without an app of the user's own.
     """
 
     source: str
@@ -25,6 +26,7 @@ class Entry:
     mode: int = 0o644
     service: str | None = None
     target: Target | None = None
+    reference_app: bool = False
 
 
 ENGINE_FILES = ("compose.yaml", "supervisord.conf")
@@ -38,8 +40,8 @@ ENTRIES = (
     Entry("config/postgres/provision.sql.j2", "postgres/provision.sql"),
     Entry("config/postgres/initdb.d", "postgres/initdb.d", mode=0o755, target=Target.COMPOSE),
     Entry("config/pgbouncer/pgbouncer.ini.j2", "pgbouncer/pgbouncer.ini", service="pgbouncer"),
-    Entry("config/gunicorn/gunicorn.conf.py", "gunicorn/gunicorn.conf.py"),
-    Entry("stack/app", "app"),
+    Entry("config/gunicorn/gunicorn.conf.py", "gunicorn/gunicorn.conf.py", reference_app=True),
+    Entry("stack/app", "app", reference_app=True),
     Entry("config/prometheus/prometheus.yml.j2", "prometheus/prometheus.yml", service="prometheus"),
     Entry("config/prometheus/rules", "prometheus/rules", service="prometheus"),
     Entry("config/alertmanager/alertmanager.yml", "alertmanager/alertmanager.yml", service="alertmanager"),

@@ -33,7 +33,7 @@ class Place:
 
     `config` is the rendered tree, `secrets` the folder of secret files, `os_user` the system user that owns the
     cluster, `origins` the client addresses of pg_hba.conf, `shared_memory` the kind that works there: `posix` needs a
-    writable /dev/shm.
+    writable /dev/shm. `app_health` is the path that tells whether the app is well, and the first status that means no.
     """
 
     config: str
@@ -45,6 +45,7 @@ class Place:
     origins: tuple[str, ...]
     addresses: Mapping[str, Address]
     shared_memory: str = "posix"
+    app_health: tuple[str, int] = ("/readyz", 300)
 
     @property
     def postgres_port(self) -> int:

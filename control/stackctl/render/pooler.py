@@ -15,7 +15,7 @@ SERVICE = "pgbouncer"
 def variables(sizing: Sizing, place: Place, *, prepares: bool) -> dict[str, str]:
     """Variables of the app that are different behind the pooler."""
     return {
-        "DATABASE_URL": environment.database_url(place, "app", SERVICE),
+        **environment.connection(environment.database_url(place, "app", SERVICE), place),
         "DB_POOLER": SERVICE,
         "PG_PREPARED_STATEMENT_CACHE": str(_prepared(sizing, prepares=prepares)),
     }

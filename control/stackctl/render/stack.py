@@ -12,6 +12,8 @@ from stackctl.hardware.model import HardwareProfile, profile_line
 from stackctl.render import environment, pooler
 from stackctl.render.manifest import ENTRIES, POSTGRES_ENTRIES, Entry, Target
 from stackctl.render.model import File, Place
+from stackctl.render.own_app import expanded, health_check
+from stackctl.settings.app_section import REFERENCE_APP, AppSection
 from stackctl.sizing.model import Sizing
 
 PGBOUNCER = pooler.SERVICE
@@ -42,6 +44,7 @@ class Stack:
     place: Place
     services: tuple[str, ...]
     extra: Mapping[str, Any] = field(default_factory=dict)
+    app: AppSection = REFERENCE_APP
     pooler_prepares: bool = True
 
 
@@ -52,6 +55,7 @@ def render_stack(sizing: Sizing, stack: Stack, target: Target) -> tuple[File, ..
         file
         for entry in ENTRIES
         if entry.target in (None, target) and entry.service in (None, *stack.services)
+        if not (entry.reference_app and stack.app.own)
         for file in _files(entry, context)
     )
 
@@ -67,8 +71,9 @@ def _header(profile: HardwareProfile) -> dict[str, Any]:
 
 
 def _context(sizing: Sizing, stack: Stack) -> dict[str, Any]:
-    place = stack.place
+    place, section = stack.place, stack.app
     pooled = pooler.variables(sizing, place, prepares=stack.pooler_prepares) if PGBOUNCER in stack.services else {}
+    variables = environment.app(sizing, place, section) | pooled
     return {
         **_header(sizing.profile),
         "sizing": sizing,
@@ -77,10 +82,14 @@ def _context(sizing: Sizing, stack: Stack) -> dict[str, Any]:
         "origins": place.origins,
         "services": stack.services,
         "environments": {
-            "app": environment.app(sizing, place) | pooled,
-            "migrate": environment.migrate(place),
+            "app": variables,
+            "migrate": environment.migrate(sizing, place, section),
             "exporter": environment.exporter(place),
         },
+        "app": section,
+        "app_command": expanded(section.command, variables),
+        "migrate_command": expanded(section.migrate, variables),
+        "app_check": health_check(section),
         "pooler": pooler.settings(sizing, prepares=stack.pooler_prepares),
         "exporter_flags": exporter_flags(sizing.profile.postgres),
         "volumes": [_VOLUMES[service] for service in stack.services if service in _VOLUMES],

@@ -40,7 +40,7 @@ def environment() -> Environment:
         mebibytes=lambda size: f"{size // MIB}m",
         combine=lambda first, second: {**first, **second},
         ini=ini,
-        compose=lambda text: text.replace("$", "$$"),
+        compose=compose,
         command=command,
         environment=ini_environment,
     )
@@ -72,6 +72,11 @@ def by_topic(parameters: Iterable[Parameter]) -> Iterator[tuple[str, list[Parame
 def ini(value: str) -> str:
     """A value of supervisord.conf, in which % begins an expansion, and ; or # after a blank a comment."""
     return _COMMENT.sub(r"\1%(here).0s\2", value.replace("%", "%%"))
+
+
+def compose(value: str | Sequence[str]) -> str | list[str]:
+    """A value of compose.yaml, or a list of them: there $ begins a variable."""
+    return value.replace("$", "$$") if isinstance(value, str) else [word.replace("$", "$$") for word in value]
 
 
 def command(argv: Sequence[str]) -> str:

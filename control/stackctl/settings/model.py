@@ -8,6 +8,7 @@ from pathlib import PurePath
 
 from stackctl.errors import Problem
 from stackctl.hardware.model import Build, HardwareProfile
+from stackctl.settings.app_section import REFERENCE_APP, AppSection
 from stackctl.sizing.model import Pins
 
 
@@ -30,8 +31,8 @@ class Settings:
     """The resolved project.
 
     `provenance` says for each key (`ram`, `postgres`, `ports.app`) which layer decided; `origins` says for
-    each pin where it stands, down to the line, for messages. `build` is what the server is said to have, the folder of
-    its programs, or None where nothing is said.
+    each pin, port and key of the app where it stands, down to the line, for messages. `build` is what the server is
+    said to have, the folder of its programs, or None where nothing is said.
     """
 
     name: str
@@ -45,3 +46,4 @@ class Settings:
     warnings: tuple[Problem, ...]
     origins: Mapping[str, str] = field(default_factory=dict)
     build: Build | PurePath | None = None
+    app: AppSection = REFERENCE_APP

@@ -17,6 +17,10 @@ from stackctl.settings.text_file import read_text
 from stackctl.settings.values import Fault, nearest
 
 _SECTIONS: dict[str, type[BaseModel]] = {"profile": Profile, "ports": Ports, "pool": Pool, "app": App, "report": Report}
+# Mappings and command lines of the user's own, below their sections.
+_VERBATIM = frozenset(
+    {("app", name) for name in ("command", "health_command", "migrate", "env")} | {("pool", "options")}
+)
 
 
 def load(path: Path) -> Layer:
@@ -24,7 +28,7 @@ def load(path: Path) -> Layer:
     text = read_text(path)
     if text is None:
         return Layer()
-    document = read(text, path.name)
+    document = read(text, path.name, _VERBATIM)
     found: dict[str, Any] = {}
     try:
         found = ProjectFile.model_validate(document.data).model_dump(exclude_unset=True)
@@ -96,7 +100,7 @@ def _leaves(found: dict[str, Any]) -> list[tuple[tuple[str, ...], str]]:
     leaves: list[tuple[tuple[str, ...], str]] = []
     for key, value in found.items():
         if isinstance(value, dict):
-            leaves += [((key, inner), text) for inner, text in value.items()]
+            leaves += [((key, *path), text) for path, text in _leaves(value)]
         elif value is not None:
             leaves.append(((key,), value))
     return leaves

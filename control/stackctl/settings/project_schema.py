@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -9,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetCoreSchema
 from pydantic_core import CoreSchema, core_schema
 
 from stackctl.hardware.model import POSTGRES_MAJORS, Pooler, Storage, Workload
-from stackctl.settings import pins, values
+from stackctl.settings import app_values, pins, values
 
 _SIZE = {"type": "string", "pattern": r"^\s*[0-9]+(\.[0-9]+)?\s*[KMGTkmgt]([iI]?[bB])?\s*$"}
 _RATE = {"type": "string", "pattern": _SIZE["pattern"].removesuffix(r"\s*$") + r"(/s)?\s*$"}
@@ -28,15 +29,27 @@ def _text(value: object) -> str:
     raise values.Fault("is not a single value", "write one value behind the colon")
 
 
+def _line(value: object) -> str:
+    """A command line, of one text or of a list of words."""
+    return shlex.join(_text(word) for word in value) if isinstance(value, list) else _text(value)
+
+
 class _Key:
     """Annotation of a key: how its text is checked, and what an editor is told about it."""
 
-    def __init__(self, check: Callable[[str], object], schema: dict[str, Any], description: str = "") -> None:
+    def __init__(
+        self,
+        check: Callable[[str], object],
+        schema: dict[str, Any],
+        description: str = "",
+        text: Callable[[object], str] = _text,
+    ) -> None:
         self._check = check
+        self._text = text
         self._schema = schema | ({"description": description} if description else {})
 
     def _read(self, value: object) -> str:
-        text = _text(value)
+        text = self._text(value)
         self._check(text)
         return text
 
@@ -61,6 +74,15 @@ def _pin(key: str, description: str) -> _Key:
     elif name in pins.SPANS:
         schema = _whole(pins.SPANS[name].low, pins.SPANS[name].high)
     return _Key(lambda text: pins.app_value(name, text), schema, description)
+
+
+def _command(description: str) -> _Key:
+    words = {"type": "array", "items": {"type": ["string", "number", "boolean"]}, "minItems": 1}
+    return _Key(app_values.command, {"oneOf": [{"type": "string"}, words]}, description, _line)
+
+
+def _pattern(pattern: str) -> dict[str, Any]:
+    return {"type": "string", "pattern": pattern}
 
 
 def _parameter(name: str) -> str:
@@ -120,12 +142,25 @@ class Pool(Section):
     connect_timeout: Annotated[str, _pin("pool.connect_timeout", "Limit for making a connection")] = ""
     keepalives_idle: Annotated[str, _pin("pool.keepalives_idle", "Idle time before TCP asks")] = ""
     prepared_statements: Annotated[str, _pin("pool.prepared_statements", "Kept per connection; 0: none")] = ""
+    options: dict[str, Value] | None = Field(None, description="PostgreSQL's parameters for the app's sessions")
 
 
 class App(Section):
-    """The application."""
+    """The application: the reference app, or your own in its place."""
 
     statement_timeout: Annotated[str, _pin("app.statement_timeout", "30s, or milliseconds; 0: none")] = ""
+    image: Annotated[str, _Key(app_values.image, _pattern(app_values.IMAGE_PATTERN), "Docker: your app's image")] = ""
+    command: Annotated[str, _command("What runs; with Docker in the place of the image's command")] = ""
+    directory: Annotated[str, _Key(app_values.directory, {"type": "string"}, "Embedded: working directory")] = ""
+    port: Annotated[str, _Key(values.port, _whole(1, 65_535), "Where your app listens")] = ""
+    health_path: Annotated[str, _Key(app_values.url_path, _pattern(app_values.PATH_PATTERN), "Health page")] = ""
+    health_command: Annotated[str, _command("Docker: health check of an image without Python")] = ""
+    metrics_port: Annotated[str, _Key(values.port, _whole(1, 65_535), "Where Prometheus finds metrics")] = ""
+    metrics_path: Annotated[str, _Key(app_values.url_path, _pattern(app_values.PATH_PATTERN), "Their page")] = ""
+    migrate: Annotated[str, _command("Run as the owner before the app starts")] = ""
+    user: Annotated[str, _Key(app_values.user, _pattern(app_values.USER_PATTERN), "Docker: user and group")] = ""
+    env: dict[str, Value] | None = Field(None, description="Further variables of the app")
+    list_cache: dict[str, Value] | None = Field(None, description="Reference app: seconds by route")
 
 
 class Report(Section):

@@ -22,6 +22,7 @@ class Document:
     data: dict[str, object] = field(default_factory=dict)
     lines: dict[Path, int] = field(default_factory=dict)
     problems: list[tuple[int, Problem]] = field(default_factory=list)
+    verbatim: frozenset[Path] = frozenset()
 
     def report(self, line: int, message: str, hint: str, code: str = "bad_file") -> None:
         """Note a problem at `line`."""
@@ -34,9 +35,12 @@ class Document:
         return self.lines.get(path, 1)
 
 
-def read(text: str, file: str) -> Document:
-    """Read one YAML document. Raises ProfileError where it is no YAML, or no mapping."""
-    document = Document(file)
+def read(text: str, file: str, verbatim: frozenset[Path] = frozenset()) -> Document:
+    """Read one YAML document. Raises ProfileError where it is no YAML, or no mapping.
+
+    What stands at a path of `verbatim`, or below it, is text as it was written: there `true` is no boolean.
+    """
+    document = Document(file, verbatim=verbatim)
     root = _compose(text, file)
     if root is None or root.tag == f"{_PLAIN}null":
         return document
@@ -96,6 +100,8 @@ def _plain(document: Document, node: yaml.Node, path: Path, seen: set[int]) -> o
     seen.add(id(node))
     if isinstance(node, yaml.MappingNode) and len(path) < _DEEPEST:
         return _mapping(document, node, path, seen)
+    if isinstance(node, yaml.SequenceNode) and len(path) < _DEEPEST:
+        return [_plain(document, item, (*path, str(number)), seen) for number, item in enumerate(node.value)]
     if not isinstance(node, yaml.ScalarNode):
         return []
     return _scalar(document, node, path)
@@ -103,6 +109,8 @@ def _plain(document: Document, node: yaml.Node, path: Path, seen: set[int]) -> o
 
 def _scalar(document: Document, node: yaml.ScalarNode, path: Path) -> object:
     kind = node.tag.removeprefix(_PLAIN)
+    if kind in ("bool", "int") and any(path[: len(each)] == each for each in document.verbatim):
+        return node.value
     # YAML 1.1 reads 1:30 as the number 90.
     if kind in ("null", "bool", "int") and ":" not in node.value:
         try:

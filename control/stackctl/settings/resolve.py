@@ -12,6 +12,7 @@ from stackctl.errors import Problem, ProfileError
 from stackctl.hardware.model import HardwareProfile, Host, Pooler, Workload
 from stackctl.settings import pins as pin_values
 from stackctl.settings import values
+from stackctl.settings.app_section import read_app
 from stackctl.settings.environment import read_dotenv, read_environment
 from stackctl.settings.flags import read_flags
 from stackctl.settings.layers import DEFAULT, DETECTED, PROJECT_FILE, Given, Layer, merge, recorded
@@ -70,13 +71,16 @@ def resolve(
     ports = _ports(reading, profile.pooler)
     fit = reading.take("fit", values.boolean, False)
     build = reading.take("build", values.build, None)
+    app, wrong = read_app(given.keys, reading.check)
+    problems += wrong
     if "max_connections" in given.pins:
         reading.check(given.pins["max_connections"], values.connections, 0)
     if problems:
         raise ProfileError.of(problems)
     pins = {name: Pin(_spelled(name, pin.text), pin.layer) for name, pin in given.pins.items()}
     origins = {name: pin.origin for name, pin in given.pins.items()}
-    return Settings(name, profile, reading.provenance, pins, engine, images, ports, fit, warnings, origins, build)
+    origins |= {key: each.origin for key, each in given.keys.items() if key.startswith(("app.", "ports.", "pool."))}
+    return Settings(name, profile, reading.provenance, pins, engine, images, ports, fit, warnings, origins, build, app)
 
 
 def _gather(

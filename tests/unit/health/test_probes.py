@@ -15,7 +15,7 @@ from stackctl.health.pool import PoolUse
 from stackctl.health.probes import ask_pool, collect
 
 # Nothing listens there: connecting to port 0 is refused.
-NOBODY = 0
+NOBODY = "http://127.0.0.1:0/metrics"
 
 
 class FakeEngine:
@@ -138,12 +138,14 @@ def exposition(**gauges):
 
 def test_the_pool_as_the_app_counts_it():
     with metrics_server(exposition(size=40, max_overflow=10, checked_out=43, idle=2, overflow=5)) as port:
-        assert ask_pool(port) == PoolUse(size=40, max_overflow=10, checked_out=43, idle=2, timeouts=7)
+        assert ask_pool(f"http://127.0.0.1:{port}/metrics") == PoolUse(
+            size=40, max_overflow=10, checked_out=43, idle=2, timeouts=7
+        )
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"\xff\xfe", exposition(size=40)])
 def test_an_app_that_does_not_tell_of_its_pool(body):
     """Somebody's own app may serve anything, or nothing, on that port."""
     with metrics_server(body) as port:
-        assert ask_pool(port) is None
+        assert ask_pool(f"http://127.0.0.1:{port}/metrics") is None
     assert ask_pool(NOBODY) is None

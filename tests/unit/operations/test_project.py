@@ -10,6 +10,7 @@ from profiles import GIB, changed, sized
 from stackctl.errors import Problem, ProfileError
 from stackctl.hardware.model import FULL_BUILD, PORTABLE_BUILD, Build, Host, Storage
 from stackctl.operations import project
+from stackctl.operations.ports import used_ports
 from stackctl.operations.result import Request
 from stackctl.operations.state import State, save
 from stackctl.units import Bytes
@@ -305,7 +306,7 @@ def test_the_port_of_a_pooler_that_nobody_asked_for_is_nobodys(tmp_path):
     ports = {}
     for pooler in ("none", "pgbouncer"):
         settings = project.open_project(Request(str(tmp_path), {"pooler": pooler})).settings
-        ports[pooler] = project.used_ports(settings)
+        ports[pooler] = used_ports(settings)
     assert "pgbouncer" not in ports["none"]
     assert ports["pgbouncer"] == ports["none"] | {"pgbouncer": 6432}
 

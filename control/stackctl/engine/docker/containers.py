@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -48,10 +48,23 @@ def data_root() -> Path:
     return Path(docker.from_env().info()["DockerRootDir"])
 
 
-def service_states(project: str) -> tuple[ServiceState, ...]:
-    """The project's long-running services, by name."""
-    found = [_state(container) for container in _containers(project) if not _one_off(container)]
+def service_states(project: str, ports: Mapping[str, int]) -> tuple[ServiceState, ...]:
+    """The project's long-running services, by name; `ports` are those that are published for them."""
+    found = [_state(container, ports) for container in _containers(project) if not _one_off(container)]
     return tuple(sorted(found, key=lambda state: state.name))
+
+
+def outdated(project: str, reference: str) -> tuple[str, ...]:
+    """Services that were made from an image that `reference` no longer stands for."""
+    import docker
+    from docker.errors import ImageNotFound
+
+    try:
+        current = docker.from_env().images.get(reference).id
+    except ImageNotFound:
+        return ()
+    mine = [each for each in _containers(project) if each.attrs["Config"]["Image"] == reference]
+    return tuple(each.labels[_SERVICE] for each in mine if not _one_off(each) and each.attrs["Image"] != current)
 
 
 def any_running(project: str) -> bool:
@@ -93,17 +106,20 @@ def _one_off(container: Any) -> bool:
     return bool(container.attrs["HostConfig"]["RestartPolicy"]["Name"] in ("no", ""))
 
 
-def _state(container: Any) -> ServiceState:
+def _state(container: Any, wanted: Mapping[str, int]) -> ServiceState:
     state = container.attrs["State"]
     running = state["Status"] == "running"
     health = state.get("Health", {}).get("Status", "none")
+    name = container.labels[_SERVICE]
     ports = [each["HostPort"] for binds in container.ports.values() if binds for each in binds]
-    image = container.attrs["Config"]["Image"]
+    # The app publishes its metrics too.
+    ports.sort(key=lambda port: port != str(wanted.get(name)))
+    image = container.attrs["Config"]["Image"].rsplit("/", 1)[-1]
     return ServiceState(
-        name=container.labels[_SERVICE],
+        name=name,
         state=state["Status"],
         health=health if running else "unhealthy",
-        version=image.rsplit(":", 1)[-1],
+        version=image.partition(":")[2].partition("@")[0],
         address=f"127.0.0.1:{ports[0]}" if ports else "",
         memory=_memory(container) if running else None,
         cpus=(container.attrs["HostConfig"]["NanoCpus"] or 0) / 1e9 or None,

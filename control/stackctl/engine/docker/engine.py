@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from stackctl.engine.runner import Completed, Runner
 from stackctl.errors import EngineFailed, NoEngine, ProfileError, StackError, TimedOut, Unhealthy
 from stackctl.images.builds import declared_build
 from stackctl.render.manifest import Target
+from stackctl.render.own_app import with_app
+from stackctl.settings.app_section import REFERENCE_APP, AppSection
 from stackctl.settings.model import Ports
 from stackctl.settings.vault import Vault
 from stackctl.sizing.model import Sizing
@@ -32,19 +35,28 @@ class DockerEngine:
 
     name = "docker"
 
-    def __init__(self, project: Project, runner: Runner, postgres: int, ports: Ports, source: str) -> None:
+    def __init__(
+        self,
+        project: Project,
+        runner: Runner,
+        postgres: int,
+        ports: Ports,
+        source: str,
+        app: AppSection = REFERENCE_APP,
+    ) -> None:
         self._project = project
         self._runner = runner
         self._postgres = postgres
         self._ports = ports
         self._source = source
+        self._app = app
         self._supply: images.Supply | None = None
 
     def deployment(self, wanted: Sequence[str]) -> Deployment:
         """Every wanted service that the image source has."""
-        self._supply = images.supply(self._source, self._postgres, tuple(wanted))
+        self._supply = images.supply(self._source, self._postgres, tuple(wanted), self._app.image)
         services = tuple(service for service in wanted if service in self._supply.images)
-        build, where = declared_build(self._source), place.place_of(self._postgres)
+        build, where = declared_build(self._source), with_app(place.place_of(self._postgres), self._app)
         return Deployment(Target.COMPOSE, where, services, build, self._supply.missing)
 
     def extra(self, sizing: Sizing, deployment: Deployment) -> Mapping[str, Any]:
@@ -143,7 +155,11 @@ class DockerEngine:
 
     def services(self) -> tuple[ServiceState, ...]:
         """States and health as the engine tells them."""
-        return containers.service_states(self._project.name)
+        return containers.service_states(self._project.name, asdict(self._ports))
+
+    def outdated(self) -> tuple[str, ...]:
+        """The app, where the name of its image stands for another one by now, as after `docker build`."""
+        return containers.outdated(self._project.name, self._app.image) if self._app.image else ()
 
     def query(self, sql: str, database: str = "postgres") -> list[dict[str, Any]]:
         """Rows of `sql` as the administrator, inside the database's container."""

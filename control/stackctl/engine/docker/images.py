@@ -33,9 +33,14 @@ class Supply:
         return {service: image.reference for service, image in self.images.items()}
 
 
-def supply(source: str, postgres: int, services: tuple[str, ...]) -> Supply:
-    """The images of `services` from `source`. Raises ImageUnavailable where PostgreSQL `postgres` is not there."""
+def supply(source: str, postgres: int, services: tuple[str, ...], own: str = "") -> Supply:
+    """The images of `services` from `source`, and `own` where the user's own app takes the reference app's place.
+
+    Raises ImageUnavailable where PostgreSQL `postgres` is not there.
+    """
     known = _debian(postgres) if source == DEBIAN else _public(postgres)
+    if own:
+        known["app"] = Image("app", own, "own")
     missing = {absent.service: absent.reason for absent in catalog.ABSENT} if source == DEBIAN else {}
     found = {
         service: known[_NAMES.get(service, service)] for service in services if _NAMES.get(service, service) in known
@@ -46,6 +51,8 @@ def supply(source: str, postgres: int, services: tuple[str, ...]) -> Supply:
 def ensure(wanted: Supply, runner: Runner, note: Note) -> None:
     """Pull or build what the engine lacks. Raises ImageUnavailable naming both ways out of a registry out of reach."""
     lacking = {image.reference: image for image in wanted.images.values() if not present(image.reference)}
+    for image in [image for image in lacking.values() if image.source == "own"]:
+        _pull_own(runner, lacking.pop(image.reference).reference, note)
     if not lacking:
         return
     if wanted.source == PUBLIC:
@@ -83,6 +90,17 @@ def _pull(runner: Runner, reference: str, note: Note) -> None:
         raise ImageUnavailable(
             f"{reference} cannot be pulled: {error}",
             hint="--images debian builds the images here without a registry; --engine embedded needs no images",
+        ) from error
+
+
+def _pull_own(runner: Runner, reference: str, note: Note) -> None:
+    note(f"pulling {reference}")
+    try:
+        runner.run(["docker", "pull", "--quiet", reference], timeout=1800)
+    except EngineFailed as error:
+        raise ImageUnavailable(
+            f"app.image: {reference} is not here and cannot be pulled: {error}",
+            hint=f"build it on this machine with docker build --tag {reference}, or log in to its registry",
         ) from error
 
 

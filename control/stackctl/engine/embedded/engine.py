@@ -16,6 +16,7 @@ from stackctl.engine.embedded.account import ensure_account, service_user
 from stackctl.engine.embedded.client import EmbeddedPrograms
 from stackctl.engine.embedded.cluster import Cluster, config_error
 from stackctl.engine.embedded.features import probe_build
+from stackctl.engine.embedded.own_app import own_program
 from stackctl.engine.embedded.programs import find_pooler, find_server, find_service
 from stackctl.engine.embedded.supervisor import Supervisor, end_orphans, orphans
 from stackctl.engine.embedded.transplant import ensure_python, python_path, site_packages
@@ -27,6 +28,8 @@ from stackctl.errors import EngineFailed, TimedOut
 from stackctl.render import environment
 from stackctl.render.manifest import Target
 from stackctl.render.model import Place
+from stackctl.render.own_app import with_app
+from stackctl.settings.app_section import REFERENCE_APP, AppSection
 from stackctl.settings.model import Ports
 from stackctl.settings.vault import Vault
 from stackctl.sizing.model import Sizing
@@ -34,6 +37,8 @@ from stackctl.units import Bytes
 
 STOP_ORDER = ("app", "pgbouncer", "prometheus", "alertmanager", "exporter", "postgres")
 _MONITORING = ("exporter", "prometheus", "alertmanager")
+# So often the app may end while `up` waits for it.
+_STARTS = 3
 _BAD = ("BACKOFF", "FATAL", "EXITED")
 
 
@@ -42,25 +47,31 @@ class EmbeddedEngine:
 
     name = "embedded"
 
-    def __init__(self, project: Project, runner: Runner, postgres: int, ports: Ports) -> None:
+    def __init__(
+        self, project: Project, runner: Runner, postgres: int, ports: Ports, app: AppSection = REFERENCE_APP
+    ) -> None:
         self._project = project
         self._runner = runner
         self._postgres = postgres
         self._ports = ports
+        self._app = app
         self._settle_on(service_user())
 
     def deployment(self, wanted: Sequence[str]) -> Deployment:
-        """Services that can run here, with the reason for each that cannot."""
+        """Services that can run here, with the reason for each that cannot.
+
+        Raises ProfileError where the user's own app cannot run.
+        """
+        own_program(self._app, self._project.folder, self._home.user, self._home.work)
         server = find_server(self._runner, self._postgres)
         found = {service: find_service(self._runner, service) for service in _MONITORING if service in wanted}
         missing = {service: reason for service, (path, reason) in found.items() if path is None}
         if "grafana" in wanted:
             missing["grafana"] = "the embedded engine has no Grafana"
         services = tuple(service for service in wanted if service not in missing)
-        where = place.place_of(self._home, self._ports, self._postgres)
         build = probe_build(self._runner, server.folder)
         prepares = "pgbouncer" not in services or find_pooler(self._runner).prepares
-        return Deployment(Target.EMBEDDED, where, services, build, missing, prepares)
+        return Deployment(Target.EMBEDDED, self._place(), services, build, missing, prepares)
 
     def extra(self, sizing: Sizing, deployment: Deployment) -> Mapping[str, Any]:
         """Programs by service, and the folders of supervisord.conf."""
@@ -70,7 +81,8 @@ class EmbeddedEngine:
                 programs[service] = find_service(self._runner, service)[0] or ""
         if "pgbouncer" in deployment.services:
             programs["pgbouncer"] = find_pooler(self._runner).path
-        return place.extra(self._home, programs, deployment.place, sizing)
+        own = own_program(self._app, self._project.folder, self._home.user, self._home.work)
+        return {**place.extra(self._home, programs, deployment.place, sizing), "own": own}
 
     def prepare(self, deployment: Deployment, note: Note) -> None:
         """Make the folders and, as root, the account and a Python that it can run."""
@@ -95,9 +107,15 @@ class EmbeddedEngine:
         restarts = [service for service in changed if service not in stopped]
         self._start_postgres(cluster, "postgres" in restarts, deadline)
         cluster.provision()
-        self._start_others(deployment, restarts)
-        note("migrating the database")
-        self._migrate(deployment)
+        if self._app.own:
+            if self._app.migrate:
+                note("migrating the database")
+                self._supervisor.run_once("migrate", self._home.logs, deadline)
+            self._start_others(deployment, restarts)
+        else:
+            self._start_others(deployment, restarts)
+            note("migrating the database")
+            self._migrate(deployment)
         self._wait(deployment, deadline, note)
 
     def reload(self) -> None:
@@ -129,12 +147,16 @@ class EmbeddedEngine:
 
     def services(self) -> tuple[ServiceState, ...]:
         """States as supervisord tells them, health as the services themselves do."""
-        where = place.place_of(self._home, self._ports, self._postgres)
-        found = self._supervisor.processes()
+        where = self._place()
+        found = {name: info for name, info in self._supervisor.processes().items() if name != "migrate"}
         if not found:
             names = sorted(set(orphans(self._home).values()))
             return tuple(ServiceState(name, "orphaned", "unhealthy") for name in names)
         return tuple(self._state(name, info, where) for name, info in sorted(found.items()))
+
+    def outdated(self) -> tuple[str, ...]:
+        """Nothing: whether a program on the disk is a newer one, nobody can tell."""
+        return ()
 
     def query(self, sql: str, database: str = "postgres") -> list[dict[str, Any]]:
         """Rows of `sql` as the administrator, over the socket."""
@@ -159,6 +181,9 @@ class EmbeddedEngine:
     def follow(self, service: str | None, tail: int) -> Iterator[str]:
         """Lines as they are written."""
         return follow_files(self._log_files(service), tail)
+
+    def _place(self) -> Place:
+        return with_app(place.place_of(self._home, self._ports, self._postgres), self._app)
 
     def _log_files(self, service: str | None) -> list[Path]:
         folder = self._home.logs
@@ -203,7 +228,7 @@ class EmbeddedEngine:
                 self._start_program(service, service in restarts)
 
     def _migrate(self, deployment: Deployment) -> None:
-        variables = {**environment.migrate(deployment.place), "PYTHONDONTWRITEBYTECODE": "1"}
+        variables = {**environment.owner(deployment.place), "PYTHONDONTWRITEBYTECODE": "1"}
         folder = self._home.config / "app"
         self._runner.run(
             [python_path(self._home), "-m", "app.migrate"],
@@ -217,10 +242,14 @@ class EmbeddedEngine:
     def _wait(self, deployment: Deployment, deadline: float, note: Note) -> None:
         waiting = [service for service in deployment.services if service not in ("postgres", "migrate")]
         told: list[str] = []
+        starts: set[int] = set()
         while waiting := [service for service in waiting if not self._answers(deployment.place, service)]:
             if waiting != told:
                 note(f"waiting for {', '.join(waiting)}")
                 told = waiting
+            starts.add(self._supervisor.processes().get("app", {}).get("pid", 0))
+            if "app" in waiting and len(starts - {0}) > _STARTS:
+                raise EngineFailed("app ends soon after each start", hint="stackctl logs app")
             down = [service for service in waiting if self._process(service) == "FATAL"]
             if down:
                 raise EngineFailed(f"{down[0]} does not start", hint=f"stackctl logs {down[0]}")

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import urllib.error
-import urllib.request
+import http.client
 
 from stackctl.render.model import Place
 
-_PATHS = {"app": "/readyz", "exporter": "/", "prometheus": "/-/ready", "alertmanager": "/-/ready"}
+_PATHS = {"exporter": "/", "prometheus": "/-/ready", "alertmanager": "/-/ready"}
 
 
 def answers(place: Place, service: str, timeout: float = 2.0) -> bool:
     """Whether the service's health page says yes within `timeout` seconds. Only ever asks this machine."""
-    url = f"http://{place.address(service)}{_PATHS[service]}"
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    path, limit = place.app_health if service == "app" else (_PATHS[service], 300)
+    address = place.addresses[service]
+    connection = http.client.HTTPConnection(address.host, address.port, timeout=timeout)
     try:
-        with opener.open(url, timeout=timeout) as answer:
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
+        connection.request("GET", path)
+        return connection.getresponse().status < limit
+    except (http.client.HTTPException, OSError):
         return False
+    finally:
+        connection.close()

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from stackctl.engine.embedded.home import Home
+from stackctl.engine.logs import tail_files
 from stackctl.engine.runner import Runner
 from stackctl.errors import EngineFailed, TimedOut
 
@@ -68,6 +69,21 @@ class Supervisor:
         self._quietly("supervisor.stopProcess", name)
         self._quietly("supervisor.startProcess", name, False)
 
+    def run_once(self, name: str, logs: Path, deadline: float) -> None:
+        """Run a program to its end. Raises EngineFailed with the last lines of its log where that is not a good one."""
+        log = logs / f"{name}.log"
+        known = log.stat().st_size if log.exists() else 0
+        self.restart(name)
+        while (info := self.processes()[name])["statename"] in ("STARTING", "RUNNING", "STOPPING"):
+            if time.monotonic() > deadline:
+                self._quietly("supervisor.stopProcess", name)
+                raise TimedOut(f"{name} has not ended in time", hint=f"stackctl logs {name}; --timeout gives it longer")
+            time.sleep(0.1)
+        if info["statename"] != "EXITED" or info["exitstatus"] != 0:
+            said = [line for line in tail_files([log], 3) if line.strip()] if _grown(log, known) else []
+            reason = said[-1].strip() if said else info["spawnerr"] or f"exit status {info['exitstatus']}"
+            raise EngineFailed(f"{name} failed: {reason}", hint=f"stackctl logs {name}")
+
     def reload(self, name: str) -> None:
         """SIGHUP to a program, if it runs."""
         self._quietly("supervisor.signalProcess", name, "HUP")
@@ -98,6 +114,10 @@ class Supervisor:
         transport = SupervisorTransport(None, None, f"unix://{socket}")
         with xmlrpc.client.ServerProxy("http://127.0.0.1", transport) as proxy:
             return getattr(proxy, method)(*arguments)
+
+
+def _grown(log: Path, known: int) -> bool:
+    return log.exists() and log.stat().st_size != known
 
 
 def orphans(home: Home) -> dict[int, str]:
