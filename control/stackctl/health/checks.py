@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from stackctl.health.configuration import judge_settings
 from stackctl.health.model import Check, Facts, Status
+from stackctl.sizing.pooler import servers
 
 _LONG_QUERY = 300.0
 _IDLE_TRANSACTION = 60.0
@@ -33,6 +34,7 @@ def _database(facts: Facts) -> tuple[Check, ...]:
             "pg_stat_activity shows who holds them; raise --connections or lower the pools",
         ),
         _pool(facts),
+        *_pooler(facts),
         _longer(
             "long_queries",
             facts.longest_query_seconds,
@@ -82,6 +84,15 @@ def _pool(facts: Facts) -> Check:
     refused = f", {pool.timeouts} requests refused since the app started" if pool.timeouts else ""
     what = f"pooled connections in use, {pool.idle} idle{refused}"
     return _share("pool", pool.checked_out, pool.capacity, what, hint)
+
+
+def _pooler(facts: Facts) -> list[Check]:
+    """Saturation behind the app's pools, where the requests of all of them meet."""
+    if "pgbouncer" not in facts.services:
+        return []
+    hint = "clients wait in PgBouncer; look for slow statements: stackctl logs postgres --slow"
+    what = "of PgBouncer's connections to the server busy"
+    return [_share("pooler", facts.app_connections, servers(facts.app_limit), what, hint)]
 
 
 def _longer(name: str, seconds: float | None, limit: float, what: str, hint: str) -> Check:

@@ -176,3 +176,17 @@ def test_a_saturated_pool_says_how_many_were_refused():
     check = _checks(pool=PoolUse(size=40, max_overflow=10, checked_out=50, idle=0, timeouts=12))["pool"]
     assert check.evidence == "50 of 50 pooled connections in use, 0 idle, 12 requests refused since the app started"
     assert "slow statements" in check.hint
+
+
+@pytest.mark.parametrize(("busy", "status"), [(0, OK), (67, OK), (68, WARN), (81, WARN), (82, FAIL)])
+def test_a_saturated_pooler_is_seen_although_the_apps_pools_have_room(busy, status):
+    """Behind a role limit of 100 PgBouncer opens 90 connections."""
+    services = {"app": "healthy", "postgres": "healthy", "pgbouncer": "healthy"}
+    pool = PoolUse(size=100, max_overflow=100, checked_out=busy, idle=10, timeouts=0)
+    checks = _checks(services=services, app_connections=busy, pool=pool)
+    assert checks["pooler"].status is status
+    assert checks["pooler"].evidence == f"{busy} of 90 of PgBouncer's connections to the server busy"
+
+
+def test_no_pooler_no_check():
+    assert "pooler" not in _checks()
