@@ -26,6 +26,7 @@ def settings(sizing: Sizing, *, prepares: bool) -> Mapping[str, Any]:
     return {
         "clients": sizing.connections.pooler_clients,
         "servers": sizing.connections.pooler_servers,
+        "wait": max(1, sizing.pool.timeout_seconds // 3),
         "max_prepared_statements": _prepared(sizing, prepares=prepares) if prepares else None,
         "user_timeout_ms": sizing.pool.connect_timeout_seconds * 1000,
     }

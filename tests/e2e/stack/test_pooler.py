@@ -201,7 +201,7 @@ def test_no_password_and_no_verifier_is_to_be_seen(pooled: Stack) -> None:
 
 
 def test_a_changed_limit_restarts_the_pooler_and_the_app_only(pooled: Stack) -> None:
-    pooled.variables["DB_POOL_TIMEOUT"] = "2"
+    pooled.variables["DB_POOL_TIMEOUT"] = "6"
     try:
         before = pooled.identity()["postgres"]
         planned = pooled.run("plan", "--json").data
@@ -219,7 +219,7 @@ def test_a_changed_limit_restarts_the_pooler_and_the_app_only(pooled: Stack) -> 
 
 
 def refuses_when_all_connections_are_held(stack: Stack) -> None:
-    """The wait at PgBouncer is as long as the one for the app's own pool, and ends as it does."""
+    """The wait at PgBouncer ends as the one for the app's own pool does."""
     with ExitStack() as opened:
         for _ in range(SERVERS):
             opened.enter_context(pooler.session(stack, "app")).execute("BEGIN")

@@ -58,7 +58,7 @@ def test_pools_and_limits_are_those_of_the_sizing():
         "default_pool_size": "90",
         "max_client_conn": "3584",
         "max_prepared_statements": "100",
-        "query_wait_timeout": "7",
+        "query_wait_timeout": "2",
         "server_lifetime": "99",
         "server_connect_timeout": "4",
         "client_login_timeout": "4",
