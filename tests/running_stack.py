@@ -198,7 +198,13 @@ class Stack:
             assert answer.status_code == 201, answer.text
 
     def tools(self) -> set[str]:
-        return {tool["name"] for tool in self.get("app", "/tools?limit=500").json()["items"]}
+        found: set[str] = set()
+        after: int | None = 0
+        while after is not None:
+            page = self.get("app", f"/tools?limit=500&after={after}").json()
+            found |= {tool["name"] for tool in page["items"]}
+            after = page["next"]
+        return found
 
     def sql(self, text: str, database: str = "app") -> str:
         """What the administrator's psql prints, unaligned."""

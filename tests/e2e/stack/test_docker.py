@@ -100,7 +100,7 @@ def test_ports_are_published_on_loopback_only(stack: Stack) -> None:
 
 def test_no_secret_is_in_inspect_in_compose_config_in_rendered_files_or_in_logs(stack: Stack) -> None:
     secrets = stack.secrets()
-    assert len(secrets) == 11
+    assert len(secrets) == 13
     compose = ("compose", "--file", str(stack.rendered / "compose.yaml"))
     places = {f"inspect {service}": json.dumps(each) for service, each in containers(stack).items()}
     places |= {f"logs {service}": docker("logs", stack.container(service)).said for service in SERVICES}
