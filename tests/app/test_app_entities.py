@@ -96,6 +96,14 @@ def test_nothing_is_made_without_its_parent(api: TestClient) -> None:
     assert api.get(made).json()["tool_id"] == 1
 
 
+def test_blanks_around_an_id_in_the_path(api: TestClient) -> None:
+    # They are taken off the number; this one, U+3000, no header could carry as it is.
+    api.post("/teams", json=TEAMS.first)
+    made = api.post("/teams/1%E3%80%80/members", json=MEMBERS.first)
+    assert made.status_code == 201
+    assert api.get(made.headers["location"]).json() == made.json()
+
+
 @pytest.mark.parametrize("kind", [TEAMS, MEMBERS], ids=lambda kind: kind.path)
 def test_a_value_that_is_taken(api: TestClient, kind: Kind) -> None:
     first = api.post(kind.path, json=kind.first).json()

@@ -117,6 +117,32 @@ def test_a_rotated_password_needs_no_restart(database: Database, serve: Serve) -
         database.execute(f"ALTER ROLE app PASSWORD '{old.strip()}'")
 
 
+def test_a_password_file_that_is_missing_for_a_while(database: Database, serve: Serve) -> None:
+    served = serve(database.environ())
+    away = database.password_file.rename(database.password_file.with_suffix(".away"))
+    try:
+        database.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'app'")
+        refused = served.client.get("/tools")
+        assert (refused.status_code, refused.headers["retry-after"]) == (503, "5")
+        assert served.client.get("/readyz").status_code == 503
+        assert served.metric("app_db_connection_errors_total") >= 1
+        assert str(database.password_file) in served.log
+        assert "Traceback" not in served.log
+    finally:
+        away.rename(database.password_file)
+    assert served.client.get("/tools").status_code == 200
+
+
+def test_a_lock_that_somebody_keeps(database: Database, serve: Serve) -> None:
+    served = serve(database.environ(), PG_OPTIONS="lock_timeout=200")
+    with locked_table(database):
+        refused = served.client.get("/tools")
+    assert (refused.status_code, refused.headers["retry-after"]) == (503, "5")
+    # It did answer, and nothing is wrong with the connection: neither may send an operator to the wrong place.
+    assert "Another transaction" in refused.json()["detail"]
+    assert served.metric("app_db_connection_errors_total") == 0
+
+
 def test_no_session_stays_in_a_transaction(database: Database, serve: Serve) -> None:
     served = serve(database.environ(), DB_POOL_SIZE="3")
     for _ in range(5):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 from fastapi import HTTPException, Response
 from pydantic import BaseModel
@@ -33,7 +34,8 @@ async def create(db: Access, response: Response, table: type[Row], values: dict[
         return session.scalars(insert(table).values(**values).returning(table)).one()
 
     row = await db.write(work, table.__tablename__)
-    response.headers["Location"] = f"{db.path}/{row.id}"
+    # An id in the path may have blanks around it, also some that no header can carry.
+    response.headers["Location"] = quote(f"{db.path}/{row.id}")
     return row
 
 

@@ -23,6 +23,10 @@ class Conflict(DatabaseFault):
     """Another transaction was in the way; nothing was changed."""
 
 
+class Locked(DatabaseFault):
+    """Another transaction kept a lock that the request needs for longer than lock_timeout."""
+
+
 class PoolFull(DatabaseFault):
     """No connection became free within the pool's timeout."""
 
@@ -50,7 +54,7 @@ BY_STATE: dict[str | None, type[DatabaseFault | Refused]] = {
     "40P01": Conflict,  # deadlock_detected
     "23505": Duplicate,  # unique_violation
     "23503": MissingParent,  # foreign_key_violation
-    "55P03": DatabaseUnavailable,  # lock_not_available
+    "55P03": Locked,  # lock_not_available
     "25P03": DatabaseUnavailable,  # idle_in_transaction_session_timeout
     "25006": DatabaseUnavailable,  # read_only_sql_transaction: a standby that has not been promoted
 }

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from app import metrics
 from app.backoff import delays
-from app.faults import PoolFull, server_is_full
+from app.faults import DatabaseUnavailable, PoolFull, server_is_full
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +30,11 @@ def connect(engine: Engine, deadline: float) -> Connection:
     for delay in delays(LONGEST_RETRY_SECONDS):
         try:
             return engine.connect()
+        except (OSError, UnicodeDecodeError) as error:
+            # The password's file, which is read for each new connection.
+            metrics.CONNECTION_ERRORS.inc()
+            log.warning("no connection: %s", error)
+            raise DatabaseUnavailable from error
         except DBAPIError as error:
             if not server_is_full(error):
                 raise

@@ -15,6 +15,7 @@ from app.faults import (
     Conflict,
     DatabaseUnavailable,
     Duplicate,
+    Locked,
     MissingParent,
     OutcomeUnknown,
     PoolFull,
@@ -68,6 +69,11 @@ async def _conflict(_request: Request, _error: Exception) -> JSONResponse:
     return problem(503, "Other requests were changing the same rows; nothing was changed.", {"Retry-After": RETRY_SOON})
 
 
+async def _locked(_request: Request, _error: Exception) -> JSONResponse:
+    detail = "Another transaction holds what the request needs; nothing was changed."
+    return problem(503, detail, {"Retry-After": RETRY_DATABASE})
+
+
 async def _pool_full(_request: Request, _error: Exception) -> JSONResponse:
     return problem(503, "All database connections are in use.", {"Retry-After": RETRY_SOON})
 
@@ -91,6 +97,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(DatabaseUnavailable, _unavailable)
     app.add_exception_handler(OutcomeUnknown, _outcome_unknown)
     app.add_exception_handler(Conflict, _conflict)
+    app.add_exception_handler(Locked, _locked)
     app.add_exception_handler(PoolFull, _pool_full)
     app.add_exception_handler(StatementTimeout, _timeout)
     app.add_exception_handler(Exception, _defect)
