@@ -13,14 +13,21 @@ from stackctl.hardware.model import Pooler
 from stackctl.operations.project import Opened, catalog_for, open_project
 from stackctl.operations.result import Request, Result
 from stackctl.operations.state import State
-from stackctl.settings.connection import FORMATS, ROLES, Connection, application_name, option_fault, shell_lines
+from stackctl.settings.connection import (
+    FORMATS,
+    MEMORY,
+    ROLES,
+    Connection,
+    application_name,
+    option_fault,
+    shell_lines,
+)
 from stackctl.settings.values import Fault, nearest
 from stackctl.sizing.catalog import Catalog
 from stackctl.sizing.plan import pool_settings
 
 # Service and port inside the containers' network.
 _DIRECT, _POOLED = ("postgres", 5432), ("pgbouncer", 6432)
-_MEMORY = ("work_mem", "hash_mem_multiplier", "temp_buffers", "maintenance_work_mem")
 
 
 @dataclass(frozen=True)
@@ -130,7 +137,7 @@ def _remarks(opened: Opened, connection: Connection, secret: str) -> list[str]:
 
 
 def _uncounted(connection: Connection) -> list[Problem]:
-    names = [name for name in _MEMORY if name in connection.options]
+    names = [name for name in MEMORY if name in connection.options]
     if not names:
         return []
     hint = "report.work_mem in stackctl.yaml is, for all sessions of the role report"

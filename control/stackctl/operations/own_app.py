@@ -9,6 +9,7 @@ from dataclasses import replace
 from stackctl.errors import Problem, ProfileError
 from stackctl.operations.ports import host_ports
 from stackctl.settings.app_section import AppSection
+from stackctl.settings.connection import MEMORY
 from stackctl.settings.layers import PROJECT_FILE
 from stackctl.settings.model import Ports, Settings
 from stackctl.sizing.catalog import Catalog
@@ -57,7 +58,7 @@ def metrics_url(app: AppSection, ports: Mapping[str, int]) -> str:
 
 
 def option_problems(settings: Settings, catalog: Catalog) -> list[Problem]:
-    """What the server would refuse of `pool.options`: with one that it does not know, no session would start."""
+    """What the server would refuse of `pool.options`, so that no session could start, or the memory proof not hold."""
     problems = []
     for name, value in settings.app.options.items():
         origin = settings.origins[f"pool.options.{name}"]
@@ -66,6 +67,9 @@ def option_problems(settings: Settings, catalog: Catalog) -> list[Problem]:
             problems.append(problem)
         elif name in catalog.entries and catalog.entries[name].context != "user":
             text = f"{origin}: {name} is not for a session to set"
+            problems.append(Problem("bad_value", text, f"pin it for the server: postgres.{name}"))
+        elif name in MEMORY:
+            text = f"{origin}: {name} of the app's sessions would not be in the memory proof"
             problems.append(Problem("bad_value", text, f"pin it for the server: postgres.{name}"))
     return problems
 

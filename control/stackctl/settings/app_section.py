@@ -142,6 +142,8 @@ def _wrong_company(keys: Mapping[str, Given], own: bool) -> list[Problem]:
     else:
         hint = "give app.image for the Docker engine, app.command for the embedded one, or both"
         wrong = {f"app.{name}": hint for name in _READERS if f"app.{name}" in keys}
+        if given := keys.get("pool.options.application_name"):
+            return [_problem(given, "is set by the reference app, with the worker's number", "remove it")]
         text = "is for an app of your own, and none is named"
     return [_problem(keys[key], text, hint) for key, hint in wrong.items()]
 

@@ -13,6 +13,8 @@ PATH_PATTERN = r"^/[!-~]*$"
 USER_PATTERN = r"^[1-9][0-9]*(:[1-9][0-9]*)?$"
 ENV_NAME_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]*$"
 _LONGEST_CACHE = 3600
+# The reference app's lists; it would not start with another.
+LISTS = ("/tools", "/tools/{tool_id}/resources", "/resources", "/teams", "/teams/{team_id}/members")
 
 
 def image(text: str) -> str:
@@ -78,9 +80,9 @@ def env_value(text: str) -> str:
 
 
 def route(text: str) -> str:
-    """A route of the reference app, as its OpenAPI document names it."""
-    if not re.fullmatch(r"/[^\s,=]*", text):
-        raise Fault(f"{text!r} is not a route", "write it as the API does: /tools")
+    """A list of the reference app, as its OpenAPI document names it."""
+    if text not in LISTS:
+        raise Fault(f"{text!r} is not a list of the API", f"choose from {', '.join(LISTS)}")
     return text
 
 
@@ -95,7 +97,7 @@ def option_name(text: str) -> str:
     """A parameter of PostgreSQL for the app's own sessions."""
     if text == "statement_timeout":
         raise Fault("has a key of its own", "write app.statement_timeout")
-    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_.]*", text):
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)?", text):
         raise Fault(f"{text!r} is not the name of a parameter", "write it as in postgresql.conf: search_path")
     return text
 

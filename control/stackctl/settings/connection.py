@@ -15,6 +15,8 @@ from stackctl.sizing.catalog import Catalog
 # Who may log in over the network; the superuser may not.
 ROLES = ("report", "app", "monitor", "backup", "owner")
 FORMATS = ("url", "dsn", "env")
+# With one of these a session may take more than the memory proof counts.
+MEMORY = ("work_mem", "hash_mem_multiplier", "temp_buffers", "maintenance_work_mem")
 _NAME_BYTES = 63
 # Seconds and probes after which a silent server is given up, as the app's own connections have them.
 _KEEPALIVES = {"keepalives": "1", "keepalives_interval": "10", "keepalives_count": "3"}

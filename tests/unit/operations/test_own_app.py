@@ -112,9 +112,10 @@ def test_a_command_without_an_image_chooses_the_embedded_engine(tmp_path):
         ("{serch_path: app}", "pool.options.serch_path: PostgreSQL 18 has no parameter 'serch_path'"),
         ("{jit: maybe}", "pool.options.jit: jit:"),
         ("{shared_buffers: 1GB}", "pool.options.shared_buffers: shared_buffers is not for a session to set"),
+        ("{work_mem: 64GB}", "pool.options.work_mem: work_mem of the app's sessions would not be in the memory proof"),
     ],
 )
-def test_options_that_would_keep_every_session_out(tmp_path, options, message):
+def test_options_that_would_keep_every_session_out_or_break_the_proof(tmp_path, options, message):
     opened = _opened(tmp_path, f"profile: {{ram: 4G, disk: 20G}}\npool: {{options: {options}}}\n")
     with pytest.raises(ProfileError) as caught:
         sized(opened.settings, PORTABLE_BUILD)

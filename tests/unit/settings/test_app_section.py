@@ -2,9 +2,11 @@
 
 import pytest
 
+from app.cached_routes import ROUTES
 from stackctl.errors import ProfileError
 from stackctl.hardware.model import Host, Storage
 from stackctl.settings.app_section import REFERENCE_APP, AppSection, from_record
+from stackctl.settings.app_values import LISTS
 from stackctl.settings.resolve import resolve
 from stackctl.units import GIB, Bytes
 
@@ -108,7 +110,8 @@ def test_the_reference_app_may_have_variables_and_cached_lists(tmp_path):
         ("image: x\n  env: x", "app.env: holds keys of its own", "indent"),
         ("env: {PROMETHEUS_MULTIPROC_DIR: x}", "PROMETHEUS_MULTIPROC_DIR is set by stackctl", "contract"),
         ("image: x\n  list_cache: {/tools: 2}", "app.list_cache./tools: is for the reference app only", "remove"),
-        ("list_cache: {tools: 2}", "app.list_cache.tools: 'tools' is not a route", "/tools"),
+        ("list_cache: {tools: 2}", "app.list_cache.tools: 'tools' is not a list of the API", "from /tools"),
+        ("list_cache: {/healthz: 2}", "'/healthz' is not a list of the API", "/teams/{team_id}/members"),
         ("list_cache: {/tools: 0}", "'0' is not a number of seconds", "above 0"),
         ("port: 8000", "app.port: is for an app of your own, and none is named", "app.image"),
         ("migrate: [a]", "app.migrate: is for an app of your own, and none is named", "app.command"),
@@ -123,12 +126,24 @@ def test_a_fault_is_named_by_its_key(tmp_path, section, message, hint):
 
 
 def test_options_that_have_another_home(tmp_path):
-    problems = _problems(tmp_path, 'pool:\n  options: {statement_timeout: 5s, "a b": 1, jit: "a;b"}\n')
+    problems = _problems(tmp_path, 'pool:\n  options: {statement_timeout: 5s, "a b": 1, jit: "a;b", a..b: 1}\n')
     assert [message.split(": ", 1)[1] for message, _ in problems] == [
         "pool.options.jit: holds a semicolon, which ends a value",
         "pool.options.statement_timeout: has a key of its own",
         "pool.options.a b: 'a b' is not the name of a parameter",
+        "pool.options.a..b: 'a..b' is not the name of a parameter",
     ]
+
+
+def test_the_reference_app_names_its_own_sessions(tmp_path):
+    options = "pool: {options: {application_name: shop}}\n"
+    ((message, _),) = _problems(tmp_path, options)
+    assert message.endswith("pool.options.application_name: is set by the reference app, with the worker's number")
+    assert _app(tmp_path, f"app: {{image: x}}\n{options}").options == {"application_name": "shop"}
+
+
+def test_the_lists_are_those_that_the_app_takes():
+    assert LISTS == ROUTES
 
 
 def test_a_record_comes_back_and_a_damaged_one_is_read_as_far_as_it_goes():

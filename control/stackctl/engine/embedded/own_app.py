@@ -67,8 +67,11 @@ def _find(key: str, word: str, directory: Path, user: SystemUser | None) -> str:
         raise ProfileError(f"app.{key}: {text}", hint=hint)
     # Not resolved: a virtual environment is known by the path of its program.
     path = Path(os.path.normpath(found))
-    if user is not None:
-        for needed in (path, *_interpreter(path)):
+    for needed in (path, *_interpreter(path)):
+        if not needed.exists():
+            hint = "make the app's virtual environment again: it was moved, or its Python removed"
+            raise ProfileError(f"app.{key}: {path} needs {needed}, which is not there", hint=hint)
+        if user is not None:
             _refuse_closed(f"app.{key}", path, needed, user)
     return str(path)
 
@@ -81,7 +84,8 @@ def _interpreter(program: Path) -> Iterator[Path]:
     """The program that a script's first line names."""
     with program.open("rb") as stream:
         first = stream.read(_SHEBANG_BYTES).split(b"\n", 1)[0]
-    if first.startswith(b"#!") and (words := shlex.split(first[2:].decode(errors="replace"))):
+    # As the kernel reads it, which knows no quotes.
+    if first.startswith(b"#!") and (words := os.fsdecode(first[2:]).split()):
         yield Path(words[0])
 
 

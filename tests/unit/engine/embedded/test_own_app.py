@@ -107,6 +107,14 @@ def test_another_account_needs_the_interpreter_behind_a_link_too(folder):
     assert "virtual environment" in hint
 
 
+@pytest.mark.parametrize("user", [None, STRANGER])
+def test_an_interpreter_that_is_gone(folder, user):
+    _program(folder / "serve", f"#!{folder}/gone/python 'x\n")
+    message, hint = _refused(folder, user, command=("./serve",))
+    assert message == f"app.command: {folder}/serve needs {folder}/gone/python, which is not there"
+    assert "again" in hint
+
+
 def test_a_program_that_only_its_owner_may_run(folder):
     Path(_program(folder / "serve")).chmod(0o700)
     message, _ = _refused(folder, STRANGER, command=("./serve",))
