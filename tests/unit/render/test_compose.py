@@ -118,6 +118,12 @@ def test_the_database_has_time_and_shared_memory():
     assert postgres["environment"]["PG_OOM_ADJUST_FILE"] == "/proc/self/oom_score_adj"
 
 
+def test_the_app_may_have_a_thread_for_each_connection_of_two_generations():
+    # 4 workers x 50 connections twice; the health check, the master and the metrics need some too.
+    for profile, pools in ((changed(), 2 * 4 * 25), (POOLED, 2 * 4 * 50)):
+        assert _compose(profile)["services"]["app"]["pids_limit"] >= pools + 200
+
+
 @pytest.mark.parametrize(
     ("major", "mount", "data"),
     [
