@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+
+import pytest
 
 from running_app import Database, Serve, Served
 from running_postgres import wait_until
@@ -115,6 +119,35 @@ def test_a_rotated_password_needs_no_restart(database: Database, serve: Serve) -
         assert served.client.get("/tools").status_code == 200
     finally:
         database.execute(f"ALTER ROLE app PASSWORD '{old.strip()}'")
+
+
+@contextmanager
+def frozen_sessions(database: Database) -> Iterator[None]:
+    """Stop the app's sessions as a frozen machine would: their connections stay."""
+    pids = database.execute(f"SELECT pid FROM pg_stat_activity WHERE datname = '{database.name}' AND usename = 'app'")
+    assert pids
+    for (pid,) in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for (pid,) in pids:
+            os.kill(pid, signal.SIGCONT)
+
+
+@pytest.mark.parametrize(("method", "detail"), [("GET", "does not answer"), ("POST", "is not known")])
+def test_a_frozen_database(database: Database, serve: Serve, method: str, detail: str) -> None:
+    one = {"DB_POOL_SIZE": "1", "DB_MAX_OVERFLOW": "0"}
+    served = serve(database.environ(), PG_STATEMENT_TIMEOUT="500", DB_POOL_TIMEOUT="1", **one)
+    body = {"name": "late"} if method == "POST" else None
+    with frozen_sessions(database):
+        silent = served.client.request(method, "/tools", json=body)
+        assert (silent.status_code, silent.headers["retry-after"]) == (503, "5")
+        assert detail in silent.json()["detail"]
+        # What waits still has the pool's only connection.
+        assert "in use" in served.client.get("/tools").json()["detail"]
+    assert wait_until(lambda: served.client.get("/tools").status_code == 200)
+    assert wait_until(lambda: quiet(served))
 
 
 def test_a_password_file_that_is_missing_for_a_while(database: Database, serve: Serve) -> None:

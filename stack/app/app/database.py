@@ -17,7 +17,7 @@ from app import compiled_cache, metrics
 from app.admission import Admission
 from app.backoff import delays
 from app.engine import for_requests
-from app.faults import Conflict, DatabaseUnavailable, PoolFull, fault_of
+from app.faults import Conflict, DatabaseUnavailable, OutcomeUnknown, PoolFull, fault_of
 from app.pool import WatchedPool, connect
 from app.settings import Settings
 from app.unit import Unit
@@ -29,6 +29,8 @@ T = TypeVar("T")
 # for the client to know.
 ATTEMPTS = 4
 LONGEST_RETRY_SECONDS = 0.5
+# For what comes and goes with the statements.
+MARGIN_SECONDS = 1.0
 
 
 class Database:
@@ -89,7 +91,28 @@ class Database:
         # goes away and the server cancels it.
         loop = asyncio.get_running_loop()
         future.add_done_callback(lambda done: self._release(loop, done))
-        return await asyncio.wrap_future(future)
+        return await self._answer(unit, future, deadline)
+
+    async def _answer(self, unit: Unit[T], future: Future[T], deadline: float) -> T:
+        """Wait for the thread, but no longer than a server can take that keeps its own statement timeout.
+
+        One that is frozen keeps its connections alive and says nothing. The thread, with its slot and its
+        connection, stays behind until they end.
+        """
+        try:
+            async with asyncio.timeout(self._longest(unit, deadline)):
+                return await asyncio.wrap_future(future)
+        except TimeoutError:
+            metrics.CONNECTION_ERRORS.inc()
+            log.warning("database unavailable: no answer at all from %s", self._settings.endpoint)
+            raise (OutcomeUnknown if unit.tables else DatabaseUnavailable) from None
+
+    def _longest(self, unit: Unit[T], deadline: float) -> float | None:
+        """Seconds for the connection and two statements; None where a unit, or nobody, says how long one may take."""
+        timeout = self._settings.statement_timeout_ms / 1000
+        if not timeout or self._settings.is_sqlite or unit.statement_timeout_ms is not None:
+            return None
+        return max(0.0, deadline - time.perf_counter()) + 2 * timeout + MARGIN_SECONDS
 
     async def _admit(self, patience: float) -> None:
         deadline = time.perf_counter() + patience

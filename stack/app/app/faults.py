@@ -16,7 +16,7 @@ class DatabaseUnavailable(DatabaseFault):
 
 
 class OutcomeUnknown(DatabaseUnavailable):
-    """The connection was lost during COMMIT: the change may be stored or not."""
+    """The connection was lost during COMMIT, or a write got no answer: the change may be stored or not."""
 
 
 class Conflict(DatabaseFault):
