@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
+from contextlib import ExitStack
+from pathlib import Path
 
 import httpx
 
@@ -44,6 +47,19 @@ def test_a_killed_worker_leaves_its_counts_and_takes_its_gauges(database: Databa
     assert served.metric("http_request_duration_seconds_count", route="/tools/{tool_id}") == 40
     # Three files for each of two workers, two for all the departed.
     assert len(list(served.directory.glob("*.db"))) == 8
+
+
+def test_idle_connections_take_no_more_than_a_few_threads(database: Database, serve: Serve) -> None:
+    served = serve(database.environ())
+    port = httpx.URL(served.metrics_url).port
+    threads = Path(f"/proc/{served.process.pid}/task")
+    before = len(list(threads.iterdir()))
+    with ExitStack() as held:
+        for _ in range(100):
+            held.enter_context(socket.create_connection(("127.0.0.1", port)))
+        # Those that ask nothing are closed, and make room for one that does.
+        assert wait_until(lambda: served.metric("app_db_pool_size") > 0, 30)
+        assert len(list(threads.iterdir())) - before <= 16
 
 
 def test_a_start_begins_at_zero(database: Database, serve: Serve) -> None:

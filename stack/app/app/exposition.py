@@ -11,9 +11,11 @@ import struct
 import threading
 from collections.abc import Iterable
 from pathlib import Path
-from wsgiref.simple_server import WSGIServer
+from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
-from prometheus_client import CollectorRegistry, Metric, start_http_server
+from prometheus_client import CollectorRegistry, Metric, make_wsgi_app
+from prometheus_client.exposition import ThreadingWSGIServer
 from prometheus_client.mmap_dict import MmapedDict
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.registry import Collector
@@ -21,6 +23,9 @@ from prometheus_client.registry import Collector
 # Not a number, so that it is never taken for a worker.
 DEPARTED = "departed"
 ATTEMPTS = 5
+PATIENCE_SECONDS = 5.0
+# Connections at the same time: a few Prometheus servers and a person.
+LARGEST_CROWD = 16
 
 
 class Exposition(Collector):
@@ -52,7 +57,8 @@ class Exposition(Collector):
         """Listen; raises OSError when the port is taken."""
         registry = CollectorRegistry()
         registry.register(self)
-        self._server, _ = start_http_server(port, address, registry)
+        self._server = make_server(address, port, make_wsgi_app(registry), _Server, _Handler)
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def forget(self) -> None:
         """Close the listening socket that a forked worker has inherited."""
@@ -73,6 +79,39 @@ class Exposition(Collector):
                         _add(file, self._directory / f"{kind}_{DEPARTED}.db")
                     finally:
                         file.unlink()
+
+
+class _Handler(WSGIRequestHandler):
+    """One connection; one that asks nothing is closed."""
+
+    timeout = PATIENCE_SECONDS
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Log nothing."""
+
+
+class _Server(ThreadingWSGIServer):
+    """A thread for each connection, but few: otherwise idle ones could use up what the workers' threads need."""
+
+    def __init__(self, *args: Any) -> None:
+        self._free = threading.Semaphore(LARGEST_CROWD)
+        super().__init__(*args)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        if not self._free.acquire(blocking=False):
+            self.shutdown_request(request)
+            return
+        try:
+            super().process_request(request, client_address)
+        except BaseException:
+            self._free.release()
+            raise
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._free.release()
 
 
 def _add(source: Path, target: Path) -> None:
