@@ -41,10 +41,7 @@ def parts(table: Table, width: int, *, stacked: bool) -> list[Part]:
     if _prose(table):
         return [Part(every, [*natural[:-1], width - _total([*natural[:-1], 0])])]
     narrow = [_narrowest(table, column) for column in every]
-    return [
-        Part(group, _shrunk(group, natural if _fits(group, natural, width) else narrow, width))
-        for group in _groups(table, narrow, width)
-    ]
+    return [Part(group, _shrunk(group, natural, width, narrow)) for group in _groups(table, narrow, width)]
 
 
 def broken(text: str, width: int) -> str:
@@ -73,11 +70,13 @@ def _fits(columns: Sequence[int], widths: Sequence[int], width: int) -> bool:
     return _total([widths[i] for i in columns]) <= width
 
 
-def _shrunk(columns: Sequence[int], widths: Sequence[int], width: int) -> list[int]:
-    """The columns' widths, the widest ones narrowed until all fit."""
+def _shrunk(columns: Sequence[int], widths: Sequence[int], width: int, least: Sequence[int] = ()) -> list[int]:
+    """The columns' widths, the widest ones narrowed until all fit: below `least` only where nothing else helps."""
     out = [widths[i] for i in columns]
+    floors = [least[i] if least else 1 for i in columns]
     while _total(out) > width and max(out) > 1:
-        out[out.index(max(out))] -= 1
+        loose = [i for i, wide in enumerate(out) if wide > floors[i]] or range(len(out))
+        out[max(loose, key=lambda i: out[i])] -= 1
     return out
 
 

@@ -13,7 +13,7 @@ from stackctl.errors import Problem
 from stackctl.operations.result import Block, Line, Result, Table
 
 SCHEMA = "stackctl/v1"
-_STYLES = {"title": "bold", "good": "green", "bad": "bold red", "dim": "dim", "plain": ""}
+_STYLES = {"title": "bold", "good": "green", "bad": "bold red", "dim": "dim", "plain": "", "verbatim": ""}
 
 
 class Output:

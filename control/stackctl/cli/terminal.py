@@ -31,7 +31,7 @@ def show(blocks: Sequence[Block], styles: Mapping[str, str], *, color: bool) -> 
     stacked = stacked_columns((block for block in blocks if isinstance(block, Table)), width)
     for block in blocks:
         if isinstance(block, Line):
-            console.print(Text(block.text, style=styles[block.style]))
+            console.print(Text(block.text, style=styles[block.style]), soft_wrap=block.style == "verbatim")
             continue
         for number, part in enumerate(parts(block, width, stacked=tuple(block.columns) in stacked)):
             console.print()

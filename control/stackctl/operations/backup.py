@@ -92,9 +92,8 @@ def verify_command(request: Request, runner: Runner, identifier: str | None, not
             repository.update(replace(backup, status=status, verified_at=_now()))
     data = {"verified": [backup.id for backup in chosen], "findings": [vars(finding) for finding in found]}
     if not found:
-        return Result(
-            data, [Line(f"{len(chosen)} backups are as they were written.", "good")], opened.recorded.warnings
-        )
+        what = "1 backup is as it was" if len(chosen) == 1 else f"{len(chosen)} backups are as they were"
+        return Result(data, [Line(f"{what} written.", "good")], opened.recorded.warnings)
     return Result(
         data,
         [Table(["backup", "what is wrong"], [[finding.what, finding.reason] for finding in found])],

@@ -39,7 +39,7 @@ def logs_command(
         _follow(engine, service, show, slow=slow, tail=tail)
         return Result({}, [], opened.warnings)
     lines = _slow_lines(engine, tail) if slow else list(engine.logs(service, tail))
-    return Result({"service": service, "lines": lines}, [Line(line) for line in lines], opened.warnings)
+    return Result({"service": service, "lines": lines}, [Line(line, "verbatim") for line in lines], opened.warnings)
 
 
 def _names(engine: Engine, state: State | None) -> list[str]:

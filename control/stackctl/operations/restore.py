@@ -48,7 +48,8 @@ def restore_command(request: Request, runner: Runner, note: Note, wanted: Wanted
             restored = restore.recover(repository, programs, chosen.backup, data, goal_or_end, note)
             restore.hand_over(data, into)
     data_out = _data(chosen.backup, goal, restored, time.monotonic() - began)
-    text = f"{into} is {chosen.backup.id} recovered to {restored.reached}; start it with pg_ctl -D {into} start"
+    how = f"start PostgreSQL {chosen.backup.postgres} on it as the owner of the folder"
+    text = f"{into} is {chosen.backup.id} recovered to {restored.reached}; {how}"
     return Result(data_out, [Line(text, "good")], opened.recorded.warnings)
 
 

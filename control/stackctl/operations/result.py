@@ -11,7 +11,7 @@ from stackctl.errors import Problem
 
 @dataclass(frozen=True)
 class Line:
-    """A line of text. `style` is one of plain, title, good, bad, dim."""
+    """A line of text. `style` is one of plain, title, good, bad, dim; verbatim is never broken by us."""
 
     text: str
     style: str = "plain"

@@ -74,8 +74,7 @@ def pool_data(pool: PoolUse | None) -> dict[str, int] | None:
 def _blocks(
     services: Sequence[ServiceState], pool: PoolUse | None, drift: Sequence[str], pending: Sequence[str]
 ) -> list[Block]:
-    columns = ["service", "state", "health", "version", "address", "memory", "since"]
-    out: list[Block] = [Table(columns, [_row(state) for state in services]) if services else Line("nothing runs")]
+    out: list[Block] = [_services(services) if services else Line("nothing runs")]
     if pool:
         free = f"{pool.checked_out} in use, {pool.idle} idle, of {pool.size} and {pool.max_overflow} in bursts"
         out.append(Line(f"Connections of the app: {free}; {pool.timeouts} requests refused since it started"))
@@ -86,7 +85,14 @@ def _blocks(
     return out
 
 
-def _row(state: ServiceState) -> list[str]:
+def _services(services: Sequence[ServiceState]) -> Table:
+    """The services; without images none has a version of its own, and the column would hold nothing."""
+    versions = any(state.version for state in services)
+    columns = ["service", "state", "health", *(["version"] if versions else []), "address", "memory", "since"]
+    return Table(columns, [_row(state, versions) for state in services])
+
+
+def _row(state: ServiceState, versions: bool) -> list[str]:
     memory = human(state.memory) if state.memory else "-"
-    known = (state.version or "-", state.address or "-", memory, state.started_at or "-")
-    return [state.name, state.state, state.health, *known]
+    version = [state.version or "-"] if versions else []
+    return [state.name, state.state, state.health, *version, state.address or "-", memory, state.started_at or "-"]

@@ -108,6 +108,14 @@ def test_columns_are_spread_over_parts_with_the_first_in_each():
     assert all(sum(part.widths) + 2 * len(part.widths) - 2 <= 12 for part in parts(WIDE, 12, stacked=False))
 
 
+def test_columns_that_must_be_narrowed_still_take_all_there_is():
+    evidence = "20 % of the rows are dead"  # twice with a space: 51 characters
+    table = Table(["check", "ok", "evidence", "hint"], [["x" * 10, "ok", f"{evidence} {evidence}", "hint"]])
+    [part] = parts(table, 51, stacked=False)
+    # 51 less three gaps of 2, and less 10, 2 and 4
+    assert list(part.widths) == [10, 2, 29, 4]
+
+
 @pytest.mark.parametrize(("width", "stacked"), [(58, True), (59, False), (200, False)])
 def test_prose_goes_below_where_fewer_than_30_columns_are_left(width, stacked):
     # 20 for the name, 5 for the value, two gaps of 2, and 30
