@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -17,6 +19,7 @@ from app.models import Tool
 from app.settings import from_environment
 from app.unit import Unit
 from running_app import Database
+from running_postgres import wait_until
 
 Make = Callable[..., Engine]
 
@@ -53,6 +56,22 @@ def test_connections_are_reused(engine: Make) -> None:
     pooled = engine(DB_POOL_SIZE="1")
     assert isinstance(pooled.pool, QueuePool)
     assert len({one(pooled, "SELECT pg_backend_pid()") for _ in range(5)}) == 1
+
+
+def test_an_old_connection_is_replaced(engine: Make) -> None:
+    pooled = engine(DB_POOL_SIZE="1", DB_POOL_RECYCLE="1", DB_POOL_PRE_PING="false")
+    first = one(pooled, "SELECT pg_backend_pid()")
+    assert wait_until(lambda: one(pooled, "SELECT pg_backend_pid()") != first)
+
+
+def test_the_kernel_watches_a_quiet_connection(engine: Make) -> None:
+    with engine(PG_KEEPALIVES_IDLE="17", PG_CONNECT_TIMEOUT="7").connect() as connection:
+        descriptor = connection.connection.driver_connection.fileno()  # type: ignore[union-attr]
+        with socket.socket(fileno=os.dup(descriptor)) as ours:
+            names = ("TCP_KEEPIDLE", "TCP_KEEPINTVL", "TCP_KEEPCNT", "TCP_USER_TIMEOUT")
+            told = [ours.getsockopt(socket.IPPROTO_TCP, getattr(socket, name)) for name in names]
+            assert ours.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+    assert told == [17, 10, 3, 7000]
 
 
 def test_the_statement_timeout_is_sent_when_direct(engine: Make) -> None:
