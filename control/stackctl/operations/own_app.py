@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from stackctl.errors import Problem, ProfileError
+from stackctl.hardware.model import Pooler
 from stackctl.operations.ports import host_ports
 from stackctl.settings.app_section import AppSection
 from stackctl.settings.connection import MEMORY
@@ -59,7 +60,7 @@ def metrics_url(app: AppSection, ports: Mapping[str, int]) -> str:
 
 def option_problems(settings: Settings, catalog: Catalog) -> list[Problem]:
     """What the server would refuse of `pool.options`, so that no session could start, or the memory proof not hold."""
-    problems = []
+    problems = _behind_pooler(settings)
     for name, value in settings.app.options.items():
         origin = settings.origins[f"pool.options.{name}"]
         # Those of extensions are not in the catalogue.
@@ -72,6 +73,18 @@ def option_problems(settings: Settings, catalog: Catalog) -> list[Problem]:
             text = f"{origin}: {name} of the app's sessions would not be in the memory proof"
             problems.append(Problem("bad_value", text, f"pin it for the server: postgres.{name}"))
     return problems
+
+
+def _behind_pooler(settings: Settings) -> list[Problem]:
+    """Why the app would not start behind PgBouncer: it refuses the options of a connection."""
+    names = [*settings.app.options]
+    if not names or settings.profile.pooler is Pooler.NONE:
+        return []
+    text = (
+        f"{settings.origins[f'pool.options.{names[0]}']}: PgBouncer passes no options on, and the app would not start"
+    )
+    hint = f"give {', '.join(names)} to the role, ALTER ROLE app IN DATABASE app SET ..., or use --pooler none"
+    return [Problem("bad_value", text, hint)]
 
 
 def _missing(settings: Settings, engine: str) -> list[Problem]:

@@ -122,6 +122,15 @@ def test_options_that_would_keep_every_session_out_or_break_the_proof(tmp_path, 
     assert [problem.message.split(": ", 1)[1][: len(message)] for problem in caught.value.problems] == [message]
 
 
+def test_options_behind_a_pooler_are_refused_before_anything_is_changed(tmp_path):
+    text = "profile: {ram: 4G, disk: 20G, pooler: pgbouncer}\npool: {options: {jit: off, search_path: app}}\n"
+    with pytest.raises(ProfileError) as caught:
+        sized(_opened(tmp_path, text).settings, PORTABLE_BUILD)
+    [problem] = caught.value.problems
+    assert problem.message.startswith("stackctl.yaml:2: pool.options.jit: PgBouncer passes no options on")
+    assert "jit, search_path" in problem.hint
+
+
 def test_options_of_the_server_and_of_extensions(tmp_path):
     text = "profile: {ram: 4G, disk: 20G}\npool: {options: {search_path: 'app,public', my.setting: 7}}\n"
     sizing = sized(_opened(tmp_path, text).settings, PORTABLE_BUILD)
