@@ -1,11 +1,16 @@
-"""What every throwaway server has: settings of its own, and words for why it did not start."""
+"""What every throwaway server has: settings of its own, an administrator, and words for why it did not start."""
 
 from __future__ import annotations
 
+import time
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from stackctl.errors import EngineFailed
+from stackctl.engine.query import PSQL, as_json, rows
+from stackctl.engine.runner import Completed
+from stackctl.errors import EngineFailed, StackError, TimedOut, Unhealthy
 
 # Nobody but the account itself comes in; nothing is archived from a copy.
 _HBA = "local all postgres trust\n"
@@ -47,3 +52,37 @@ def not_started(log: str) -> EngineFailed:
     lines = [line for line in log.splitlines() if "FATAL:" in line or "PANIC:" in line]
     reason = lines[-1].split(": ", 1)[-1].strip() if lines else (log.strip().splitlines() or ["no word"])[-1]
     return EngineFailed(f"the restored server does not start: {reason}", hint="its log is above, with --verbose")
+
+
+class Reached(ABC):
+    """A server that is asked through client programs, however its engine runs them."""
+
+    @abstractmethod
+    def run(self, program: str, *arguments: str, check: bool = True, timeout: float = 60) -> Completed:
+        """Run a client program on it, as the administrator."""
+
+    @abstractmethod
+    def log(self) -> str:
+        """What the server wrote."""
+
+    @abstractmethod
+    def alive(self) -> bool:
+        """Whether it still runs."""
+
+    def query(self, sql: str, database: str = "postgres") -> list[dict[str, Any]]:
+        """Rows of `sql` as the administrator. Raises Unhealthy where it does not answer."""
+        try:
+            done = self.run("psql", *PSQL, "-d", database, "-c", as_json(sql))
+        except StackError as error:
+            raise Unhealthy(f"the restored server does not answer: {error}", hint="see its log") from error
+        return rows(done.stdout)
+
+    def wait(self, timeout: float) -> None:
+        """Wait until it takes connections, which is after recovery. Raises EngineFailed where it ended, or TimedOut."""
+        deadline = time.monotonic() + timeout
+        while self.run("pg_isready", "-q", check=False).returncode != 0:
+            if not self.alive():
+                raise not_started(self.log())
+            if time.monotonic() > deadline:
+                raise TimedOut("the restored server takes no connections yet", hint="look at its log with --verbose")
+            time.sleep(0.2)

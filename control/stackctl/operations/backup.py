@@ -48,7 +48,6 @@ def take_command(request: Request, runner: Runner, note: Note) -> Result:
     (row,) = opened.engine.query(_CLUSTER)
     with opened.engine.programs() as programs:
         repository = Repository(opened.repository.root, programs.group())
-        repository.create()
         with _working(repository, "stackctl backup", note):
             cluster = native.Cluster(row["system"], row["postgres"])
             taken = native.take_full(repository, programs, cluster, _now, note)

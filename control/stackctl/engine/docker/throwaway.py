@@ -3,36 +3,24 @@
 from __future__ import annotations
 
 import tempfile
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from stackctl.engine import throwaway
-from stackctl.engine.query import PSQL, as_json, rows
 from stackctl.engine.runner import Completed, Runner
-from stackctl.errors import StackError, TimedOut, Unhealthy
 
 SOCKET = Path("/tmp")  # noqa: S108 - a tmpfs of the container
 _HBA = Path("/etc/stackctl-copy/pg_hba.conf")
 
 
 @dataclass(frozen=True)
-class DockerThrowaway:
+class DockerThrowaway(throwaway.Reached):
     """A running container with the server."""
 
     name: str
     runner: Runner
-
-    def query(self, sql: str, database: str = "postgres") -> list[dict[str, Any]]:
-        """Rows of `sql` as the administrator."""
-        try:
-            done = self.run("psql", *PSQL, "-d", database, "-c", as_json(sql))
-        except StackError as error:
-            raise Unhealthy(f"the restored server does not answer: {error}", hint="see its log") from error
-        return rows(done.stdout)
 
     def run(self, program: str, *arguments: str, check: bool = True, timeout: float = 60) -> Completed:
         """A client program inside the container."""
@@ -45,16 +33,10 @@ class DockerThrowaway:
         done = self.runner.run(["docker", "logs", self.name], check=False, quiet=True, timeout=60)
         return done.stdout + done.stderr
 
-    def wait(self, timeout: float) -> None:
-        """Wait until it takes connections."""
-        deadline = time.monotonic() + timeout
-        while self.run("pg_isready", "-q", check=False).returncode != 0:
-            state = ["docker", "inspect", "--format", "{{.State.Running}}", self.name]
-            if self.runner.run(state, check=False, quiet=True, timeout=60).stdout.strip() != "true":
-                raise throwaway.not_started(self.log())
-            if time.monotonic() > deadline:
-                raise TimedOut("the restored server takes no connections yet", hint="--timeout gives it longer")
-            time.sleep(0.2)
+    def alive(self) -> bool:
+        """Whether the container runs."""
+        state = ["docker", "inspect", "--format", "{{.State.Running}}", self.name]
+        return self.runner.run(state, check=False, quiet=True, timeout=60).stdout.strip() == "true"
 
     def stop(self) -> None:
         """Stop it cleanly and remove the container."""

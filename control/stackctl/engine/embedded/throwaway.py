@@ -5,21 +5,18 @@ from __future__ import annotations
 import shlex
 import shutil
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from stackctl.engine import throwaway
-from stackctl.engine.query import PSQL, as_json, rows
 from stackctl.engine.runner import Completed, Runner, SystemUser
-from stackctl.errors import EngineFailed, StackError, TimedOut, Unhealthy
+from stackctl.errors import EngineFailed
 
 
 @dataclass(frozen=True)
-class EmbeddedThrowaway:
+class EmbeddedThrowaway(throwaway.Reached):
     """A running server; `place` holds its socket, its pg_hba.conf and its log."""
 
     programs: Path
@@ -27,14 +24,6 @@ class EmbeddedThrowaway:
     user: SystemUser | None
     data: Path
     place: Path
-
-    def query(self, sql: str, database: str = "postgres") -> list[dict[str, Any]]:
-        """Rows of `sql` as the administrator."""
-        try:
-            done = self.run("psql", *PSQL, "-d", database, "-c", as_json(sql))
-        except StackError as error:
-            raise Unhealthy(f"the restored server does not answer: {error}", hint="see its log") from error
-        return rows(done.stdout)
 
     def run(self, program: str, *arguments: str, check: bool = True, timeout: float = 60) -> Completed:
         """A client program over the socket."""
@@ -54,17 +43,12 @@ class EmbeddedThrowaway:
             self._run("pg_ctl", *place, "-w", "-t", str(int(timeout)), "-o", words, "start", timeout=timeout + 30)
         except EngineFailed as error:
             raise throwaway.not_started(self.log()) from error
-        self._wait(timeout)
+        # `pg_ctl` is content with a server that still replays WAL.
+        self.wait(timeout)
 
-    def _wait(self, timeout: float) -> None:
-        """Until connections are taken: `pg_ctl` is content with a server that still replays WAL."""
-        deadline = time.monotonic() + timeout
-        while self.run("pg_isready", "-q", check=False).returncode != 0:
-            if self._run("pg_ctl", "-D", str(self.data), "status", check=False, timeout=60).returncode != 0:
-                raise throwaway.not_started(self.log())
-            if time.monotonic() > deadline:
-                raise TimedOut("the restored server takes no connections yet", hint="look at its log with --verbose")
-            time.sleep(0.2)
+    def alive(self) -> bool:
+        """Whether there is a postmaster."""
+        return self._run("pg_ctl", "-D", str(self.data), "status", check=False, timeout=60).returncode == 0
 
     def stop(self) -> None:
         """Stop it cleanly, where it runs."""
