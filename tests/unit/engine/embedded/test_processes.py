@@ -18,6 +18,7 @@ child.kill()
 
 CHURN = """
 import os
+print("ready", flush=True)
 while True:
     os.waitpid(os.spawnlp(os.P_NOWAIT, "sleep", "sleep", "0.002"), 0)
 """
@@ -41,10 +42,11 @@ def test_a_process_that_is_gone():
 
 def test_children_that_end_while_they_are_read():
     """A server's processes come and go: one that is just gone must not fail the reading of the others."""
-    process = subprocess.Popen([sys.executable, "-c", CHURN])
+    process = subprocess.Popen([sys.executable, "-c", CHURN], stdout=subprocess.PIPE)
     try:
+        process.stdout.readline()
         for _ in range(300):
             assert family_memory(process.pid) > 1_000_000
     finally:
         process.kill()
-        process.wait()
+        process.communicate()
