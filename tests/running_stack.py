@@ -299,6 +299,8 @@ class Stack:
         if not (self.private / "state.json").exists():
             return
         name, home = self.name, self.home
+        # `down` leaves the backups alone, and as root they are not in the project's folder.
+        shutil.rmtree(home.with_name(f"{home.name}.backups"), ignore_errors=True)
         with suppress(subprocess.TimeoutExpired):
             self.run("down", "--destroy-data", "--yes-destroy", name)
         if (self.private / "state.json").exists() and self.engine == "embedded":

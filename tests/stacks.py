@@ -40,6 +40,7 @@ def compose_files(
         **docker.extra(sizing, ports or Ports(), images, engine),
         "secrets": docker.secret_names(sizing, services),
         "secrets_folder": "../secrets",
+        "archive": {**docker.archive("../../backups/wal"), "group": 1000},
         "fingerprint": "0123456789ab",
     }
     stack = Stack("shop", with_app(docker.place_of(sizing.profile.postgres), app), services, rest, app)

@@ -42,8 +42,9 @@ def render_command(request: Request, out: Path, target: str) -> Result:
 
 def compose_files(opened: Opened, sizing: Sizing, out: Path) -> tuple[File, ...]:
     """The Compose stack as `up` would render it, for an engine that was not asked for its version."""
+    from stackctl.engine.archive_folder import WAL
     from stackctl.engine.docker.images import PUBLIC, supply
-    from stackctl.engine.docker.place import extra, place_of, secret_names
+    from stackctl.engine.docker.place import archive, extra, place_of, secret_names
 
     profile = sizing.profile
     shares = {share.service for share in sizing.budget}
@@ -56,6 +57,7 @@ def compose_files(opened: Opened, sizing: Sizing, out: Path) -> tuple[File, ...]
         **extra(sizing, opened.settings.ports, wanted.references(), None),
         "secrets": secret_names(sizing, services),
         "secrets_folder": os.path.relpath(secrets, out.resolve()),
+        "archive": archive(os.path.relpath(opened.project.folder / "backups" / WAL, out.resolve())),
         "fingerprint": "",
     }
     where = with_app(place_of(profile.postgres), app)

@@ -34,11 +34,13 @@ class Place:
     `config` is the rendered tree, `secrets` the folder of secret files, `os_user` the system user that owns the
     cluster, `origins` the client addresses of pg_hba.conf, `shared_memory` the kind that works there: `posix` needs a
     writable /dev/shm. `app_health` is the path that tells whether the app is well, and the first status that means no.
+    `archive` is the folder that WAL is archived to.
     """
 
     config: str
     data: str
     secrets: str
+    archive: str
     socket: str
     os_user: str
     listen: str

@@ -10,11 +10,13 @@ from typing import Any
 from stackctl import __version__, assets
 from stackctl.hardware.model import HardwareProfile, profile_line
 from stackctl.render import environment, pooler
+from stackctl.render.archive import archive_command
 from stackctl.render.manifest import ENTRIES, POSTGRES_ENTRIES, Entry, Target
 from stackctl.render.model import File, Place
 from stackctl.render.own_app import expanded, health_check
 from stackctl.settings.app_section import REFERENCE_APP, AppSection
-from stackctl.sizing.model import Sizing
+from stackctl.sizing.model import SIZED, Sizing
+from stackctl.sizing.wal import ARCHIVING
 
 PGBOUNCER = pooler.SERVICE
 SERVICES = ("postgres", "migrate", PGBOUNCER, "app", "exporter", "prometheus", "alertmanager", "grafana")
@@ -62,7 +64,8 @@ def render_stack(sizing: Sizing, stack: Stack, target: Target) -> tuple[File, ..
 
 def render_postgres(sizing: Sizing) -> tuple[File, ...]:
     """postgresql.conf and pg_hba.conf for any PostgreSQL, without a path in them."""
-    context = _header(sizing.profile) | {"sizing": sizing, "place": None, "origins": ("samenet",)}
+    parameters = [each for each in sizing.parameters if each.topic != ARCHIVING or each.provenance != SIZED]
+    context = _header(sizing.profile) | {"parameters": parameters, "place": None, "origins": ("samenet",)}
     return tuple(file for entry in POSTGRES_ENTRIES for file in _files(entry, context))
 
 
@@ -79,6 +82,8 @@ def _context(sizing: Sizing, stack: Stack) -> dict[str, Any]:
         "sizing": sizing,
         "name": stack.name,
         "place": place,
+        "parameters": sizing.parameters,
+        "archive_command": archive_command(sizing.profile, place),
         "origins": place.origins,
         "services": stack.services,
         "environments": {

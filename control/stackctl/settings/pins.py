@@ -58,6 +58,14 @@ PIN_KEYS = {
 }
 
 
+_ARCHIVED = "the stack archives its WAL by itself; archive_mode = off ends that, and recovery to a moment with it"
+_HINTS = {
+    "port": "use ports.postgres in stackctl.yaml",
+    "archive_command": _ARCHIVED,
+    "archive_library": _ARCHIVED,
+}
+
+
 def app_value(name: str, text: str) -> str:
     """The app-side pin's value as sizing reads it: digits, on and off, or an amount of memory. Raises Fault.
 
@@ -117,7 +125,7 @@ def _place(name: str, origin: str) -> str:
 
 
 def _engine_parameter(name: str, origin: str) -> Problem:
-    hint = "use ports.postgres in stackctl.yaml" if name == "port" else "it follows from where the stack runs"
+    hint = _HINTS.get(name, "it follows from where the stack runs")
     return Problem("engine_parameter", f"{_place(name, origin)}: {name} is set by the engine", hint)
 
 

@@ -25,6 +25,8 @@ _BOOLEANS = {
 # Lines of postgresql.conf that follow the engine: where files, sockets and ports are, and how passwords are kept.
 ENGINE_PARAMETERS = frozenset(
     [
+        "archive_command",
+        "archive_library",
         "cluster_name",
         "config_file",
         "data_directory",

@@ -49,6 +49,7 @@ _SWITCHES = (
         "leave it off; for a repair: PGOPTIONS='-c ignore_system_indexes=on' for one session, then REINDEX",
     ),
 )
+_OFF = ("off", "false", "no", "0")
 _STACK = 7680 * KIB
 _SHORT = 1000
 _FOR_DEV = ("fsync", "full_page_writes")
@@ -61,6 +62,7 @@ def find(ledger: Ledger, profile: HardwareProfile) -> list[Problem]:
         *_commits(ledger),
         *_standby(ledger),
         *_wal(ledger, profile),
+        *_archiving(ledger),
         *_start(ledger),
         *_buffers(ledger, profile),
         *_short(ledger),
@@ -108,6 +110,20 @@ def _wal(ledger: Ledger, profile: HardwareProfile) -> list[Problem]:
     return found
 
 
+def _archiving(ledger: Ledger) -> list[Problem]:
+    """Pins without which the stack's archive would reach to the last moment."""
+    found = []
+    if ledger.pinned("archive_mode") and ledger.value("archive_mode").lower() in _OFF:
+        effect = "a restore gives the state at the end of a backup, and no other moment"
+        found.append(
+            _problem(RISKY, ledger, "archive_mode", effect, "leave it on; backups without WAL are rarely enough")
+        )
+    if ledger.pinned("archive_timeout") and ledger.number("archive_timeout") == 0:
+        effect = "on a quiet server the last commits wait for days to be archived"
+        found.append(_problem(RISKY, ledger, "archive_timeout", effect, "write 60s; cut segments take little room"))
+    return found
+
+
 def _level(ledger: Ledger) -> list[Problem]:
     """What does not go with wal_level = minimal; the server would not start."""
     if ledger.value("wal_level").lower() != "minimal":
@@ -118,7 +134,7 @@ def _level(ledger: Ledger) -> list[Problem]:
         hint = "leave it at replica; or pin max_wal_senders=0 too, and have no base backups"
         found.append(_problem(DANGEROUS, ledger, "wal_level", effect, hint))
     for name in ("archive_mode", "summarize_wal"):
-        if ledger.has(name) and ledger.value(name).lower() not in ("off", "false", "no", "0"):
+        if ledger.has(name) and ledger.value(name).lower() not in _OFF:
             effect = f"the server does not start with it while {name} is {ledger.value(name)}"
             found.append(_problem(DANGEROUS, ledger, "wal_level", effect, f"leave it at replica, or {name} off"))
     return found

@@ -108,6 +108,7 @@ _TOPICS = (
     "Planner",
     "Parallelism",
     "WAL and checkpoints",
+    wal.ARCHIVING,
     "Autovacuum",
     "Logging",
     "Statistics",

@@ -10,6 +10,8 @@ from stackctl.units import GIB, MIB, TIB, Bytes, floor_to, human, pg_size
 SEGMENT = 16 * MIB
 _MAX_WAL = {Workload.WEB: 4, Workload.OLTP: 8, Workload.MIXED: 8, Workload.OLAP: 16, Workload.DEV: 1}
 _SOURCE = "requirement S4"
+# What only a stack has: the files for other servers leave it out.
+ARCHIVING = "Archiving"
 _COMPLETION = "checkpoint_completion_target"
 
 
@@ -20,13 +22,28 @@ def enter(ledger: Ledger, profile: HardwareProfile, build: Build) -> int:
     ledger.set(_COMPLETION, "0.9", "spreads a checkpoint's writes", _SOURCE)
     _enter_sizes(ledger, profile)
     _enter_compression(ledger, build)
-    ledger.set("wal_level", "replica", "base backups and archiving need it", _SOURCE)
+    level = ledger.set("wal_level", "replica", "base backups and archiving need it", _SOURCE)
+    _enter_archiving(ledger, profile, level.lower() != "minimal")
+    ledger.topic("WAL and checkpoints")
     return ledger.count(
         "max_wal_senders",
         5 if ledger.number("max_connections") >= 50 else 3,
         "a backup takes two, a receiver one",
         _SOURCE,
     )
+
+
+def archive_bound(profile: HardwareProfile) -> int:
+    """Files of WAL that may wait for an archive that cannot be reached: three tenths of the disk, at least two.
+
+    A slot holds the same files, so that both together take no more.
+    """
+    return max(profile.disk * 3 // 10 // SEGMENT, 2)
+
+
+def archive_reserve(profile: HardwareProfile) -> Bytes:
+    """Bytes that the archive and what waits for it leave free: a twentieth of the disk, at most 8 GiB."""
+    return Bytes(min(profile.disk // 20, 8 * GIB))
 
 
 def checkpoint_volume(ledger: Ledger) -> float:
@@ -91,6 +108,18 @@ def _enter_sizes(ledger: Ledger, profile: HardwareProfile) -> None:
     # 2 TB is more than the parameter takes.
     spill = floor_to(min(disk // 20, TIB), MIB)
     ledger.memory("temp_file_limit", spill, "one session may spill a twentieth of the disk, at most 1 TB", "Pigsty")
+
+
+def _enter_archiving(ledger: Ledger, profile: HardwareProfile, possible: bool) -> None:
+    ledger.topic(ARCHIVING)
+    waiting = archive_bound(profile)
+    why = f"at most {waiting} files wait, 3/10 of the disk, and {human(archive_reserve(profile))} of it stay free"
+    if not possible:
+        why = "wal_level minimal has nothing to archive"
+    on = "on" if possible else "off"
+    ledger.set("archive_mode", on, why, "requirement B2")
+    ledger.set("archive_timeout", "60s", "a lost disk costs the commits of a minute, on an idle server too", "B2")
+    ledger.set("summarize_wal", on, "incremental backups need it", "requirement B1")
 
 
 def _enter_compression(ledger: Ledger, build: Build) -> None:

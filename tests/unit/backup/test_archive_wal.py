@@ -180,3 +180,27 @@ def test_a_full_disk_leaves_no_part_and_heals(small_disk: Server) -> None:
     shutil.move(moved, small_disk.data)
     assert small_disk.run(SECOND).returncode == 0
     assert small_disk.archived() == {SECOND: segment(2)}
+
+
+def test_a_nearly_full_disk_of_the_database_is_not_filled_by_its_archive(server: Server) -> None:
+    """The archive is on it; nobody's disk has a reserve of 2 PB."""
+    done = server.run(FIRST, "9", str(2 * 10**12))
+    assert done.returncode == 0
+    assert "GIVEN UP" in done.stderr
+    assert server.archived() == {}
+    assert server.run(FIRST, "9", "1").returncode == 0
+    assert server.archived() == {FIRST: segment(1)}
+
+
+def test_an_archive_on_another_disk_takes_what_a_full_disk_of_the_database_has(small_disk: Server) -> None:
+    assert small_disk.run(FIRST, "9", str(2 * 10**12)).returncode == 0
+    assert small_disk.archived() == {FIRST: segment(1)}
+
+
+def test_a_segment_that_was_cut_short_takes_no_room_for_its_zeros(server: Server) -> None:
+    content = segment(1)[: 2**20] + bytes(SIZE - 2**20)
+    server.wait(SECOND, content)
+    assert server.run(SECOND).returncode == 0
+    (path,) = (server.archive / str(SYSTEM)).iterdir()
+    assert path.read_bytes() == content
+    assert path.stat().st_blocks * 512 < 2 * 2**20

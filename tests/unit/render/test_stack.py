@@ -51,6 +51,15 @@ def test_conf_has_no_path_and_nothing_that_a_build_may_lack():
     assert _settings(files["postgresql.conf"])["wal_compression"] == "off"
 
 
+def test_archiving_is_the_stacks_own():
+    """Another server has no such script, and archive_mode without a command would keep its WAL for ever."""
+    assert "archive_" not in by_path(render_postgres(sized()))["postgresql.conf"]
+    stack = _settings(by_path(compose_files(sized()))["postgres/postgresql.conf"])
+    assert (stack["archive_mode"], stack["archive_timeout"], stack["summarize_wal"]) == ("on", "60s", "on")
+    pinned = sized(archive_timeout="5min")
+    assert _settings(by_path(render_postgres(pinned))["postgresql.conf"])["archive_timeout"] == "5min"
+
+
 def test_a_server_reads_conf(tmp_path):
     for path, text in by_path(render_postgres(sized(changed(postgres=18), PORTABLE_BUILD))).items():
         (tmp_path / path).write_text(text)

@@ -89,7 +89,7 @@ def test_supervisor_reads_back_a_command(value):
 def test_a_misspelt_name_in_a_template_is_an_error(tmp_path):
     from jinja2 import UndefinedError
 
-    with pytest.raises(UndefinedError, match="sizing"):
+    with pytest.raises(UndefinedError, match="parameters"):
         templates.render("config/postgres/postgresql.conf.j2", {"version": "1", "profile_line": "x", "place": None})
 
 

@@ -56,6 +56,17 @@ def test_the_message_says_what_happens_and_the_hint_what_fits():
     assert level.message.endswith("the server does not start with it while max_wal_senders is 5")
 
 
+@pytest.mark.parametrize(("name", "wrong"), [("archive_mode", "off"), ("archive_timeout", "0")])
+def test_an_archive_that_does_not_reach_to_the_last_moment_is_a_warning(name, wrong):
+    (problem,) = _found(changed(), **{name: wrong})
+    assert (problem.code, problem.message.startswith(f"{name} = {wrong}, ")) == ("risky", True)
+
+
+def test_minimal_wal_is_not_archived():
+    sizing = sized(changed(), wal_level="minimal", max_wal_senders="0")
+    assert (sizing.value("archive_mode"), sizing.value("summarize_wal")) == ("off", "off")
+
+
 def test_minimal_wal_without_senders_is_the_users_choice():
     assert _found(changed(), wal_level="minimal", max_wal_senders="0") == []
 

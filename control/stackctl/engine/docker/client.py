@@ -25,6 +25,11 @@ def operator() -> SystemUser:
     return DATABASE_USER if os.geteuid() == 0 else SystemUser("operator", os.geteuid(), os.getegid())
 
 
+def database_user() -> SystemUser | None:
+    """Whom root gives what the database needs; nobody else can give anything."""
+    return DATABASE_USER if os.geteuid() == 0 else None
+
+
 @dataclass(frozen=True)
 class DockerPrograms:
     """The programs of `image`, on the stack's `network`; `passfile` holds the password of the role backup."""
@@ -63,7 +68,7 @@ class DockerPrograms:
 
     def own(self, path: Path) -> None:
         """As root, give it to the account."""
-        give(path, DATABASE_USER if os.geteuid() == 0 else None)
+        give(path, database_user())
 
     def serve(
         self, data: Path, settings: Mapping[str, str], folders: Sequence[Path], timeout: float
@@ -81,7 +86,7 @@ class DockerPrograms:
     def claim(self, folder: Path) -> None:
         """Make it, and as root give it to the image's account."""
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        give(folder, DATABASE_USER if os.geteuid() == 0 else None)
+        give(folder, database_user())
 
     def group(self) -> int:
         """As root, that of the image's account."""

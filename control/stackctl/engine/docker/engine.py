@@ -11,9 +11,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from stackctl.engine.archive_folder import WAL, make_archive
 from stackctl.engine.base import Deployment, Note, ServiceState
 from stackctl.engine.docker import argv, containers, images, place
-from stackctl.engine.docker.client import DockerPrograms, operator
+from stackctl.engine.docker.client import DockerPrograms, database_user, operator
 from stackctl.engine.passfile import passfile
 from stackctl.engine.project import Project
 from stackctl.engine.query import QUERY_SECONDS, as_json, rows
@@ -66,6 +67,7 @@ class DockerEngine:
             **place.extra(sizing, self._ports, self._supplied().references(), containers.engine_version()),
             "secrets": place.secret_names(sizing, deployment.services),
             "secrets_folder": "../secrets",
+            "archive": place.archive(f"../../{self.repository().name}/{WAL}"),
             "fingerprint": vault.fingerprint() if self._project.secrets.is_dir() else "",
         }
 
@@ -80,6 +82,7 @@ class DockerEngine:
                 hint="restore that folder, or set another name in stackctl.yaml",
             )
         images.ensure(self._supplied(), self._runner, note)
+        make_archive(self.repository(), database_user(), shared=True)
 
     def start(self, deployment: Deployment, changed: Sequence[str], timeout: float, note: Note) -> None:
         """`docker compose up --wait`: the database and its roles first, where they may be new, then all the others."""

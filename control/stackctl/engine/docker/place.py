@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -14,6 +15,7 @@ from stackctl.sizing.model import Sizing
 
 _ANY = "0.0.0.0"  # noqa: S104 - inside a container; the host publishes on loopback only
 CONFIG = "/etc/stackctl"
+ARCHIVE = "/var/lib/stackctl/wal"
 
 
 def place_of(postgres: int) -> Place:
@@ -24,6 +26,7 @@ def place_of(postgres: int) -> Place:
         config=CONFIG,
         data=data_folder(postgres),
         secrets="/run/secrets",
+        archive=ARCHIVE,
         socket="/var/run/postgresql",
         os_user="postgres",
         listen="*",
@@ -53,6 +56,14 @@ def extra(sizing: Sizing, ports: Ports, images: Mapping[str, str], engine: tuple
             "--web.listen-address=:9090",
         ],
     }
+
+
+def archive(source: str) -> dict[str, Any]:
+    """The mount of the archive: its folder on the host, and the group that lets the container write there.
+
+    Root gives the folder to the image's account; everybody else lets that account into a group of their own.
+    """
+    return {"source": source, "target": ARCHIVE, "group": None if os.geteuid() == 0 else os.getegid()}
 
 
 def secret_names(sizing: Sizing, services: Sequence[str]) -> list[str]:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from stackctl.engine.archive_folder import make_archive
 from stackctl.engine.base import Deployment, Note, ServiceState
 from stackctl.engine.embedded import home as homes
 from stackctl.engine.embedded import place, probes
@@ -88,6 +89,7 @@ class EmbeddedEngine:
         """Make the folders and, as root, the account and a Python that it can run."""
         self._settle_on(ensure_account(self._runner))
         homes.settle(self._home, self._project, self._runner)
+        make_archive(self.repository(), self._home.user)
         ensure_python(self._runner, self._home)
         if not self._supervisor.alive() and (ended := end_orphans(self._home)):
             note(f"ended what an earlier supervisord left running: {', '.join(ended)}")
@@ -170,9 +172,8 @@ class EmbeddedEngine:
             yield EmbeddedPrograms(self._cluster().server, home, self._runner, self._ports.postgres, file)
 
     def repository(self) -> Path:
-        """In the project's folder; as root beside the home, where the account can go and `down` removes nothing."""
-        home = self._home
-        return self._project.folder / "backups" if home.user is None else home.root.with_suffix(".backups")
+        """Where the account can go and `down` removes nothing."""
+        return self._home.backups
 
     def logs(self, service: str | None, tail: int) -> Iterator[str]:
         """The last lines of one service's log file, or of all."""

@@ -45,6 +45,13 @@ class Home:
         """Python and PostgreSQL as the system account can run them."""
         return self.root / "programs"
 
+    @property
+    def backups(self) -> Path:
+        """The backups: in the project's folder; as root beside the home, where the account can go."""
+        return (
+            self.root.parents[1] / "backups" if self.user is None else self.root.with_name(f"{self.root.name}.backups")
+        )
+
     def data(self, postgres: int) -> Path:
         """Data directory of PostgreSQL `postgres`."""
         return self.root / "data" / str(postgres)

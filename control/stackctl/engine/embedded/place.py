@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from stackctl.engine.archive_folder import WAL
 from stackctl.engine.embedded.account import user_name
 from stackctl.engine.embedded.home import Home
 from stackctl.render.model import Address, Place
@@ -22,6 +23,7 @@ def place_of(home: Home, ports: Ports, postgres: int) -> Place:
         config=str(home.config),
         data=str(home.data(postgres)),
         secrets=str(home.secrets),
+        archive=str(home.backups / WAL),
         socket=str(home.run),
         os_user=user_name(home.user),
         listen=LOOPBACK,

@@ -1,0 +1,31 @@
+"""The folder that the server archives WAL to: there before it starts, and its own to write to."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from stackctl.engine.runner import SystemUser
+from stackctl.errors import unwritable
+
+WAL = "wal"
+
+
+def make_archive(repository: Path, user: SystemUser | None, *, shared: bool = False) -> None:
+    """Make `wal/` in the repository for `user`, whom root gives it to.
+
+    None is ourselves: with `shared` our group may write there too, and owns what is written. Raises ProfileError where
+    the folder cannot be made, EngineFailed where the disk is full.
+    """
+    try:
+        if not repository.is_dir():
+            repository.mkdir(parents=True)
+            repository.chmod(0o750)
+            os.chown(repository, -1, -1 if user is None else user.gid)
+        folder = repository / WAL
+        folder.mkdir(exist_ok=True)
+        if user is not None:
+            os.chown(folder, user.uid, user.gid)
+        folder.chmod(0o2770 if shared and user is None else 0o750)
+    except OSError as error:
+        raise unwritable(repository, error) from error
