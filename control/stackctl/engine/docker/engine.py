@@ -94,6 +94,8 @@ class DockerEngine:
                 self._bring_up(["postgres"], changed, before, deadline, note)
                 self._compose(*argv.psql("postgres", "-f", f"{place.CONFIG}/postgres/provision.sql"), quiet=True)
             self._bring_up(lasting, changed, before, deadline, note)
+        # The checkpointer goes to sleep before it may archive, for as long as checkpoint_timeout.
+        self.reload()
 
     @contextmanager
     def _provisioned(self) -> Iterator[bool]:

@@ -108,6 +108,8 @@ class EmbeddedEngine:
             self._supervisor.launch(python_path(self._home))
         restarts = [service for service in changed if service not in stopped]
         self._start_postgres(cluster, "postgres" in restarts, deadline)
+        # The checkpointer goes to sleep before it may archive, for as long as checkpoint_timeout.
+        self._supervisor.reload("postgres")
         cluster.provision()
         if self._app.own:
             if self._app.migrate:
