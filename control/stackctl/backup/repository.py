@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from stackctl.backup import catalog, checksums
+from stackctl.backup.archive import Archive
 from stackctl.backup.catalog import DamagedRecord
 from stackctl.backup.model import Backup, Kind
 from stackctl.errors import Locked
@@ -55,6 +56,28 @@ class Repository:
     def _make(self, folder: Path) -> None:
         folder.mkdir(mode=0o750)
         self.open_to_group(folder)
+
+    def archive(self, system: str) -> Archive:
+        """The archived WAL of one cluster."""
+        return Archive(self.wal_folder / system)
+
+    def systems(self) -> list[str]:
+        """The clusters of which WAL is archived."""
+        if not self.wal_folder.is_dir():
+            return []
+        return sorted(path.name for path in self.wal_folder.iterdir() if path.is_dir() and path.name.isdigit())
+
+    def strangers(self) -> list[str]:
+        """Paths in the repository that nothing of it explains; the lock says nothing that anybody relies on."""
+        found = [path for path in self._listed(self.root) if path.name not in ("backups", "wal", "lock")]
+        found += [path for path in self._listed(self.backups_folder) if not _ID.fullmatch(path.name)]
+        found += [path for path in self._listed(self.wal_folder) if path.name not in self.systems()]
+        return sorted(str(path.relative_to(self.root)) for path in found)
+
+    def _listed(self, folder: Path) -> list[Path]:
+        """What is in a folder, but for the work of a run that is not over."""
+        there = folder.iterdir() if folder.is_dir() else ()
+        return [path for path in there if not (path.is_dir() and path.name.startswith((_NEW, ".restore-")))]
 
     def path(self, identifier: str) -> Path:
         """The folder of one backup."""

@@ -71,16 +71,14 @@ def recover(
 
     Raises RestoreRefused where the WAL ends before the target, EngineFailed where the copy does not start.
     """
-    wal = repository.wal_folder / backup.system
-    wal.mkdir(parents=True, exist_ok=True)
     settings: Mapping[str, str] = {}
     if target is not None:
         (data / "recovery.signal").touch()
         programs.own(data / "recovery.signal")
-        settings = _recovery(data.parent, wal, target)
+        settings = _recovery(data.parent, repository.archive(backup.system).folder, target)
     note("starting the copy" + (f", recovering to {target}" if target else ""))
     try:
-        with programs.serve(data, settings, [data.parent, wal], 24 * _HOURS) as server:
+        with programs.serve(data, settings, [data.parent, repository.wal_folder], 24 * _HOURS) as server:
             reached = _reached(server)
     except EngineFailed as error:
         if _NO_END.search(str(error)):

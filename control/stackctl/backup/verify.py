@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 from stackctl.backup import catalog, checksums
+from stackctl.backup.archive import Archive, damage
 from stackctl.backup.checksums import DamagedList
 from stackctl.backup.model import Backup
 from stackctl.backup.repository import Repository, Unreadable
@@ -29,6 +31,22 @@ def verify_all(repository: Repository) -> list[Finding]:
         found += verify_backup(repository, entry)
         if entry.parent is not None and entry.parent not in known:
             found.append(Finding(entry.id, f"{entry.parent}, which it is built on, is not there"))
+    found += [Finding(name, "does not belong to the repository") for name in repository.strangers()]
+    for system in repository.systems():
+        found += verify_archive(repository.archive(system))
+    return found
+
+
+def verify_archive(archive: Archive) -> list[Finding]:
+    """What is wrong with the archived WAL of one cluster; missing files are another matter."""
+    found = [Finding(name, "does not belong to the archive") for name in archive.strangers()]
+    names = Counter(file.name for file in archive.files())
+    found += [
+        Finding(name, f"is archived {count} times, with other bytes") for name, count in names.items() if count > 1
+    ]
+    for file in archive.files():
+        if wrong := damage(file):
+            found.append(Finding(file.path.name, wrong))
     return found
 
 

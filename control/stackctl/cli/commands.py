@@ -188,10 +188,11 @@ COMMANDS = {
 def register(app: typer.Typer, only: str = "") -> None:
     """Add the command `only`, or all where there is no such one: building them takes longer than sizing."""
     if only not in COMMANDS:
-        from stackctl.cli import backup
+        from stackctl.cli import backup, wal
 
         app.add_typer(backup.app, name="backup")
-    if only == "backup":
+        app.add_typer(wal.app, name="wal")
+    if only in ("backup", "wal"):
         return
     for command in [COMMANDS[only]] if only in COMMANDS else COMMANDS.values():
         app.command()(command)

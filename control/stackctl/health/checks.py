@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from stackctl.health.archiving import ArchiveUse
 from stackctl.health.configuration import judge_settings
 from stackctl.health.model import Check, Facts, Status
 from stackctl.sizing.pooler import servers
 
 _LONG_QUERY = 300.0
 _IDLE_TRANSACTION = 60.0
+# Two are on their way while a segment is cut every minute.
+_WAITING = 4
 _DEAD_SHARE = 0.2
 _DEAD_ROWS = 10_000
 _WRAPAROUND_WARN, _WRAPAROUND_FAIL = 1_000_000_000, 1_500_000_000
@@ -51,6 +54,7 @@ def _database(facts: Facts) -> tuple[Check, ...]:
         ),
         _bloat(facts),
         _wraparound(facts),
+        _archive(facts.archive),
         *judge_settings(facts),
         _disk(facts),
     )
@@ -136,3 +140,20 @@ def _disk(facts: Facts) -> Check:
         f"{free:.0%} free",
         "" if status is Status.OK else "free space, or move the data to a larger disk",
     )
+
+
+def _archive(use: ArchiveUse | None) -> Check:
+    """Failing, behind, off, or fine."""
+    if use is None:
+        return Check("archive", Status.SKIP, "not measured")
+    if use.mode == "off":
+        return Check("archive", Status.WARN, "archive_mode is off", "stackctl up turns it on, unless it is pinned")
+    if use.failing:
+        evidence = f"{use.last_failed} cannot be archived, {use.waiting} files wait"
+        return Check("archive", Status.FAIL, evidence, "stackctl logs postgres says why: look for archive-wal")
+    if use.waiting > _WAITING:
+        evidence = f"{use.waiting} files wait to be archived"
+        return Check("archive", Status.WARN, evidence, "the archive's disk is slow, or was away; stackctl wal status")
+    if use.seconds is None:
+        return Check("archive", Status.OK, "nothing to archive yet")
+    return Check("archive", Status.OK, f"last file {use.seconds:.0f} s ago, {use.waiting} wait")

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from stackctl.health.archiving import ArchiveUse
 from stackctl.health.drift import Drift, Pending
 from stackctl.health.pool import PoolUse
 from stackctl.health.running import FileLine, Running
@@ -53,5 +54,6 @@ class Facts:
     drift: Sequence[Drift] = ()
     drifted: Sequence[str] = ()
     drift_unknown: str = ""
+    archive: ArchiveUse | None = None
     disk_free: int | None = None
     disk_total: int | None = None

@@ -8,6 +8,7 @@ import urllib.request
 from stackctl.engine.base import Engine
 from stackctl.errors import StackError
 from stackctl.hardware.detect import free_disk, total_disk
+from stackctl.health.archiving import ARCHIVING, ArchiveUse, archive_use
 from stackctl.health.model import Facts
 from stackctl.health.pool import PoolUse, pool_use
 from stackctl.health.running import RUNNING, Running, running_of
@@ -42,6 +43,7 @@ def collect(engine: Engine, metrics_url: str) -> Facts:
         activity = engine.query(_ACTIVITY)[0]
         dead = engine.query(_DEAD, "app")
         running = observe(engine)
+        archive = ask_archiver(engine)
     except StackError:
         return Facts(services=services, disk_free=free, disk_total=total)
     return Facts(
@@ -56,6 +58,7 @@ def collect(engine: Engine, metrics_url: str) -> Facts:
         dead_tuples=[(row["name"], row["dead"], row["live"]) for row in dead],
         oldest_transaction_age=activity["oldest"],
         running=running,
+        archive=archive,
         refused=running.refused,
         disk_free=free,
         disk_total=total,
@@ -65,6 +68,11 @@ def collect(engine: Engine, metrics_url: str) -> Facts:
 def observe(engine: Engine) -> Running:
     """The settings of the running server. Raises Unhealthy where it does not answer."""
     return running_of(engine.query(RUNNING)[0])
+
+
+def ask_archiver(engine: Engine) -> ArchiveUse:
+    """How archiving goes. Raises Unhealthy where the server does not answer."""
+    return archive_use(engine.query(ARCHIVING)[0])
 
 
 def ask_pool(metrics_url: str) -> PoolUse | None:

@@ -11,10 +11,11 @@ from typing import Any
 from stackctl.backup import native
 from stackctl.backup.model import Backup, Status, spelled
 from stackctl.backup.repository import Repository, Unreadable
-from stackctl.backup.verify import Finding, verify_all, verify_backup
+from stackctl.backup.verify import verify_all, verify_backup
 from stackctl.engine.base import Engine, Note
 from stackctl.engine.runner import Runner
-from stackctl.errors import Damaged, Problem, UsageError
+from stackctl.errors import Damaged, Problem, UsageError, WalGap
+from stackctl.operations.archives import damage_problem, gap_problems, held_archives
 from stackctl.operations.engines import recorded_engine
 from stackctl.operations.project import Recorded, open_recorded
 from stackctl.operations.result import Line, Request, Result, Table
@@ -79,7 +80,7 @@ def show_command(request: Request, runner: Runner, identifier: str) -> Result:
 
 
 def verify_command(request: Request, runner: Runner, identifier: str | None, note: Note) -> Result:
-    """Read every byte of one backup, or of all. Exit code 41 where one is not as it was written."""
+    """Read every byte of one backup, or of all there is. Exit code 41 for one that changed, 43 for a gap in the WAL."""
     opened = open_backups(request, runner)
     repository = opened.repository
     with _working(repository, "stackctl backup verify", note):
@@ -89,16 +90,17 @@ def verify_command(request: Request, runner: Runner, identifier: str | None, not
         for backup in chosen:
             status = Status.DAMAGED if backup.id in bad else Status.OK
             repository.update(replace(backup, status=status, verified_at=_now()))
+    gaps = [] if identifier else gap_problems(held_archives(repository, None))
     data = {"verified": [backup.id for backup in chosen], "findings": [vars(finding) for finding in found]}
-    if not found:
+    if not found and not gaps:
         what = "1 backup is as it was" if len(chosen) == 1 else f"{len(chosen)} backups are as they were"
         return Result(data, [Line(f"{what} written.", "good")], opened.recorded.warnings)
     return Result(
         data,
-        [Table(["backup", "what is wrong"], [[finding.what, finding.reason] for finding in found])],
+        [Table(["backup", "what is wrong"], [[finding.what, finding.reason] for finding in found])] if found else [],
         opened.recorded.warnings,
-        errors=[_problem(finding) for finding in found],
-        exit_code=Damaged.exit_code,
+        errors=[*(damage_problem(finding) for finding in found), *gaps],
+        exit_code=Damaged.exit_code if found else WalGap.exit_code,
     )
 
 
@@ -131,10 +133,6 @@ def _row(backup: Backup) -> list[str]:
     times = [spelled(moment) if moment else "-" for moment in (backup.verified_at, backup.drilled_at)]
     size = human(Bytes(backup.bytes))
     return [backup.id, backup.kind, spelled(backup.finished_at), size, backup.status, *times]
-
-
-def _problem(finding: Finding) -> Problem:
-    return Problem("damaged", f"{finding.what}: {finding.reason}", "do not rely on it; take a new one: stackctl backup")
 
 
 def _now() -> datetime:

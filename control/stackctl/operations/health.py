@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
+from stackctl.backup.repository import Repository
+from stackctl.engine.base import Engine
 from stackctl.engine.runner import Runner
 from stackctl.errors import EditedByHand, Problem, StackError
 from stackctl.health.checks import judge
 from stackctl.health.drift import find_drift, find_pending
 from stackctl.health.model import Check, Facts, Status
 from stackctl.health.probes import collect
+from stackctl.operations.backup_health import judge_backups
 from stackctl.operations.engines import recorded_engine
 from stackctl.operations.own_app import metrics_url
 from stackctl.operations.plan import find_changes
@@ -33,7 +37,14 @@ def health_command(request: Request, runner: Runner) -> Result:
     # A server that hangs is asked once.
     if facts.connections is not None:
         facts = _compared(facts, request, runner, opened.state)
-    return checked(judge(facts), opened.warnings)
+    return checked((*judge(facts), *_backups(engine, facts)), opened.warnings)
+
+
+def _backups(engine: Engine, facts: Facts) -> tuple[Check, ...]:
+    try:
+        return judge_backups(Repository(engine.repository()), facts.archive, datetime.now(UTC))
+    except OSError as error:
+        return (Check("backup", Status.FAIL, f"the repository cannot be read: {error}", "see its owner and mode"),)
 
 
 def checked(checks: Sequence[Check], warnings: Sequence[Problem] = ()) -> Result:

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from stackctl.backup import restore
-from stackctl.backup.archive import Archive
 from stackctl.backup.model import Backup, spelled
 from stackctl.backup.repository import Repository
 from stackctl.backup.restore import Restored
 from stackctl.backup.restore_plan import Candidate, choose
 from stackctl.backup.target import Target, target
-from stackctl.backup.windows import newest_timeline, window
 from stackctl.engine.base import Note
 from stackctl.engine.runner import Runner
 from stackctl.errors import RestoreRefused
 from stackctl.operations.backup import find, open_backups
+from stackctl.operations.candidates import candidates
 from stackctl.operations.result import Line, Request, Result
 
 
@@ -51,20 +49,6 @@ def restore_command(request: Request, runner: Runner, note: Note, wanted: Wanted
     how = f"start PostgreSQL {chosen.backup.postgres} on it as the owner of the folder"
     text = f"{into} is {chosen.backup.id} recovered to {restored.reached}; {how}"
     return Result(data_out, [Line(text, "good")], opened.recorded.warnings)
-
-
-def candidates(repository: Repository, chosen: Sequence[Backup]) -> list[Candidate]:
-    """How far recovery reaches from each backup, along its newest timeline."""
-    found = []
-    for backup in chosen:
-        archive = Archive(repository.wal_folder / backup.system)
-        segments, histories = archive.segments(), archive.histories()
-        reach = None
-        if segments and backup.timeline is not None:
-            newest = newest_timeline(histories, segments, backup.timeline)
-            reach = window(backup, segments, histories, newest)
-        found.append(Candidate(backup, reach))
-    return found
 
 
 def _chosen(repository: Repository, goal: Target, identifier: str | None) -> Candidate:

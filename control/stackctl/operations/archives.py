@@ -1,0 +1,101 @@
+"""The archives of a repository: what they hold, what they lack, and the problems that are told of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from stackctl.backup.archive import Archive
+from stackctl.backup.gaps import Gap, find_gaps, healed, needed
+from stackctl.backup.model import Backup
+from stackctl.backup.repository import Repository
+from stackctl.backup.verify import Finding
+from stackctl.backup.wal_name import Segment, parse_segment
+from stackctl.backup.windows import Histories
+from stackctl.errors import Problem
+from stackctl.health.archiving import ArchiveUse
+
+_HEAL = "stackctl backup takes one that begins behind it"
+
+
+@dataclass(frozen=True)
+class Held:
+    """The archive of one cluster, and what it lacks. `unhealed` gaps have no good backup behind them."""
+
+    system: str
+    archive: Archive
+    gaps: Sequence[Gap]
+    unhealed: Sequence[Gap]
+    needed: Sequence[Gap]
+
+
+def held_archives(repository: Repository, use: ArchiveUse | None) -> list[Held]:
+    """The archive of each cluster; of the running one, `use` says what was archived last."""
+    found = []
+    for system in repository.systems():
+        archive = repository.archive(system)
+        # A label has the name of the segment in which its backup began.
+        newest = parse_segment(use.last.partition(".")[0]) if use and use.last and use.system == system else None
+        backups = [backup for backup in repository.backups() if backup.system == system]
+        gaps = find_gaps(archive.segments(), _histories(archive), newest)
+        found.append(_held(system, archive, gaps, backups))
+    return found
+
+
+def gap_problems(held: Sequence[Held]) -> list[Problem]:
+    """One for each gap that recovery from a backup would need."""
+    return [Problem("wal_gap", f"the archive lacks {gap}", _HEAL) for each in held for gap in each.needed]
+
+
+def gap_warnings(held: Sequence[Held]) -> list[Problem]:
+    """One for each gap that no good backup has behind it."""
+    return [
+        Problem("wal_gap", f"the archive lacks {gap}: recovery ends there", _HEAL)
+        for each in held
+        for gap in each.unhealed
+    ]
+
+
+def damage_problem(finding: Finding) -> Problem:
+    """The error of a file that is not as it was written."""
+    return Problem("damaged", f"{finding.what}: {finding.reason}", "do not rely on it; take a new one: stackctl backup")
+
+
+def _held(system: str, archive: Archive, gaps: Sequence[Gap], backups: Sequence[Backup]) -> Held:
+    return Held(
+        system,
+        archive,
+        gaps,
+        [gap for gap in gaps if not healed(gap, backups)],
+        [gap for gap in gaps if needed(gap, backups)],
+    )
+
+
+def _histories(archive: Archive) -> Histories:
+    try:
+        return archive.histories()
+    except ValueError:
+        # Its damage is a finding of its own.
+        return {}
+
+
+def archive_data(held: Held) -> dict[str, Any]:
+    """One archive for `--json`; `bytes` is what it takes on the disk."""
+    files, segments = held.archive.files(), sorted(held.archive.segments(), key=_age)
+    return {
+        "system": held.system,
+        "path": str(held.archive.folder),
+        "files": len(files),
+        "bytes": sum(file.path.stat().st_blocks * 512 for file in files),
+        "first": segments[0].name if segments else None,
+        "last": segments[-1].name if segments else None,
+        "gaps": [
+            {"first": gap.first.name, "last": gap.last.name, "files": gap.files, "healed": gap not in held.unhealed}
+            for gap in held.gaps
+        ],
+    }
+
+
+def _age(segment: Segment) -> tuple[int, int]:
+    return segment.number, segment.timeline

@@ -1,0 +1,30 @@
+"""How far recovery reaches from each backup."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from stackctl.backup.gaps import own_segments
+from stackctl.backup.model import Backup
+from stackctl.backup.repository import Repository
+from stackctl.backup.restore_plan import Candidate
+from stackctl.backup.windows import newest_timeline, window
+from stackctl.errors import Damaged
+
+
+def candidates(repository: Repository, chosen: Sequence[Backup]) -> list[Candidate]:
+    """Each backup with its reach along its newest timeline. Raises Damaged where its history cannot be read."""
+    found = []
+    for backup in chosen:
+        archive = repository.archive(backup.system)
+        try:
+            archived, histories = archive.segments(), archive.histories()
+        except ValueError as error:
+            raise Damaged(f"{archive.folder}: {error}", hint="stackctl wal verify names the file") from error
+        reach = None
+        if archived and backup.timeline is not None:
+            newest = newest_timeline(histories, archived, backup.timeline)
+            # Recovery finds in the backup what the archive lacks of its own time.
+            reach = window(backup, archived | own_segments(backup), histories, newest)
+        found.append(Candidate(backup, reach))
+    return found

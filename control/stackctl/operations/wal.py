@@ -1,0 +1,94 @@
+"""`stackctl wal`: how archiving goes, what the archive holds, and whether every byte of it is as it was archived."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from stackctl.backup.verify import Finding, verify_archive
+from stackctl.backup.windows import Window
+from stackctl.engine.base import Engine, Note
+from stackctl.engine.runner import Runner
+from stackctl.errors import Damaged, Problem, StackError, WalGap
+from stackctl.health.archiving import ArchiveUse
+from stackctl.health.probes import ask_archiver
+from stackctl.operations.archives import Held, archive_data, damage_problem, gap_problems, gap_warnings, held_archives
+from stackctl.operations.backup import open_backups
+from stackctl.operations.candidates import candidates
+from stackctl.operations.result import Block, Line, Request, Result, Table
+from stackctl.units import Bytes, human
+
+
+def status_command(request: Request, runner: Runner) -> Result:
+    """Archive lag, backlog, gaps, and how far recovery reaches from each backup."""
+    opened = open_backups(request, runner)
+    use, silence = _asked(opened.engine)
+    held = held_archives(opened.repository, use)
+    reached = candidates(opened.repository, opened.repository.backups())
+    windows = [each.window for each in reached if each.window]
+    data = {
+        "archiving": use.as_data() if use else None,
+        "archives": [archive_data(each) for each in held],
+        "windows": [_window_data(window) for window in windows],
+    }
+    rows = [[each.backup, str(each.begin), str(each.end), each.gap.name if each.gap else "-"] for each in windows]
+    recovery = [Table(["backup", "from", "to", "ends at gap"], rows, "Recovery")] if rows else []
+    shown: list[Block] = [_line(use), *_tables(held), *recovery]
+    return Result(data, shown, (*opened.recorded.warnings, *silence, *gap_warnings(held)))
+
+
+def verify_command(request: Request, runner: Runner, note: Note) -> Result:
+    """Read every archived byte. Exit code 41 where one is not as it was archived, 43 where a segment is missing."""
+    opened = open_backups(request, runner)
+    use, silence = _asked(opened.engine)
+    findings: list[Finding] = []
+    for system in opened.repository.systems():
+        note(f"reading the WAL of {system}")
+        findings += verify_archive(opened.repository.archive(system))
+    held = held_archives(opened.repository, use)
+    errors = [damage_problem(finding) for finding in findings] + gap_problems(held)
+    data = {"archives": [archive_data(each) for each in held], "findings": [vars(finding) for finding in findings]}
+    files = sum(row["files"] for row in data["archives"])
+    shown: list[Block] = [Table(["problem"], [[each.message] for each in errors])]
+    return Result(
+        data,
+        shown if errors else [Line(f"{files} archived files are as they were archived, without a gap.", "good")],
+        (*opened.recorded.warnings, *silence),
+        errors=errors,
+        exit_code=Damaged.exit_code if findings else WalGap.exit_code if errors else 0,
+    )
+
+
+def _asked(engine: Engine) -> tuple[ArchiveUse | None, list[Problem]]:
+    try:
+        return ask_archiver(engine), []
+    except StackError as error:
+        return None, [Problem("not_asked", f"the server was not asked: {error}", "stackctl up")]
+
+
+def _line(use: ArchiveUse | None) -> Line:
+    if use is None:
+        return Line("The server does not answer; this is what the archive holds.", "bad")
+    if use.seconds is None:
+        return Line(f"Nothing archived yet, {use.waiting} files wait.", "bad" if use.failing else "plain")
+    last = f"{use.last} was archived {use.seconds:.0f} s ago, {use.waiting} files wait, {use.failed} attempts failed"
+    return Line(last, "bad" if use.failing else "good")
+
+
+def _tables(held: Sequence[Held]) -> list[Block]:
+    rows = []
+    for each in held:
+        row = archive_data(each)
+        gaps = ", ".join(map(str, each.gaps)) or "none"
+        rows.append([each.system, str(row["files"]), human(Bytes(row["bytes"])), str(row["last"] or "-"), gaps])
+    return [Table(["cluster", "files", "on disk", "newest", "gaps"], rows, "Archive")] if rows else []
+
+
+def _window_data(found: Window) -> dict[str, Any]:
+    return {
+        "backup": found.backup,
+        "begin": str(found.begin),
+        "end": str(found.end),
+        "timeline": found.timeline,
+        "gap": found.gap.name if found.gap else None,
+    }
