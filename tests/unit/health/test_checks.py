@@ -4,12 +4,14 @@ from dataclasses import replace
 
 import pytest
 
+from stackctl.health.archiving import ArchiveUse
 from stackctl.health.checks import judge
 from stackctl.health.drift import Drift, Pending
 from stackctl.health.model import Facts, Status
 from stackctl.health.pool import PoolUse
 from stackctl.health.running import FileLine
 
+ARCHIVING = ArchiveUse("on", 7, "000000010000000000000007", 30.0, 0, None, None, 0, "1", "0/8000000")
 FINE = Facts(
     services={"app": "healthy", "postgres": "healthy"},
     connections=40,
@@ -18,6 +20,7 @@ FINE = Facts(
     app_limit=100,
     dead_tuples=[("tools", 100, 900)],
     oldest_transaction_age=1000,
+    archive=ARCHIVING,
     disk_free=50,
     disk_total=100,
 )
@@ -43,6 +46,7 @@ def test_a_healthy_stack_passes_every_check_and_needs_no_hint():
         "idle_in_transaction",
         "dead_tuples",
         "wraparound",
+        "archive",
         "pending_restart",
         "refused_lines",
         "alter_system",
@@ -55,6 +59,14 @@ def test_a_healthy_stack_passes_every_check_and_needs_no_hint():
 @pytest.mark.parametrize(
     ("check", "fields", "status"),
     [
+        ("archive", {"archive": None}, SKIP),
+        ("archive", {"archive": replace(ARCHIVING, mode="off")}, WARN),
+        ("archive", {"archive": replace(ARCHIVING, failed=3, failed_seconds=29.0)}, FAIL),
+        ("archive", {"archive": replace(ARCHIVING, failed=3, failed_seconds=31.0)}, OK),
+        ("archive", {"archive": replace(ARCHIVING, last=None, seconds=None, failed=1, failed_seconds=5.0)}, FAIL),
+        ("archive", {"archive": replace(ARCHIVING, last=None, seconds=None)}, OK),
+        ("archive", {"archive": replace(ARCHIVING, waiting=4)}, OK),
+        ("archive", {"archive": replace(ARCHIVING, waiting=5)}, WARN),
         ("connections", {"connections": 150}, OK),
         ("connections", {"connections": 151}, WARN),
         ("connections", {"connections": 180}, WARN),

@@ -53,6 +53,20 @@ ANSWERS = {
             "oldest": 700,
         }
     ],
+    ("pg_stat_archiver", "postgres"): [
+        {
+            "mode": "on",
+            "archived": 3,
+            "last": "000000010000000000000003",
+            "seconds": 4.5,
+            "failed": 1,
+            "last_failed": "000000010000000000000002",
+            "failed_seconds": 9.0,
+            "waiting": 2,
+            "system": "42",
+            "position": "0/4000000",
+        }
+    ],
     ("pg_stat_user_tables", "app"): [{"name": "tools", "dead": 5, "live": 10}],
     ("pg_settings", "postgres"): [
         {
@@ -73,6 +87,7 @@ ANSWERS = {
 def test_facts_of_a_server_that_answers(tmp_path):
     facts = collect(FakeEngine(ANSWERS, tmp_path), NOBODY)
     assert facts.services == {"app": "healthy", "postgres": "starting", "exporter": "exited"}
+    assert (facts.archive.waiting, facts.archive.failing, facts.archive.system) == (2, False, "42")
     assert (facts.connections, facts.max_connections, facts.app_connections, facts.app_limit) == (12, 200, 3, 100)
     assert (facts.longest_query_seconds, facts.longest_idle_transaction_seconds) == (1.5, None)
     assert (facts.dead_tuples, facts.oldest_transaction_age) == ([("tools", 5, 10)], 700)
