@@ -20,9 +20,11 @@ from stackctl.backup.target import Target
 from stackctl.backup.verify import verify_backup
 from stackctl.backup.wal_name import Lsn, lsn
 from stackctl.engine.base import Note, Programs, Throwaway
-from stackctl.errors import Damaged, EngineFailed, RestoreRefused
+from stackctl.errors import Damaged, EngineFailed, RestoreRefused, StackError
 
 _NO_END = re.compile(r"recovery ended before configured recovery target was reached")
+_TOO_EARLY = re.compile(r"recovery stop point is before consistent recovery point")
+_BROKEN = re.compile(r'could not restore file "([0-9A-F.a-z]+)" from archive')
 _REACHED = """
 SELECT pg_last_wal_replay_lsn()::text AS lsn, pg_current_wal_lsn()::text AS now,
        extract(epoch FROM pg_last_xact_replay_timestamp()) AS time
@@ -81,14 +83,30 @@ def recover(
         with programs.serve(data, settings, [data.parent, repository.wal_folder], 24 * _HOURS) as server:
             reached = _reached(server)
     except EngineFailed as error:
-        if _NO_END.search(str(error)):
-            raise RestoreRefused(
-                f"the archived WAL ends before {target}", hint="--to latest takes all there is; stackctl wal status"
-            ) from error
-        raise
+        raise _explained(error, target) from error
     note("checking every page")
     programs.run("pg_checksums", "--check", "--pgdata", str(data), folders=[data], timeout=24 * _HOURS)
     return Restored(data, lsn(reached["lsn"] or reached["now"]), _moment(reached["time"]))
+
+
+def _explained(error: EngineFailed, target: Target | None) -> StackError:
+    """The server's words in ours, where they are about the target or the WAL."""
+    if _NO_END.search(str(error)):
+        return RestoreRefused(
+            f"the archived WAL ends before {target}: it was replayed to its end, and the target is not in it",
+            hint="--to latest takes all there is; stackctl wal status",
+        )
+    if _TOO_EARLY.search(str(error)):
+        return RestoreRefused(
+            f"{target} is before the end of the backup, from where on it is consistent",
+            hint="name an older one with --backup",
+        )
+    if found := _BROKEN.search(str(error)):
+        return Damaged(
+            f"{found[1]} in the archive is damaged, and recovery to {target} needs it",
+            hint="stackctl wal verify; restore to a moment before it, or from a backup behind it",
+        )
+    return error
 
 
 def hand_over(data: Path, into: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from stackctl.backup.model import Backup, Kind, Status, spelled
 from stackctl.backup.target import Target
@@ -20,8 +21,10 @@ class Candidate:
     window: Window | None
 
 
-def choose(candidates: Sequence[Candidate], target: Target) -> Candidate:
+def choose(candidates: Sequence[Candidate], target: Target, *, named: bool = False) -> Candidate:
     """The newest good backup from which `target` can be reached, of `candidates`, oldest first.
+
+    `named` is the one that the user named: then the end is where its own WAL ends, at a gap too.
 
     Raises RestoreRefused where the target is before or behind all of them, WalGap where it lies in a gap.
     """
@@ -36,7 +39,7 @@ def choose(candidates: Sequence[Candidate], target: Target) -> Candidate:
             hint="a target must be later",
         )
     chosen = before[-1]
-    _refuse_out_of_reach(chosen, target)
+    _refuse_out_of_reach(chosen, target, named)
     return chosen
 
 
@@ -48,7 +51,22 @@ def _is_before(backup: Backup, target: Target) -> bool:
     return True
 
 
-def _refuse_out_of_reach(chosen: Candidate, target: Target) -> None:
+def refuse_later(target: Target, reach: Window, last: datetime | None) -> None:
+    """Raise where `target` is a time behind the `last` commit that is archived, at which recovery could not stop."""
+    if target.time is None or last is None or target.time < last:
+        return
+    moment = str(Target(time=last))
+    if reach.gap is not None:
+        raise WalGap(
+            f"the archive lacks {reach.gap.name}, and the last commit before it is of {moment}, not behind {target}",
+            hint="an earlier target, or a backup behind the gap; stackctl wal status shows what each reaches",
+        )
+    raise RestoreRefused(
+        f"{target} is not before the last archived commit, which is of {moment}", hint="--to latest takes all there is"
+    )
+
+
+def _refuse_out_of_reach(chosen: Candidate, target: Target, named: bool) -> None:
     reach = chosen.window
     wanted = target.time is not None or target.name is not None or target.position is not None
     if reach is None or reach.end < reach.begin:
@@ -58,7 +76,13 @@ def _refuse_out_of_reach(chosen: Candidate, target: Target) -> None:
                 hint="--to latest, without --backup",
             )
         return
-    if target.position is not None and target.position > reach.end:
+    if reach.gap is not None and not wanted and not named:
+        raise WalGap(
+            f"the archive lacks {reach.gap.name}, so recovery from {chosen.backup.id} ends at {reach.end}",
+            hint=f"--backup {chosen.backup.id} takes what is before the gap",
+        )
+    # No record begins at the end.
+    if target.position is not None and target.position >= reach.end:
         raise _beyond(target.position, reach)
 
 
@@ -66,7 +90,7 @@ def _beyond(position: Lsn, reach: Window) -> RestoreRefused | WalGap:
     if reach.gap is not None:
         return WalGap(
             f"the archive lacks {reach.gap.name}, so recovery ends at {reach.end}, before {position}",
-            hint=f"--to lsn:{reach.end} at most; a backup behind the gap reaches further",
+            hint="an earlier target, or a backup behind the gap; stackctl wal status shows what each reaches",
         )
     return RestoreRefused(
         f"the archived WAL ends at {reach.end}, before {position}", hint="--to latest takes all there is"

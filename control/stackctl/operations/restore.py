@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from stackctl.backup import restore
+from stackctl.backup.last_commit import last_commit
 from stackctl.backup.model import Backup, spelled
 from stackctl.backup.repository import Repository
 from stackctl.backup.restore import Restored
-from stackctl.backup.restore_plan import Candidate, choose
+from stackctl.backup.restore_plan import Candidate, choose, refuse_later
 from stackctl.backup.target import Target, target
-from stackctl.engine.base import Note
+from stackctl.engine.base import Note, Programs
 from stackctl.engine.runner import Runner
-from stackctl.errors import RestoreRefused
+from stackctl.errors import Problem, RestoreRefused
 from stackctl.operations.backup import find, open_backups
 from stackctl.operations.candidates import candidates
 from stackctl.operations.result import Line, Request, Result
@@ -41,6 +42,7 @@ def restore_command(request: Request, runner: Runner, note: Note, wanted: Wanted
         repository = Repository(opened.repository.root, programs.group())
         chosen = _chosen(repository, goal, wanted.backup)
         with restore.working(repository) as folder:
+            _refuse_later(repository, programs, chosen, goal, folder)
             data = restore.build(repository, programs, chosen.backup, folder, note)
             goal_or_end = goal if chosen.window is not None else None
             restored = restore.recover(repository, programs, chosen.backup, data, goal_or_end, note)
@@ -48,12 +50,27 @@ def restore_command(request: Request, runner: Runner, note: Note, wanted: Wanted
     data_out = _data(chosen.backup, goal, restored, time.monotonic() - began)
     how = f"start PostgreSQL {chosen.backup.postgres} on it as the owner of the folder"
     text = f"{into} is {chosen.backup.id} recovered to {restored.reached}; {how}"
-    return Result(data_out, [Line(text, "good")], opened.recorded.warnings)
+    warnings = (*opened.recorded.warnings, *_gap_warning(chosen, goal))
+    return Result(data_out, [Line(text, "good")], warnings)
 
 
 def _chosen(repository: Repository, goal: Target, identifier: str | None) -> Candidate:
     backups = [find(repository, identifier)] if identifier else repository.backups()
-    return choose(candidates(repository, backups), goal)
+    return choose(candidates(repository, backups), goal, named=identifier is not None)
+
+
+def _refuse_later(repository: Repository, programs: Programs, chosen: Candidate, goal: Target, folder: Path) -> None:
+    if goal.time is not None and chosen.window is not None:
+        archive = repository.archive(chosen.backup.system)
+        last = last_commit(archive, chosen.window, chosen.backup.finished_at, programs, folder)
+        refuse_later(goal, chosen.window, last)
+
+
+def _gap_warning(chosen: Candidate, goal: Target) -> list[Problem]:
+    if chosen.window is None or chosen.window.gap is None or goal != Target():
+        return []
+    text = f"the archive lacks {chosen.window.gap.name}: recovery ended at {chosen.window.end}"
+    return [Problem("wal_gap", text, "a backup behind the gap reaches further")]
 
 
 def _empty(into: Path) -> Path:

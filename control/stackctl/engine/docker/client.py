@@ -62,7 +62,7 @@ class DockerPrograms:
         return [
             *("docker", "run", "--name", name, *own, "--user", f"{user.uid}:{user.gid}"),
             *("--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--tmpfs", "/tmp"),  # noqa: S108
-            *("--env", "LC_ALL=C.UTF-8"),
+            *("--env", "LC_ALL=C.UTF-8", "--env", "TZ=UTC"),
             *(word for folder in folders for word in ("--mount", _mount(folder, str(folder)))),
         ]
 

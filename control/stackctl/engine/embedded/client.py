@@ -34,7 +34,7 @@ class EmbeddedPrograms:
             [self.server.program(program), *arguments],
             user=self.home.user,
             cwd=self.home.work,
-            env={"LC_ALL": "C.UTF-8", "PGPASSFILE": str(self.passfile)},
+            env={"LC_ALL": "C.UTF-8", "TZ": "UTC", "PGPASSFILE": str(self.passfile)},
             clean=True,
             check=check,
             timeout=timeout,
