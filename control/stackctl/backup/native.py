@@ -3,31 +3,33 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from stackctl.backup.guide import GUIDE, guide
 from stackctl.backup.model import Backup, Kind
 from stackctl.backup.repository import DATA, Repository
+from stackctl.backup.retention import ancestors, restorable
 from stackctl.backup.wal_name import lsn
 from stackctl.engine.base import Note, Programs
 from stackctl.errors import BackupFailed, StackError
 
 MANIFEST = "backup_manifest"
 _HOURS = 3600.0
-_GUIDE = "RESTORE.txt"
 
 Clock = Callable[[], datetime]
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """What is backed up: its identifier, and the server's major version."""
+    """What is backed up: its identifier, the server's major version, whether it notes which blocks change."""
 
     system: str
     postgres: int
+    summarizes: bool = False
 
 
 def take_full(repository: Repository, programs: Programs, cluster: Cluster, clock: Clock, note: Note) -> Backup:
@@ -35,17 +37,56 @@ def take_full(repository: Repository, programs: Programs, cluster: Cluster, cloc
 
     Raises BackupFailed; what was copied until then is removed.
     """
-    started = clock()
-    with repository.working(Kind.FULL, started) as (identifier, folder):
+    return _take(repository, programs, cluster, None, clock, note)
+
+
+def take_incremental(repository: Repository, programs: Programs, cluster: Cluster, clock: Clock, note: Note) -> Backup:
+    """Copy what changed since the newest good backup, and verify the copy. Raises BackupFailed."""
+    if cluster.postgres < 17:
+        raise BackupFailed(
+            f"PostgreSQL {cluster.postgres} has no incremental backups; 17 is the first that has",
+            hint="stackctl backup takes a full one",
+        )
+    if not cluster.summarizes:
+        raise BackupFailed("summarize_wal is off, so nobody knows what changed", hint="stackctl up turns it on")
+    by_id = {backup.id: backup for backup in repository.backups()}
+    parents = [each for each in restorable(list(by_id.values())) if _fits(each, cluster)]
+    if not parents:
+        raise BackupFailed("there is no good backup to build on", hint="stackctl backup takes a full one")
+    return _take(repository, programs, cluster, parents[-1], clock, note)
+
+
+def _fits(parent: Backup, cluster: Cluster) -> bool:
+    return parent.system == cluster.system and parent.postgres == cluster.postgres
+
+
+def _take(
+    repository: Repository, programs: Programs, cluster: Cluster, parent: Backup | None, clock: Clock, note: Note
+) -> Backup:
+    started, kind = clock(), Kind.INCREMENTAL if parent else Kind.FULL
+    with repository.working(kind, started) as (identifier, folder):
         data = folder / DATA
         programs.claim(data)
-        note(f"copying to {repository.path(identifier)}")
+        base, folders = [], [data]
+        if parent is not None:
+            before = repository.path(parent.id) / DATA
+            base, folders = [f"--incremental={before / MANIFEST}"], [data, before]
+        note(f"copying to {repository.path(identifier)}" + (f", what changed since {parent.id}" if parent else ""))
         label = ("--label", identifier, "--pgdata", str(data))
-        _run(programs, "pg_basebackup", *programs.login(), *_OPTIONS, *label, folder=data)
+        _run(programs, "pg_basebackup", *programs.login(), *_OPTIONS, *base, *label, folders=folders)
         note("verifying the copy")
-        _run(programs, "pg_verifybackup", str(data), folder=data)
-        (folder / _GUIDE).write_text(_guide(identifier, cluster))
-        return repository.finish(folder, _described(identifier, data, cluster, started, clock()))
+        _run(programs, "pg_verifybackup", str(data), folders=[data])
+        chain = [each.id for each in reversed(_chain(repository, parent))]
+        (folder / GUIDE).write_text(guide(identifier, cluster.postgres, cluster.system, chain))
+        described = _described(identifier, data, cluster, started, clock())
+        return repository.finish(folder, replace(described, kind=kind, parent=parent.id if parent else None))
+
+
+def _chain(repository: Repository, parent: Backup | None) -> list[Backup]:
+    """What a new backup is built on, nearest first."""
+    if parent is None:
+        return []
+    return [parent, *ancestors(parent, {backup.id: backup for backup in repository.backups()})]
 
 
 def _described(identifier: str, data: Path, cluster: Cluster, started: datetime, finished: datetime) -> Backup:
@@ -80,22 +121,8 @@ def wal_span(manifest: Path) -> Mapping[str, Any]:
     return found
 
 
-def _run(programs: Programs, program: str, *arguments: str, folder: Path) -> None:
+def _run(programs: Programs, program: str, *arguments: str, folders: Sequence[Path]) -> None:
     try:
-        programs.run(program, *arguments, folders=[folder], timeout=24 * _HOURS)
+        programs.run(program, *arguments, folders=folders, timeout=24 * _HOURS)
     except StackError as error:
         raise BackupFailed(str(error), hint=f"{error.hint}; earlier backups are as they were") from error
-
-
-def _guide(identifier: str, cluster: Cluster) -> str:
-    return f"""Restore {identifier} with PostgreSQL {cluster.postgres} alone
-
-1. Check that every byte is as it was written:      sha256sum --check checksums.txt
-2. Copy data/ to where the server will have it, owned by its account, mode 0700.
-3. As it is, the server starts with the state at the end of this backup.
-   To go on from there, add to postgresql.auto.conf of the copy:
-       restore_command = 'cp WAL/%f-* %p'           WAL is wal/{cluster.system} of this repository
-       recovery_target_time = '2026-03-01 12:00:00+00'    or leave it out for everything there is
-   and make an empty file recovery.signal beside it.
-4. Start PostgreSQL {cluster.postgres}: pg_ctl -D THE-COPY start
-"""

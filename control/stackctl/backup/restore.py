@@ -6,7 +6,7 @@ import re
 import shlex
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,6 +16,7 @@ from typing import Any
 from stackctl import assets
 from stackctl.backup.model import Backup
 from stackctl.backup.repository import DATA, Repository
+from stackctl.backup.retention import ancestors
 from stackctl.backup.target import Target
 from stackctl.backup.verify import verify_backup
 from stackctl.backup.wal_name import Lsn, lsn
@@ -30,6 +31,7 @@ SELECT pg_last_wal_replay_lsn()::text AS lsn, pg_current_wal_lsn()::text AS now,
        extract(epoch FROM pg_last_xact_replay_timestamp()) AS time
 """
 _HOURS = 3600.0
+_OTHER = "restore another backup with --backup; stackctl backup verify"
 
 
 @dataclass(frozen=True)
@@ -53,16 +55,35 @@ def working(repository: Repository) -> Iterator[Path]:
 
 
 def build(repository: Repository, programs: Programs, backup: Backup, folder: Path, note: Note) -> Path:
-    """Copy `backup` into `folder`, its bytes compared first. Raises Damaged where they are not as they were."""
-    note(f"comparing {backup.id} with its checksums")
-    if found := verify_backup(repository, backup):
-        raise Damaged(
-            f"{found[0].what}: {found[0].reason}", hint="restore another backup with --backup; stackctl backup verify"
-        )
+    """Copy `backup` into `folder`, or combine it there with all that it is built on, once every byte was compared.
+
+    Raises Damaged where one of them is not as it was.
+    """
+    chain = [*reversed(ancestors(backup, {each.id: each for each in repository.backups()})), backup]
+    if chain[0].parent is not None:
+        raise Damaged(f"{chain[0].id} is built on {chain[0].parent}, which is not there", hint=_OTHER)
+    for member in chain:
+        note(f"comparing {member.id} with its checksums")
+        if found := verify_backup(repository, member):
+            raise Damaged(f"{found[0].what}: {found[0].reason}", hint=_OTHER)
+    if len(chain) > 1:
+        return _combine(repository, programs, chain, folder, note)
     note("copying")
     data = folder / DATA
     shutil.copytree(repository.path(backup.id) / DATA, data, symlinks=True)
     programs.own(data)
+    return data
+
+
+def _combine(repository: Repository, programs: Programs, chain: Sequence[Backup], folder: Path, note: Note) -> Path:
+    """PostgreSQL's own program combines; it does not see damage, so its members and its result are checked."""
+    note(f"combining {len(chain)} backups")
+    data, members = folder / DATA, [repository.path(member.id) / DATA for member in chain]
+    programs.claim(data)
+    everything = [data, *members]
+    words = (*map(str, members), "--output", str(data))
+    programs.run("pg_combinebackup", *words, folders=everything, timeout=24 * _HOURS)
+    programs.run("pg_verifybackup", "--no-parse-wal", str(data), folders=[data], timeout=24 * _HOURS)
     return data
 
 

@@ -78,7 +78,7 @@ def _marked(used: Iterable[str]) -> _Rule:
 def _window(backups: Sequence[Backup], policy: Policy, now: datetime) -> Reasons:
     """Everything inside the window, and the last good one before it, from which recovery into the window begins."""
     edge = now - policy.window
-    before = [backup for backup in _restorable(backups) if backup.finished_at <= edge]
+    before = [backup for backup in restorable(backups) if backup.finished_at <= edge]
     if before:
         yield before[-1].id, f"recovery to {edge:%Y-%m-%d %H:%M} UTC begins with it"
     for backup in backups:
@@ -111,12 +111,12 @@ def _firsts(full: Sequence[Backup], count: int, period: Callable[[datetime], tup
 
 
 def _minimum(backups: Sequence[Backup], policy: Policy, _now: datetime) -> Reasons:
-    good = _restorable(backups)
+    good = restorable(backups)
     for backup in good[len(good) - min(policy.minimum, len(good)) :]:
         yield backup.id, f"never fewer than {policy.minimum} good backups"
 
 
-def _restorable(backups: Sequence[Backup]) -> list[Backup]:
+def restorable(backups: Sequence[Backup]) -> list[Backup]:
     """Physical backups that are good, with all that they are built on."""
     by_id = {backup.id: backup for backup in backups}
 

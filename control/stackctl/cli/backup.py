@@ -7,19 +7,27 @@ from typing import Annotated
 import typer
 
 from stackctl.cli.session import session
+from stackctl.errors import UsageError
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, help="Take a backup now; list, show, verify them.")
 Identifier = Annotated[str, typer.Argument(metavar="ID", help="As `backup list` shows it.")]
 
 
 @app.callback(invoke_without_command=True)
-def take(context: typer.Context) -> None:
+def take(
+    context: typer.Context,
+    full: Annotated[bool, typer.Option("--full", help="Copy all files; so it is without a word.")] = False,
+    incremental: Annotated[bool, typer.Option("--incremental", help="Copy what changed since the last one.")] = False,
+) -> None:
     """Take a backup of the running database now, and verify it."""
     if context.invoked_subcommand is not None:
         return
+    if full and incremental:
+        raise UsageError("--full and --incremental contradict each other", hint="leave one of them out")
     from stackctl.operations.backup import take_command
 
-    session.finish(take_command(session.request(), session.runner(), session.output.note))
+    request, runner, note = session.request(), session.runner(), session.output.note
+    session.finish(take_command(request, runner, note, incremental=incremental))
 
 
 @app.command(name="list")

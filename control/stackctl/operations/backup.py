@@ -22,7 +22,8 @@ from stackctl.operations.result import Line, Request, Result, Table
 from stackctl.units import Bytes, human
 
 _CLUSTER = """
-SELECT system_identifier::text AS system, current_setting('server_version_num')::int / 10000 AS postgres
+SELECT system_identifier::text AS system, current_setting('server_version_num')::int / 10000 AS postgres,
+       current_setting('summarize_wal', true) AS summarizes
 FROM pg_control_system()
 """
 
@@ -43,15 +44,16 @@ def open_backups(request: Request, runner: Runner) -> Opened:
     return Opened(recorded, engine, Repository(engine.repository()))
 
 
-def take_command(request: Request, runner: Runner, note: Note) -> Result:
-    """Take a full backup of the running server, and verify it."""
+def take_command(request: Request, runner: Runner, note: Note, *, incremental: bool = False) -> Result:
+    """Take a backup of the running server, all of it or what changed since the last, and verify it."""
     opened = open_backups(request, runner)
     (row,) = opened.engine.query(_CLUSTER)
     with opened.engine.programs() as programs:
         repository = Repository(opened.repository.root, programs.group())
         with _working(repository, "stackctl backup", note):
-            cluster = native.Cluster(row["system"], row["postgres"])
-            taken = native.take_full(repository, programs, cluster, _now, note)
+            cluster = native.Cluster(row["system"], row["postgres"], row["summarizes"] == "on")
+            take = native.take_incremental if incremental else native.take_full
+            taken = take(repository, programs, cluster, _now, note)
     seconds = (taken.finished_at - taken.started_at).total_seconds()
     text = f"{taken.id}: {human(Bytes(taken.bytes))} in {seconds:.0f} s, verified, in {repository.path(taken.id)}"
     return Result(backup_data(repository, taken), [Line(text, "good")], opened.recorded.warnings)

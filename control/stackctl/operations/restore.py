@@ -14,6 +14,7 @@ from stackctl.backup.model import Backup, spelled
 from stackctl.backup.repository import Repository
 from stackctl.backup.restore import Restored
 from stackctl.backup.restore_plan import Candidate, choose, refuse_later
+from stackctl.backup.retention import restorable
 from stackctl.backup.target import Target, target
 from stackctl.engine.base import Note, Programs
 from stackctl.engine.runner import Runner
@@ -55,7 +56,7 @@ def restore_command(request: Request, runner: Runner, note: Note, wanted: Wanted
 
 
 def _chosen(repository: Repository, goal: Target, identifier: str | None) -> Candidate:
-    backups = [find(repository, identifier)] if identifier else repository.backups()
+    backups = [find(repository, identifier)] if identifier else restorable(repository.backups())
     return choose(candidates(repository, backups), goal, named=identifier is not None)
 
 
