@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -14,6 +15,8 @@ from stackctl.errors import EngineFailed, StackError, TimedOut, Unhealthy
 
 # Nobody but the account itself comes in; nothing is archived from a copy.
 _HBA = "local all postgres trust\n"
+# What those hear who ask whether it is ready.
+_TURNED_AWAY = re.compile(r"FATAL:\s+the database system is ")
 
 
 def write_hba(folder: Path) -> Path:
@@ -49,7 +52,9 @@ def options(found: Mapping[str, str]) -> list[str]:
 
 def not_started(log: str) -> EngineFailed:
     """The error for a server that ended while it started: its last FATAL or PANIC says why."""
-    lines = [line for line in log.splitlines() if "FATAL:" in line or "PANIC:" in line]
+    lines = [
+        line for line in log.splitlines() if ("FATAL:" in line or "PANIC:" in line) and not _TURNED_AWAY.search(line)
+    ]
     reason = lines[-1].split(": ", 1)[-1].strip() if lines else (log.strip().splitlines() or ["no word"])[-1]
     return EngineFailed(f"the restored server does not start: {reason}", hint="its log is above, with --verbose")
 

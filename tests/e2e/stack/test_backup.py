@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from restored import program, rows
 
+from restored import program, rows
 from running_stack import Stack, eventually
 
 
