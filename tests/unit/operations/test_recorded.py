@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -27,6 +28,9 @@ class FakeEngine:
     def __init__(self, rows=None, lines=(), new=()):
         self.rows, self.lines, self.new = rows, list(lines), list(new)
         self.asked = []
+
+    def repository(self):
+        return Path("/nowhere/backups")
 
     def services(self):
         return (ServiceState("app", "running", "healthy"), ServiceState("postgres", "running", "healthy"))
