@@ -8,9 +8,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, Executable, QueuePool, literal_column, select, text
+from sqlalchemy import Connection, Engine, Executable, QueuePool, literal_column, select, text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.orm import Session
 
 from app.compiled_cache import watch
 from app.engine import for_migrations, for_requests
@@ -90,15 +89,15 @@ def test_options_reach_the_server_as_they_are(engine: Make) -> None:
 def test_a_unit_of_work_may_have_more_time(engine: Make) -> None:
     pooled = engine(PG_STATEMENT_TIMEOUT="300", DB_POOL_SIZE="1", DB_MAX_OVERFLOW="0")
 
-    def nap(session: Session) -> int:
-        session.execute(text("SELECT pg_sleep(0.6)"))
-        return int(session.scalar(text("SELECT pg_backend_pid()")) or 0)
+    def nap(connection: Connection) -> int:
+        connection.execute(text("SELECT pg_sleep(0.6)"))
+        return int(connection.scalar(text("SELECT pg_backend_pid()")) or 0)
 
     with pooled.connect() as connection:
         pid = Unit("/x", nap, (), 60_000).run(connection)
     # The same session, without it.
     with pooled.connect() as connection:
-        assert Unit("/x", lambda session: session.scalar(text("SELECT pg_backend_pid()"))).run(connection) == pid
+        assert Unit("/x", lambda same: same.scalar(text("SELECT pg_backend_pid()"))).run(connection) == pid
         assert connection.scalar(text("SHOW statement_timeout")) == "300ms"
         connection.rollback()
         with pytest.raises(DBAPIError):

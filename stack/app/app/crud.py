@@ -8,12 +8,13 @@ from urllib.parse import quote
 
 from fastapi import HTTPException, Response
 from pydantic import BaseModel
-from sqlalchemy import ColumnElement, delete, func, insert, select, update
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy import Connection, Row, delete, func, insert, update
+from sqlalchemy.orm import InstrumentedAttribute
 
 from app.access import Access
 from app.models import Base
 from app.schemas import Paging
+from app.statements import one_row, rows_after
 
 LARGEST_PAGE = 500
 # One statement: a round trip costs less than inserting these.
@@ -22,58 +23,57 @@ ROWS_AT_A_TIME = 500
 IMPORT_TIMEOUT_MS = 60_000
 
 T = TypeVar("T")
-Row = TypeVar("Row", bound=Base)
-Condition = ColumnElement[bool]
-Parent = tuple[type[Base], int]
+Model = type[Base]
+Parent = tuple[Model, int]
 
 
-async def create(db: Access, response: Response, table: type[Row], values: dict[str, Any]) -> Row:
+async def create(db: Access, response: Response, model: Model, values: dict[str, Any]) -> Row[Any]:
     """Store a new row and say in the response where it is."""
-
-    def work(session: Session) -> Row:
-        return session.scalars(insert(table).values(**values).returning(table)).one()
-
-    row = await db.write(work, table.__tablename__)
+    table = model.__table__
+    statement = insert(table).values(**values).returning(table)
+    row = await db.write(lambda connection: connection.execute(statement).one(), table.name)
     # An id in the path may have blanks around it, also some that no header can carry.
     response.headers["Location"] = quote(f"{db.path}/{row.id}")
     return row
 
 
-async def create_all(db: Access, table: type[Row], rows: Sequence[BaseModel], **common: Any) -> dict[str, Any]:
+async def create_all(db: Access, model: Model, rows: Sequence[BaseModel], **common: Any) -> dict[str, Any]:
     """Store new rows, all or none; give their ids in the order of the rows."""
-    statement = insert(table).returning(table.id, sort_by_parameter_order=True)
+    table = model.__table__
+    statement = insert(table).returning(table.c.id, sort_by_parameter_order=True)
 
-    def work(session: Session) -> list[int]:
+    def work(connection: Connection) -> list[int]:
         ids: list[int] = []
         # In parts, so that only one of them at a time is also there as parameters.
         for start in range(0, len(rows), ROWS_AT_A_TIME):
             part = [row.model_dump() | common for row in rows[start : start + ROWS_AT_A_TIME]]
-            ids += session.scalars(statement, part)
+            ids += connection.scalars(statement, part)
         return ids
 
-    ids = await db.write(work, table.__tablename__, statement_timeout_ms=IMPORT_TIMEOUT_MS)
+    ids = await db.write(work, table.name, statement_timeout_ms=IMPORT_TIMEOUT_MS)
     return {"imported": len(ids), "ids": ids}
 
 
 async def page(
     db: Access,
-    table: type[Row],
+    model: Model,
     paging: Paging,
     searched: InstrumentedAttribute[str],
-    *conditions: Condition,
     parent: Parent | None = None,
+    **keys: int,
 ) -> Any:
     """Give rows by ascending id; when there are none, 404 for a parent that does not exist."""
     wanted = min(paging.limit, LARGEST_PAGE)
-    # One more than asked for tells whether there is a next page without a second query.
-    statement = select(table).where(table.id > paging.after, *conditions).order_by(table.id).limit(wanted + 1)
+    statement = rows_after(model.__table__, *keys)
     if paging.search:
         statement = statement.where(searched.icontains(paging.search, autoescape=True))
+    # One more than asked for tells whether there is a next page without a second query.
+    values = {"after": paging.after, "most": wanted + 1, **keys}
 
-    def work(session: Session) -> Sequence[Row]:
-        rows = session.scalars(statement).all()
+    def work(connection: Connection) -> Sequence[Row[Any]]:
+        rows = connection.execute(statement, values).all()
         if not rows and parent is not None:
-            found(parent[0], session.get(*parent))
+            found(parent[0], _one(connection, parent[0], {"id": parent[1]}))
         return rows
 
     async def load() -> dict[str, Any]:
@@ -81,29 +81,34 @@ async def page(
         items = rows[:wanted]
         return {"items": items, "next": items[-1].id if len(rows) > wanted else None}
 
-    return await db.listed(table.__tablename__, (wanted, paging.after, paging.search), load)
+    return await db.listed(model.__tablename__, (wanted, paging.after, paging.search), load)
 
 
-async def read(db: Access, table: type[Row], *conditions: Condition) -> Row:
-    """Give the row that meets the conditions, or 404."""
-    return found(table, await db.read(lambda session: session.scalars(select(table).where(*conditions)).one_or_none()))
+def _one(connection: Connection, model: Model, keys: dict[str, int]) -> Row[Any] | None:
+    return connection.execute(one_row(model.__table__, *keys), keys).one_or_none()
 
 
-async def replace(db: Access, table: type[Row], values: dict[str, Any], *conditions: Condition) -> Row:
+async def read(db: Access, model: Model, **keys: int) -> Row[Any]:
+    """Give the row whose columns have these values, or 404."""
+    return found(model, await db.read(lambda connection: _one(connection, model, keys)))
+
+
+async def replace(db: Access, model: Model, values: dict[str, Any], **keys: int) -> Row[Any]:
     """Replace what a client may write of a row, or 404."""
-    statement = update(table).where(*conditions).values(**values, updated_at=func.now()).returning(table)
-    return found(table, await db.write(lambda session: session.scalars(statement).one_or_none(), table.__tablename__))
+    table = model.__table__
+    statement = update(table).filter_by(**keys).values(**values, updated_at=func.now()).returning(table)
+    return found(model, await db.write(lambda connection: connection.execute(statement).one_or_none(), table.name))
 
 
-async def remove(db: Access, table: type[Row], *conditions: Condition) -> Response:
+async def remove(db: Access, model: Model, **keys: int) -> Response:
     """Delete a row and what belongs to it, or 404."""
-    statement = delete(table).where(*conditions).returning(table.id)
-    tables = with_dependents(table)
-    found(table, await db.write(lambda session: session.scalars(statement).one_or_none(), *tables))
+    statement = delete(model.__table__).filter_by(**keys).returning(model.__table__.c.id)
+    tables = with_dependents(model)
+    found(model, await db.write(lambda connection: connection.scalar(statement), *tables))
     return Response(status_code=204)
 
 
-def with_dependents(table: type[Base]) -> set[str]:
+def with_dependents(model: Model) -> set[str]:
     """Return the names of a table and of those whose rows go with its rows."""
     keys = [
         (other.key, key.column.table.key)
@@ -111,14 +116,14 @@ def with_dependents(table: type[Base]) -> set[str]:
         for key in other.foreign_keys
         if key.ondelete == "CASCADE"
     ]
-    names = {table.__tablename__}
+    names = {model.__tablename__}
     while more := {child for child, parent in keys if parent in names} - names:
         names |= more
     return names
 
 
-def found(table: type[Base], result: T | None) -> T:
+def found(model: Model, result: T | None) -> T:
     """Return the result, or raise 404 when there is none."""
     if result is None:
-        raise HTTPException(404, f"There is no {table.__name__.lower()} with this id.")
+        raise HTTPException(404, f"There is no {model.__name__.lower()} with this id.")
     return result

@@ -6,9 +6,8 @@ import time
 
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.orm import Session
 
 from app.access import DatabaseAccess
 from app.faults import PoolFull
@@ -52,6 +51,6 @@ async def readyz(db: DatabaseAccess) -> dict[str, str] | JSONResponse:
     return {"status": "ready"}
 
 
-def _revision(session: Session) -> str | None:
-    revision: str | None = session.scalar(text("SELECT version_num FROM alembic_version"))
+def _revision(connection: Connection) -> str | None:
+    revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
     return revision

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import APIRouter, Response
-from sqlalchemy import ColumnElement, and_
 
 from app import crud
 from app.access import DatabaseAccess
@@ -14,10 +13,6 @@ from app.models import Member, Team
 from app.schemas import Imported, MemberIn, MemberOut, Page, PagingQuery, PathId, Rows
 
 router = APIRouter()
-
-
-def _one(team_id: int, member_id: int) -> ColumnElement[bool]:
-    return and_(Member.team_id == team_id, Member.id == member_id)
 
 
 @router.post("/teams/{team_id}/members", status_code=201, response_model=MemberOut)
@@ -41,22 +36,22 @@ async def create_all(team_id: PathId, members: Rows[MemberIn], db: DatabaseAcces
 @router.get("/teams/{team_id}/members", response_model=Page[MemberOut])
 async def page(team_id: PathId, db: DatabaseAccess, paging: PagingQuery) -> Any:
     """Give a team's members by ascending id; a limit above 500 means 500."""
-    return await crud.page(db, Member, paging, Member.email, Member.team_id == team_id, parent=(Team, team_id))
+    return await crud.page(db, Member, paging, Member.email, (Team, team_id), team_id=team_id)
 
 
 @router.get("/teams/{team_id}/members/{member_id}", response_model=MemberOut)
 async def read(team_id: PathId, member_id: PathId, db: DatabaseAccess) -> Any:
     """Give one member."""
-    return await crud.read(db, Member, _one(team_id, member_id))
+    return await crud.read(db, Member, team_id=team_id, id=member_id)
 
 
 @router.put("/teams/{team_id}/members/{member_id}", response_model=MemberOut)
 async def replace(team_id: PathId, member_id: PathId, member: MemberIn, db: DatabaseAccess) -> Any:
     """Replace a member's e-mail address and role."""
-    return await crud.replace(db, Member, member.model_dump(), _one(team_id, member_id))
+    return await crud.replace(db, Member, member.model_dump(), team_id=team_id, id=member_id)
 
 
 @router.delete("/teams/{team_id}/members/{member_id}", status_code=204)
 async def remove(team_id: PathId, member_id: PathId, db: DatabaseAccess) -> Response:
     """Take a member out of a team."""
-    return await crud.remove(db, Member, _one(team_id, member_id))
+    return await crud.remove(db, Member, team_id=team_id, id=member_id)

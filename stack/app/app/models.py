@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import (
     BigInteger,
@@ -13,6 +13,7 @@ from sqlalchemy import (
     Identity,
     Index,
     Integer,
+    Table,
     Text,
     UniqueConstraint,
     func,
@@ -45,6 +46,9 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 class Base(DeclarativeBase):
     """What all tables have in common."""
+
+    # Never another kind of FROM here.
+    __table__: ClassVar[Table]
 
     id: Mapped[int] = mapped_column(Id, Identity(), primary_key=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, server_default=func.now())

@@ -35,16 +35,16 @@ async def page(db: DatabaseAccess, paging: PagingQuery) -> Any:
 @router.get("/resources/{resource_id}", response_model=ResourceOut)
 async def read(resource_id: PathId, db: DatabaseAccess) -> Any:
     """Give one resource."""
-    return await crud.read(db, Resource, Resource.id == resource_id)
+    return await crud.read(db, Resource, id=resource_id)
 
 
 @router.put("/resources/{resource_id}", response_model=ResourceOut)
 async def replace(resource_id: PathId, resource: ResourceIn, db: DatabaseAccess) -> Any:
     """Replace what a client may write of a resource, its tool too."""
-    return await crud.replace(db, Resource, resource.model_dump(), Resource.id == resource_id)
+    return await crud.replace(db, Resource, resource.model_dump(), id=resource_id)
 
 
 @router.delete("/resources/{resource_id}", status_code=204)
 async def remove(resource_id: PathId, db: DatabaseAccess) -> Response:
     """Delete a resource."""
-    return await crud.remove(db, Resource, Resource.id == resource_id)
+    return await crud.remove(db, Resource, id=resource_id)

@@ -35,16 +35,16 @@ async def page(db: DatabaseAccess, paging: PagingQuery) -> Any:
 @router.get("/teams/{team_id}", response_model=TeamOut)
 async def read(team_id: PathId, db: DatabaseAccess) -> Any:
     """Give one team."""
-    return await crud.read(db, Team, Team.id == team_id)
+    return await crud.read(db, Team, id=team_id)
 
 
 @router.put("/teams/{team_id}", response_model=TeamOut)
 async def replace(team_id: PathId, team: TeamIn, db: DatabaseAccess) -> Any:
     """Replace what a client may write of a team."""
-    return await crud.replace(db, Team, team.model_dump(), Team.id == team_id)
+    return await crud.replace(db, Team, team.model_dump(), id=team_id)
 
 
 @router.delete("/teams/{team_id}", status_code=204)
 async def remove(team_id: PathId, db: DatabaseAccess) -> Response:
     """Delete a team and its members."""
-    return await crud.remove(db, Team, Team.id == team_id)
+    return await crud.remove(db, Team, id=team_id)

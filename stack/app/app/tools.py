@@ -35,23 +35,22 @@ async def page(db: DatabaseAccess, paging: PagingQuery) -> Any:
 @router.get("/tools/{tool_id}", response_model=ToolOut)
 async def read(tool_id: PathId, db: DatabaseAccess) -> Any:
     """Give one tool."""
-    return await crud.read(db, Tool, Tool.id == tool_id)
+    return await crud.read(db, Tool, id=tool_id)
 
 
 @router.get("/tools/{tool_id}/resources", response_model=Page[ResourceOut])
 async def resources(tool_id: PathId, db: DatabaseAccess, paging: PagingQuery) -> Any:
     """Give a tool's resources by ascending id; a limit above 500 means 500."""
-    mine = Resource.tool_id == tool_id
-    return await crud.page(db, Resource, paging, Resource.name, mine, parent=(Tool, tool_id))
+    return await crud.page(db, Resource, paging, Resource.name, (Tool, tool_id), tool_id=tool_id)
 
 
 @router.put("/tools/{tool_id}", response_model=ToolOut)
 async def replace(tool_id: PathId, tool: ToolIn, db: DatabaseAccess) -> Any:
     """Replace what a client may write of a tool."""
-    return await crud.replace(db, Tool, tool.model_dump(), Tool.id == tool_id)
+    return await crud.replace(db, Tool, tool.model_dump(), id=tool_id)
 
 
 @router.delete("/tools/{tool_id}", status_code=204)
 async def remove(tool_id: PathId, db: DatabaseAccess) -> Response:
     """Delete a tool and its resources."""
-    return await crud.remove(db, Tool, Tool.id == tool_id)
+    return await crud.remove(db, Tool, id=tool_id)

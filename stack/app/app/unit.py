@@ -9,7 +9,6 @@ from typing import Generic, TypeVar
 
 from sqlalchemy import Connection, func, select, true
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.orm import Session
 
 from app import metrics
 from app.faults import OutcomeUnknown, connection_is_lost
@@ -17,7 +16,7 @@ from app.stamps import renew
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-Work = Callable[[Session], T]
+Work = Callable[[Connection], T]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,24 +31,21 @@ class Unit(Generic[T]):
 
     def run(self, connection: Connection) -> T:
         """Return what the work gives, committed."""
-        with (
-            metrics.QUERY_DURATION.labels(self.route).time(),
-            Session(connection, expire_on_commit=False) as session,
-        ):
-            self._allow_time(session)
-            result = self.work(session)
-            self._commit(session)
+        with metrics.QUERY_DURATION.labels(self.route).time():
+            self._allow_time(connection)
+            result = self.work(connection)
+            self._commit(connection)
         return result
 
-    def _allow_time(self, session: Session) -> None:
-        if self.statement_timeout_ms is None or session.get_bind().dialect.name != "postgresql":
+    def _allow_time(self, connection: Connection) -> None:
+        if self.statement_timeout_ms is None or connection.dialect.name != "postgresql":
             return
         # For this transaction only, like SET LOCAL: whoever has the connection next knows nothing of it.
-        session.execute(select(func.set_config("statement_timeout", str(self.statement_timeout_ms), true())))
+        connection.execute(select(func.set_config("statement_timeout", str(self.statement_timeout_ms), true())))
 
-    def _commit(self, session: Session) -> None:
+    def _commit(self, connection: Connection) -> None:
         try:
-            session.commit()
+            connection.commit()
         except DBAPIError as error:
             if connection_is_lost(error):
                 metrics.CONNECTION_ERRORS.inc()
