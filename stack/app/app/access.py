@@ -27,11 +27,11 @@ class Access:
 
     async def read(self, work: Work[T], *, statement_timeout_ms: int | None = None) -> T:
         """Return what `work` finds; it may only select, and each SELECT sees its own moment."""
-        return await self.database.read(Unit(self.route, work, (), statement_timeout_ms))
+        return await self.database.run(Unit(self.route, work, (), statement_timeout_ms, autocommit=statement_timeout_ms is None))
 
     async def write(self, work: Work[T], *tables: str, statement_timeout_ms: int | None = None) -> T:
         """Return what `work` gives, committed; cached lists of the tables that it changes are forgotten."""
-        return await self.database.write(Unit(self.route, work, tables, statement_timeout_ms))
+        return await self.database.run(Unit(self.route, work, tables, statement_timeout_ms))
 
     async def listed(self, table: str, question: Hashable, load: Callable[[], Awaitable[Any]]) -> Any:
         """Return what `load` gives, or the same as a response when the route is cached."""

@@ -9,7 +9,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import TypeVar
 
-from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -44,37 +43,23 @@ class Database:
         self._settings = settings
         self._engine = for_requests(settings)
         compiled_cache.watch(self._engine)
-        # A single statement needs no BEGIN and COMMIT: one round trip instead of three.
-        self._autocommit = self._engine.execution_options(isolation_level="AUTOCOMMIT")
         self._pool = WatchedPool(self._engine, settings.max_overflow)
         self._threads = ThreadPoolExecutor(settings.pool_capacity, "database")
         self._admission = Admission(settings.pool_size, settings.max_overflow, settings.pool_timeout_seconds)
         self._warm = asyncio.Event()
         self.last_answer = float("-inf")
 
-    async def read(self, unit: Unit[T]) -> T:
-        """Return what the work finds, in autocommit unless it has a time of its own: for SELECT only."""
-        engine = self._autocommit if unit.statement_timeout_ms is None else self._engine
-        return await self._run(unit, engine, self._settings.pool_timeout_seconds)
+    async def run(self, unit: Unit[T], patience: float | None = None) -> T:
+        """Return what a unit gives, run until no other transaction is in the way.
 
-    async def write(self, unit: Unit[T]) -> T:
-        """Return what the work gives, committed."""
-        return await self._run(unit, self._engine, self._settings.pool_timeout_seconds)
-
-    async def probe(self, unit: Unit[T], patience: float) -> T:
-        """Like `read`, but gives up waiting for a connection after `patience` seconds."""
-        return await self._run(unit, self._autocommit, patience)
-
-    async def _run(self, unit: Unit[T], engine: Engine, patience: float) -> T:
-        """Run a unit until no other transaction is in the way; raise what a driver's error stands for.
-
-        To run it again is safe: it is one transaction, which the conflict undid, and has no effect
-        outside the database.
+        Raises what a driver's error stands for, and PoolFull when there is no connection within
+        `patience` seconds, or those of the settings. To run a unit again is safe: it is one
+        transaction, which the conflict undid, and has no effect outside the database.
         """
-        deadline = time.perf_counter() + patience
+        deadline = time.perf_counter() + (self._settings.pool_timeout_seconds if patience is None else patience)
         for attempt, delay in enumerate(delays(LONGEST_RETRY_SECONDS), start=1):
             try:
-                return await self._once(unit, engine, deadline)
+                return await self._once(unit, deadline)
             except Conflict:
                 if attempt == ATTEMPTS or time.perf_counter() + delay > deadline:
                     raise
@@ -82,11 +67,11 @@ class Database:
                 await asyncio.sleep(delay)
         raise AssertionError("the delays never end")
 
-    async def _once(self, unit: Unit[T], engine: Engine, deadline: float) -> T:
+    async def _once(self, unit: Unit[T], deadline: float) -> T:
         """Run a unit in a thread of its own."""
         started = time.perf_counter()
         await self._admit(deadline - started)
-        future = self._threads.submit(self._connected, unit, engine, started, deadline)
+        future = self._threads.submit(self._connected, unit, started, deadline)
         # The slot is free when the thread is, which is later than this coroutine's end if the client
         # goes away and the server cancels it.
         loop = asyncio.get_running_loop()
@@ -131,9 +116,9 @@ class Database:
         with suppress(RuntimeError):
             loop.call_soon_threadsafe(self._admission.leave)
 
-    def _connected(self, unit: Unit[T], engine: Engine, queued: float, deadline: float) -> T:
+    def _connected(self, unit: Unit[T], queued: float, deadline: float) -> T:
         try:
-            with connect(engine, deadline) as connection:
+            with connect(self._engine, deadline) as connection:
                 self._pool.publish()
                 metrics.POOL_WAIT.observe(time.perf_counter() - queued)
                 result = unit.run(connection)

@@ -21,6 +21,8 @@ def for_requests(settings: Settings) -> Engine:
     engine = create_engine(
         settings.url,
         poolclass=QueuePool,
+        # What reads need, which are most; to switch a connection there and back costs time in each of them.
+        isolation_level="AUTOCOMMIT",
         pool_size=settings.pool_size,
         max_overflow=settings.max_overflow,
         pool_timeout=settings.pool_timeout_seconds,

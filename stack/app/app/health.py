@@ -32,7 +32,7 @@ async def healthz() -> dict[str, str]:
 async def readyz(db: DatabaseAccess) -> dict[str, str] | JSONResponse:
     """The database answers and has the schema this program was written for."""
     try:
-        revision = await db.database.probe(Unit(db.route, _revision), WAIT_SECONDS)
+        revision = await db.database.run(Unit(db.route, _revision, autocommit=True), WAIT_SECONDS)
     except PoolFull:
         # Busy is not broken: taking a saturated instance away would only move its load to the others.
         if time.monotonic() - db.database.last_answer > FRESH_SECONDS:
