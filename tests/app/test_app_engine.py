@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import psycopg
 import pytest
 from sqlalchemy import Connection, Engine, Executable, QueuePool, literal_column, select, text
 from sqlalchemy.exc import DBAPIError
@@ -159,3 +161,36 @@ def test_compiled_statements_are_counted_and_bounded(engine: Make) -> None:
     for number in range(400):
         counted(select(literal_column(str(number))), 1)
     assert 200 <= COMPILED_CACHE_SIZE._value.get() <= 300
+
+
+def test_a_connection_that_the_server_ended_is_never_lent(engine: Make, database: Database) -> None:
+    pooled = engine(DB_POOL_SIZE="2")
+    with pooled.connect() as first, pooled.connect() as second:
+        ended = {connection.scalar(text("SELECT pg_backend_pid()")) for connection in (first, second)}
+    # They were used a moment ago, so only their sockets can tell.
+    database.execute("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE usename = 'app'")
+    assert one(pooled, "SELECT pg_backend_pid()") not in ended
+
+
+def round_trips(engine: Engine, rested_seconds: float) -> int:
+    """How many statements the server gets for one of ours on a connection that rested so long."""
+    sent: list[str] = []
+    with engine.connect() as connection:
+        driver: Any = connection.connection.driver_connection
+        driver.cursor_factory = type("Noting", (psycopg.Cursor,), {"execute": _noting(sent)})
+    time.sleep(rested_seconds)
+    one(engine, "SELECT 7")
+    return len(sent)
+
+
+def _noting(sent: list[str]) -> Callable[..., Any]:
+    def execute(self: Any, query: str, *args: Any, **options: Any) -> Any:
+        sent.append(query)
+        return psycopg.Cursor.execute(self, query, *args, **options)
+
+    return execute
+
+
+def test_only_a_connection_that_rested_is_asked(engine: Make) -> None:
+    assert round_trips(engine(DB_POOL_SIZE="1"), 1.2) == 2
+    assert round_trips(engine(DB_POOL_SIZE="1", DB_POOL_PRE_PING="false"), 1.2) == 1

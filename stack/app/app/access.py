@@ -27,7 +27,9 @@ class Access:
 
     async def read(self, work: Work[T], *, statement_timeout_ms: int | None = None) -> T:
         """Return what `work` finds; it may only select, and each SELECT sees its own moment."""
-        return await self.database.run(Unit(self.route, work, (), statement_timeout_ms, autocommit=statement_timeout_ms is None))
+        return await self.database.run(
+            Unit(self.route, work, (), statement_timeout_ms, autocommit=statement_timeout_ms is None)
+        )
 
     async def write(self, work: Work[T], *tables: str, statement_timeout_ms: int | None = None) -> T:
         """Return what `work` gives, committed; cached lists of the tables that it changes are forgotten."""

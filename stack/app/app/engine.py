@@ -8,7 +8,7 @@ from typing import Any
 from psycopg import capabilities
 from sqlalchemy import Engine, NullPool, QueuePool, create_engine, event
 
-from app import compiled_cache, server_options
+from app import compiled_cache, pre_ping, server_options
 from app.settings import Settings
 
 # With an idle time of 30 s and these, a silent peer is given up after 30 + 3 x 10 s.
@@ -27,10 +27,11 @@ def for_requests(settings: Settings) -> Engine:
         max_overflow=settings.max_overflow,
         pool_timeout=settings.pool_timeout_seconds,
         pool_recycle=settings.pool_recycle_seconds,
-        pool_pre_ping=settings.pool_pre_ping,
         query_cache_size=compiled_cache.SIZE,
         connect_args=_connect_args(settings, f"app worker {os.getpid()}", settings.statement_timeout_ms),
     )
+    if settings.pool_pre_ping and not settings.is_sqlite:
+        pre_ping.install(engine)
     return _prepared(engine, settings)
 
 
