@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from sqlalchemy.exc import DBAPIError
@@ -71,14 +70,15 @@ class Database:
         """Run a unit in a thread of its own."""
         started = time.perf_counter()
         await self._admit(deadline - started)
-        future = self._threads.submit(self._connected, unit, started, deadline)
+        self._pool.publish_soon()
+        loop = asyncio.get_running_loop()
+        thread = loop.run_in_executor(self._threads, self._connected, unit, started, deadline)
+        thread.add_done_callback(self._release)
         # The slot is free when the thread is, which is later than this coroutine's end if the client
         # goes away and the server cancels it.
-        loop = asyncio.get_running_loop()
-        future.add_done_callback(lambda done: self._release(loop, done))
-        return await self._answer(unit, future, deadline)
+        return await self._answer(unit, thread, deadline)
 
-    async def _answer(self, unit: Unit[T], future: Future[T], deadline: float) -> T:
+    async def _answer(self, unit: Unit[T], thread: asyncio.Future[T], deadline: float) -> T:
         """Wait for the thread, but no longer than a server can take that keeps its own statement timeout.
 
         One that is frozen keeps its connections alive and says nothing. The thread, with its slot and its
@@ -86,7 +86,7 @@ class Database:
         """
         try:
             async with asyncio.timeout(self._longest(unit, deadline)):
-                return await asyncio.wrap_future(future)
+                return await asyncio.shield(thread)
         except TimeoutError:
             metrics.CONNECTION_ERRORS.inc()
             log.warning("database unavailable: no answer at all from %s", self._settings.endpoint)
@@ -102,8 +102,9 @@ class Database:
     async def _admit(self, patience: float) -> None:
         deadline = time.perf_counter() + patience
         try:
-            async with asyncio.timeout(patience):
-                await self._warm.wait()
+            if not self._warm.is_set():
+                async with asyncio.timeout(patience):
+                    await self._warm.wait()
             await self._admission.enter(deadline - time.perf_counter())
         except TimeoutError:
             if not self._warm.is_set():
@@ -111,15 +112,13 @@ class Database:
             metrics.POOL_TIMEOUTS.inc()
             raise PoolFull from None
 
-    def _release(self, loop: asyncio.AbstractEventLoop, _future: Future[T]) -> None:
-        # A thread may outlive the loop when the process is told to stop at once.
-        with suppress(RuntimeError):
-            loop.call_soon_threadsafe(self._admission.leave)
+    def _release(self, _thread: asyncio.Future[T]) -> None:
+        self._admission.leave()
+        self._pool.publish_soon()
 
     def _connected(self, unit: Unit[T], queued: float, deadline: float) -> T:
         try:
             with connect(self._engine, deadline) as connection:
-                self._pool.publish()
                 metrics.POOL_WAIT.observe(time.perf_counter() - queued)
                 result = unit.run(connection)
             self.last_answer = time.monotonic()
@@ -135,8 +134,6 @@ class Database:
                 metrics.CONNECTION_ERRORS.inc()
                 log.warning("database unavailable: %s", error.orig)
             raise fault from error
-        finally:
-            self._pool.publish()
 
     async def warm_up(self) -> None:
         """Fill the pool, trying until the database answers; requests wait in front until then."""
@@ -149,6 +146,7 @@ class Database:
                 log.warning("waiting for the database at %s: %s", self._settings.endpoint, error)
                 await asyncio.sleep(delay)
             else:
+                self._pool.publish()
                 self._warm.set()
                 return
 

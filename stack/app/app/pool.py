@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-import threading
 import time
 from contextlib import ExitStack
 from typing import Any, cast
@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 
 # A reload is over in about a second.
 LONGEST_RETRY_SECONDS = 0.5
+# Far below the time between two scrapes.
+PUBLISH_SECONDS = 0.1
 
 
 def connect(engine: Engine, deadline: float) -> Connection:
@@ -49,9 +51,7 @@ class WatchedPool:
 
     def __init__(self, engine: Engine, max_overflow: int) -> None:
         self._engine = engine
-        # Reading the pool and setting the gauges is one step; otherwise a late thread could leave an
-        # old number behind for as long as nothing happens.
-        self._lock = threading.Lock()
+        self._due = False
         metrics.POOL_SIZE.set(self._pool.size())
         metrics.POOL_MAX_OVERFLOW.set(max_overflow)
         event.listen(engine, "invalidate", _count_invalidation)
@@ -61,14 +61,20 @@ class WatchedPool:
     def _pool(self) -> QueuePool:
         return cast(QueuePool, self._engine.pool)
 
+    def publish_soon(self) -> None:
+        """Set the gauges in a moment, once for all that changes until then; call it in the event loop."""
+        if not self._due:
+            self._due = True
+            asyncio.get_running_loop().call_later(PUBLISH_SECONDS, self.publish)
+
     def publish(self) -> None:
         """Set the gauges to what the pool holds now."""
-        with self._lock:
-            pool = self._pool
-            metrics.POOL_CHECKED_OUT.set(pool.checkedout())
-            metrics.POOL_IDLE.set(pool.checkedin())
-            # Starts at minus the pool's size and counts up with every connection that is opened.
-            metrics.POOL_OVERFLOW.set(max(0, pool.overflow()))
+        self._due = False
+        pool = self._pool
+        metrics.POOL_CHECKED_OUT.set(pool.checkedout())
+        metrics.POOL_IDLE.set(pool.checkedin())
+        # Starts at minus the pool's size and counts up with every connection that is opened.
+        metrics.POOL_OVERFLOW.set(max(0, pool.overflow()))
 
     def fill(self) -> None:
         """Open the pool's connections; raise the driver's error when not even one can be had."""
@@ -81,7 +87,6 @@ class WatchedPool:
                 # While an old generation of workers leaves, its connections still count against the
                 # role's limit. One is enough to serve; the others follow when they are needed.
                 log.warning("pool not filled: %s", error.orig)
-        self.publish()
 
 
 def _count_invalidation(_connection: Any, _record: Any, _error: Any) -> None:
