@@ -14,6 +14,8 @@ from app.settings import Settings
 # With an idle time of 30 s and these, a silent peer is given up after 30 + 3 x 10 s.
 KEEPALIVES_INTERVAL_SECONDS = 10
 KEEPALIVES_COUNT = 3
+# Answers are in UTC; this saves the conversion of each moment.
+USUAL = {"timezone": "UTC"}
 
 
 def for_requests(settings: Settings) -> Engine:
@@ -59,7 +61,7 @@ def _connect_args(settings: Settings, name: str, statement_timeout_ms: int) -> d
     # PgBouncer refuses `options`; behind it the role's own setting (ALTER ROLE) gives the timeout.
     if settings.pooler == "none":
         own = {"statement_timeout": str(statement_timeout_ms)}
-        arguments["options"] = server_options.for_libpq({**settings.server_options, **own})
+        arguments["options"] = server_options.for_libpq({**USUAL, **settings.server_options, **own})
     return arguments
 
 
