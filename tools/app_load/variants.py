@@ -12,24 +12,24 @@ import os
 import time
 from typing import Any
 
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
-from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
-from app import database, main, metrics
-from app.database import Database, T, Work
+from app import database, main, metrics, pre_ping
+from app.database import Database
 from app.engine import _connect_args
 from app.settings import Settings
+from app.unit import T, Unit
 
 
 class PlainDatabase(Database):
     """A request waits in the event loop for one of 40 threads, and there for a connection."""
 
-    async def run(self, route: str, engine: Engine, work: Work[T], patience: float) -> T:
-        """Run `work` where FastAPI would run a plain function."""
+    async def run(self, unit: Unit[T], patience: float | None = None) -> T:
+        """Run a unit where FastAPI would run a plain function."""
         now = time.perf_counter()
-        return await run_in_threadpool(self._unit, route, engine, work, now, now + patience)
+        return await run_in_threadpool(self._connected, unit, now, now + self._settings.pool_timeout_seconds)
 
 
 class UnboundedDatabase(PlainDatabase):
@@ -51,35 +51,31 @@ class AsyncDatabase(Database):
         arguments = _connect_args(settings, f"app worker {os.getpid()}", settings.statement_timeout_ms)
         self._async = create_async_engine(
             settings.url,
+            isolation_level="AUTOCOMMIT",
             pool_size=settings.pool_size,
             max_overflow=settings.max_overflow,
             pool_timeout=settings.pool_timeout_seconds,
             pool_recycle=settings.pool_recycle_seconds,
-            pool_pre_ping=settings.pool_pre_ping,
             connect_args=arguments,
         )
+        self._slots = asyncio.Semaphore(settings.pool_capacity)
+        if settings.pool_pre_ping:
+            pre_ping.install(self._async.sync_engine)
         if settings.prepared_statements:
             event.listen(
                 self._async.sync_engine, "connect", lambda c, _record: setattr(c.driver_connection, "prepared_max", 100)
             )
-        self._reading = self._async.execution_options(isolation_level="AUTOCOMMIT")
 
-    async def run(self, route: str, engine: Engine, work: Work[T], patience: float) -> T:
-        """Run `work` on an asynchronous connection."""
+    async def run(self, unit: Unit[T], patience: float | None = None) -> T:
+        """Run a unit on an asynchronous connection."""
         started = time.perf_counter()
-        chosen = self._reading if engine is self._autocommit else self._async
-
-        def unit(connection: Connection) -> T:
-            with Session(connection, expire_on_commit=False) as session, session.begin():
-                return work(session)
-
-        async with asyncio.timeout(patience), self._slots, chosen.connect() as connection:
-            self._pool.publish()
+        async with (
+            asyncio.timeout(patience or self._settings.pool_timeout_seconds),
+            self._slots,
+            self._async.connect() as connection,
+        ):
             metrics.POOL_WAIT.observe(time.perf_counter() - started)
-            with metrics.QUERY_DURATION.labels(route).time():
-                result = await connection.run_sync(unit)
-        self._pool.publish()
-        return result
+            return await connection.run_sync(unit.run)
 
     async def warm_up(self) -> None:
         """Fill the pool."""
@@ -95,11 +91,11 @@ class RememberingDatabase(Database):
         super().__init__(settings)
         self._answers: dict[str, Any] = {}
 
-    async def run(self, route: str, engine: Engine, work: Work[T], patience: float) -> T:
+    async def run(self, unit: Unit[T], patience: float | None = None) -> T:
         """Return what the route's first request found."""
-        if route not in self._answers:
-            self._answers[route] = await super().run(route, engine, work, patience)
-        answer: T = self._answers[route]
+        if unit.route not in self._answers:
+            self._answers[unit.route] = await super().run(unit, patience)
+        answer: T = self._answers[unit.route]
         return answer
 
 
