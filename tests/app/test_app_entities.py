@@ -118,7 +118,9 @@ def test_a_value_that_is_taken(api: TestClient, kind: Kind) -> None:
 def test_a_user_may_be_in_two_teams_once(api: TestClient) -> None:
     api.post("/teams", json=TEAMS.first)
     assert api.post("/teams/1/members", json={"email": "Ada@Example.org"}).json()["email"] == "ada@example.org"
-    assert is_problem(api.post("/teams/1/members", json={"email": "ADA@example.org"}), 409)
+    again = api.post("/teams/1/members", json={"email": "ADA@example.org"})
+    assert is_problem(again, 409)
+    assert again.json()["fields"] == ["team_id", "email"]
     other = api.post("/teams/2/members", json={"email": "ada@example.org"})
     assert (other.status_code, other.json()["role"]) == (201, "member")
     # A member is found only in its team.

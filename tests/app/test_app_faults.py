@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
+import httpx
 import pytest
 
 from running_app import Database, Serve, Served
@@ -55,6 +56,8 @@ def test_busy_is_ready_as_long_as_the_database_answers(database: Database, serve
             wait_until(lambda: served.metric("app_db_pool_checked_out") == 1)
             assert served.client.get("/readyz").json() == {"status": "busy"}
         assert waiting.result().status_code == 200
+    # Who only asked was not a request that the pool was too small for.
+    assert served.metric("app_db_pool_timeouts_total") == 0
 
 
 def test_a_statement_over_its_timeout(database: Database, serve: Serve) -> None:
@@ -148,6 +151,26 @@ def test_a_frozen_database(database: Database, serve: Serve, method: str, detail
         assert "in use" in served.client.get("/tools").json()["detail"]
     assert wait_until(lambda: served.client.get("/tools").status_code == 200)
     assert wait_until(lambda: quiet(served))
+
+
+def test_readiness_of_a_frozen_database(database: Database, serve: Serve) -> None:
+    served = serve(database.environ(), DB_POOL_SIZE="3", DB_MAX_OVERFLOW="0")
+    assert wait_until(lambda: quiet(served))
+    with frozen_sessions(database):
+        time.sleep(5)
+        # An answer in time for the patience of a container's health check, which the statement timeout is not.
+        probes = [httpx.get(f"{served.url}/readyz", timeout=15) for _ in range(2)]
+        assert [probe.status_code for probe in probes] == [503, 503]
+        assert wait_until(lambda: served.metric("app_db_pool_checked_out") == 1)
+    assert wait_until(served.ready)
+
+
+def test_a_database_made_read_only(database: Database, serve: Serve) -> None:
+    served = serve(database.environ(), PG_OPTIONS="default_transaction_read_only=on")
+    refused = served.client.post("/tools", json={"name": "late"})
+    assert (refused.status_code, refused.headers["retry-after"]) == (503, "5")
+    assert "takes no changes" in refused.json()["detail"]
+    assert served.client.get("/tools").status_code == 200
 
 
 def test_a_password_file_that_is_missing_for_a_while(database: Database, serve: Serve) -> None:

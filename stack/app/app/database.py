@@ -59,6 +59,11 @@ class Database:
         for attempt, delay in enumerate(delays(LONGEST_RETRY_SECONDS), start=1):
             try:
                 return await self._once(unit, deadline)
+            except PoolFull:
+                # A probe that found the pool busy refused nobody.
+                if patience is None:
+                    metrics.POOL_TIMEOUTS.inc()
+                raise
             except Conflict:
                 if attempt == ATTEMPTS or time.perf_counter() + delay > deadline:
                     raise
@@ -72,10 +77,16 @@ class Database:
         await self._admit(deadline - started)
         self._pool.publish_soon()
         loop = asyncio.get_running_loop()
-        thread = loop.run_in_executor(self._threads, self._connected, unit, started, deadline)
-        thread.add_done_callback(self._release)
+        try:
+            thread = loop.run_in_executor(self._threads, self._connected, unit, started, deadline)
+        except RuntimeError as error:
+            # The system has no thread to give. The work is in the executor's queue all the same, for another.
+            log.error("no thread for the database: %s", error)
+            self._admission.leave()
+            raise _no_answer(unit) from error
         # The slot is free when the thread is, which is later than this coroutine's end if the client
         # goes away and the server cancels it.
+        thread.add_done_callback(self._release)
         return await self._answer(unit, thread, deadline)
 
     async def _answer(self, unit: Unit[T], thread: asyncio.Future[T], deadline: float) -> T:
@@ -90,7 +101,7 @@ class Database:
         except TimeoutError:
             metrics.CONNECTION_ERRORS.inc()
             log.warning("database unavailable: no answer at all from %s", self._settings.endpoint)
-            raise (OutcomeUnknown if unit.tables else DatabaseUnavailable) from None
+            raise _no_answer(unit) from None
 
     def _longest(self, unit: Unit[T], deadline: float) -> float | None:
         """Seconds for the connection and two statements; None where a unit, or nobody, says how long one may take."""
@@ -109,7 +120,6 @@ class Database:
         except TimeoutError:
             if not self._warm.is_set():
                 raise DatabaseUnavailable from None
-            metrics.POOL_TIMEOUTS.inc()
             raise PoolFull from None
 
     def _release(self, _thread: asyncio.Future[T]) -> None:
@@ -123,8 +133,7 @@ class Database:
                 result = unit.run(connection)
             self.last_answer = time.monotonic()
             return result
-        except (PoolTimeout, PoolFull) as error:
-            metrics.POOL_TIMEOUTS.inc()
+        except PoolTimeout as error:
             raise PoolFull from error
         except DBAPIError as error:
             fault = fault_of(error)
@@ -158,3 +167,8 @@ class Database:
         """Close every connection."""
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._engine.dispose()
+
+
+def _no_answer(unit: Unit[T]) -> DatabaseUnavailable:
+    """Return what a client hears of a unit that may still run."""
+    return OutcomeUnknown() if unit.tables else DatabaseUnavailable()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
+from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
@@ -13,6 +16,14 @@ class DatabaseFault(Exception):
 
 class DatabaseUnavailable(DatabaseFault):
     """The database does not answer, or asks to come back later."""
+
+
+class Exhausted(DatabaseUnavailable):
+    """The database answers, and has no connection, memory or disk left for the request."""
+
+
+class ReadOnly(DatabaseUnavailable):
+    """The database answers, and is a standby that takes no changes."""
 
 
 class OutcomeUnknown(DatabaseUnavailable):
@@ -40,26 +51,35 @@ class Refused(Exception):
 
 
 class Duplicate(Refused):
-    """A value that must be unique is taken."""
+    """Values that must be unique are taken: those of `fields`, as far as the database says which."""
+
+    def __init__(self, fields: Sequence[str] = ()) -> None:
+        super().__init__()
+        self.fields = tuple(fields)
 
 
 class MissingParent(Refused):
     """The row that the request refers to does not exist."""
 
 
+DUPLICATE = "23505"  # unique_violation
 BY_STATE: dict[str | None, type[DatabaseFault | Refused]] = {
     "57014": StatementTimeout,  # query_canceled: statement_timeout, or an operator's cancel
     "25P04": StatementTimeout,  # transaction_timeout
     "40001": Conflict,  # serialization_failure
     "40P01": Conflict,  # deadlock_detected
-    "23505": Duplicate,  # unique_violation
     "23503": MissingParent,  # foreign_key_violation
     "55P03": Locked,  # lock_not_available
     "25P03": DatabaseUnavailable,  # idle_in_transaction_session_timeout
-    "25006": DatabaseUnavailable,  # read_only_sql_transaction: a standby that has not been promoted
+    "25006": ReadOnly,  # read_only_sql_transaction: a standby that has not been promoted
 }
-# connection exception, insufficient resources (too many connections, disk full), operator intervention
-UNAVAILABLE_CLASSES = frozenset({"08", "53", "57"})
+BY_CLASS: dict[str, type[DatabaseUnavailable]] = {
+    "08": DatabaseUnavailable,  # connection exception
+    "53": Exhausted,  # insufficient resources: too many connections, disk full
+    "57": DatabaseUnavailable,  # operator intervention
+}
+# What PostgreSQL puts into the detail, in every language: Key (team_id, name)=(1, blue) ...
+KEY = re.compile(r"\(([^()]*)\)=\(")
 # libpq passes on no SQLSTATE for a refused connection, so 53300 is known by its words only.
 # The last is PgBouncer's.
 SERVER_FULL = (
@@ -75,11 +95,14 @@ def fault_of(error: DBAPIError) -> DatabaseFault | Refused | None:
     if isinstance(error.orig, sqlite3.Error):
         return _sqlite_fault(error.orig)
     state: str | None = getattr(error.orig, "sqlstate", None)
+    if state == DUPLICATE:
+        return Duplicate(_key_of(error.orig))
     if state in BY_STATE:
         return BY_STATE[state]()
+    if state and state[:2] in BY_CLASS:
+        return BY_CLASS[state[:2]]()
     # libpq gives no SQLSTATE for a connection that could not be made or that broke.
-    nameless = state is None and isinstance(error, OperationalError)
-    if nameless or connection_is_lost(error) or (state or "")[:2] in UNAVAILABLE_CLASSES:
+    if (state is None and isinstance(error, OperationalError)) or connection_is_lost(error):
         return DatabaseUnavailable()
     return None
 
@@ -94,10 +117,17 @@ def server_is_full(error: DBAPIError) -> bool:
     return any(words in str(error.orig) for words in SERVER_FULL)
 
 
+def _key_of(error: Any) -> list[str]:
+    detail = getattr(getattr(error, "diag", None), "message_detail", None)
+    found = KEY.search(detail or "")
+    return found[1].split(", ") if found else []
+
+
 def _sqlite_fault(error: sqlite3.Error) -> DatabaseFault | Refused | None:
     code = getattr(error, "sqlite_errorcode", 0)
     if code == sqlite3.SQLITE_CONSTRAINT_UNIQUE:
-        return Duplicate()
+        # UNIQUE constraint failed: tools.name
+        return Duplicate([column.rpartition(".")[2] for column in str(error).rpartition(": ")[2].split(", ")])
     if code == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY:
         return MissingParent()
     # The lowest byte is the primary result code, whatever the extended one says.

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import time
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
-from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
-from app.access import DatabaseAccess
-from app.faults import PoolFull
+from app.faults import DatabaseUnavailable, PoolFull
 from app.models import SCHEMA_REVISION
+from app.probe import Probe
 from app.problems import RETRY_DATABASE, problem
-from app.unit import Unit
 
-# Probes come every few seconds and have little patience themselves.
-WAIT_SECONDS = 1.0
 FRESH_SECONDS = 5.0
 
 router = APIRouter()
@@ -29,14 +25,15 @@ async def healthz() -> dict[str, str]:
 
 
 @router.get("/readyz", response_model=None)
-async def readyz(db: DatabaseAccess) -> dict[str, str] | JSONResponse:
+async def readyz(request: Request) -> dict[str, str] | JSONResponse:
     """The database answers and has the schema this program was written for."""
+    probe: Probe = request.app.state.probe
     try:
-        revision = await db.database.run(Unit(db.route, _revision, autocommit=True), WAIT_SECONDS)
-    except PoolFull:
+        revision = await probe.revision()
+    except (PoolFull, TimeoutError):
         # Busy is not broken: taking a saturated instance away would only move its load to the others.
-        if time.monotonic() - db.database.last_answer > FRESH_SECONDS:
-            raise
+        if time.monotonic() - request.app.state.database.last_answer > FRESH_SECONDS:
+            raise DatabaseUnavailable from None
         return {"status": "busy"}
     except DBAPIError:
         # What is left here is a table that does not exist.
@@ -49,8 +46,3 @@ async def readyz(db: DatabaseAccess) -> dict[str, str] | JSONResponse:
             {"Retry-After": RETRY_DATABASE},
         )
     return {"status": "ready"}
-
-
-def _revision(connection: Connection) -> str | None:
-    revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
-    return revision

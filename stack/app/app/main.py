@@ -13,6 +13,7 @@ from app import health, members, openapi, problems, resources, teams, tools
 from app.body_limit import BodyLimit
 from app.database import Database
 from app.list_cache import ListCache
+from app.probe import Probe
 from app.request_metrics import RequestMetrics
 from app.settings import Settings, from_environment
 
@@ -29,6 +30,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         given = settings or from_environment(os.environ)
         database = Database(given)
         app.state.database = database
+        app.state.probe = Probe(database)
         app.state.list_cache = ListCache(given.list_cache)
         warming = asyncio.create_task(database.warm_up())
         await asyncio.wait({warming}, timeout=WARM_UP_HEAD_START_SECONDS)

@@ -15,10 +15,12 @@ from app.faults import (
     Conflict,
     DatabaseUnavailable,
     Duplicate,
+    Exhausted,
     Locked,
     MissingParent,
     OutcomeUnknown,
     PoolFull,
+    ReadOnly,
     StatementTimeout,
 )
 
@@ -48,8 +50,9 @@ async def _invalid(_request: Request, error: Any) -> JSONResponse:
     return problem(422, "The request does not have the expected form.", errors=errors)
 
 
-async def _duplicate(_request: Request, _error: Exception) -> JSONResponse:
-    return problem(409, "A value that must be unique is already taken.")
+async def _duplicate(_request: Request, error: Any) -> JSONResponse:
+    which = f": {', '.join(error.fields)}" if error.fields else ""
+    return problem(409, f"A value that must be unique is already taken{which}.", fields=error.fields)
 
 
 async def _missing_parent(_request: Request, _error: Exception) -> JSONResponse:
@@ -58,6 +61,16 @@ async def _missing_parent(_request: Request, _error: Exception) -> JSONResponse:
 
 async def _unavailable(_request: Request, _error: Exception) -> JSONResponse:
     return problem(503, "The database does not answer.", {"Retry-After": RETRY_DATABASE})
+
+
+async def _exhausted(_request: Request, _error: Exception) -> JSONResponse:
+    detail = "The database has no connection, memory or disk left for this; nothing was changed."
+    return problem(503, detail, {"Retry-After": RETRY_DATABASE})
+
+
+async def _read_only(_request: Request, _error: Exception) -> JSONResponse:
+    detail = "The database takes no changes now: it is a standby, or was made read-only."
+    return problem(503, detail, {"Retry-After": RETRY_DATABASE})
 
 
 async def _outcome_unknown(_request: Request, _error: Exception) -> JSONResponse:
@@ -95,6 +108,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Duplicate, _duplicate)
     app.add_exception_handler(MissingParent, _missing_parent)
     app.add_exception_handler(DatabaseUnavailable, _unavailable)
+    app.add_exception_handler(Exhausted, _exhausted)
+    app.add_exception_handler(ReadOnly, _read_only)
     app.add_exception_handler(OutcomeUnknown, _outcome_unknown)
     app.add_exception_handler(Conflict, _conflict)
     app.add_exception_handler(Locked, _locked)
