@@ -86,6 +86,9 @@ class Programs(Protocol):
         EngineFailed with the server's own words where it does not start, TimedOut after `timeout` seconds.
         """
 
+    def passes(self, folder: Path) -> bool:
+        """Whether the account can pass through `folder`, which is there."""
+
     def group(self) -> int:
         """The group that must be able to pass through the folders above; -1 where any will do."""
 
@@ -135,7 +138,7 @@ class Engine(Protocol):
         """PostgreSQL's programs, with the password of the role backup at hand for as long as the context lasts."""
 
     def repository(self) -> Path:
-        """The folder of the backups where the project names none."""
+        """The folder of the backups: the project's, or the engine's own place."""
 
     def logs(self, service: str | None, tail: int) -> Iterator[str]:
         """The last `tail` lines of one service, or of all."""

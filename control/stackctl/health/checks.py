@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stackctl.health.configuration import judge_settings
-from stackctl.health.model import Check, Facts, Status
+from stackctl.health.model import Check, Facts, Status, backup_place
 from stackctl.sizing.pooler import servers
 
 _LONG_QUERY = 300.0
@@ -53,6 +53,7 @@ def _database(facts: Facts) -> tuple[Check, ...]:
         _wraparound(facts),
         *judge_settings(facts),
         _disk(facts),
+        backup_place(facts.backups_beside_data),
     )
 
 

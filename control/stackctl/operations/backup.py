@@ -15,9 +15,13 @@ from stackctl.backup.verify import Finding, verify_all, verify_backup
 from stackctl.engine.base import Engine, Note
 from stackctl.engine.runner import Runner
 from stackctl.errors import Damaged, Problem, UsageError
+from stackctl.operations.backups.access import make_reachable
 from stackctl.operations.engines import recorded_engine
 from stackctl.operations.project import Recorded, open_recorded
 from stackctl.operations.result import Line, Request, Result, Table
+from stackctl.settings.backup import SECTION, BackupSettings, backup_settings
+from stackctl.settings.layers import PROJECT_FILE
+from stackctl.settings.project_file import load_section
 from stackctl.units import Bytes, human
 
 _CLUSTER = """
@@ -33,13 +37,21 @@ class Opened:
     recorded: Recorded
     engine: Engine
     repository: Repository
+    settings: BackupSettings
 
 
 def open_backups(request: Request, runner: Runner) -> Opened:
-    """The repository of a project that was brought up. Raises NoEngine where it never was."""
+    """The repository of a project that was brought up.
+
+    Raises NoEngine where it never was, ProfileError where the section `backup` of its file has faults; those of the
+    other sections are warnings.
+    """
     recorded = open_recorded(request)
+    folder = recorded.project.folder
+    settings = backup_settings(load_section(folder / PROJECT_FILE, SECTION).keys, folder)
+    recorded = replace(recorded, project=replace(recorded.project, repository=settings.repository))
     engine = recorded_engine(recorded, runner)
-    return Opened(recorded, engine, Repository(engine.repository()))
+    return Opened(recorded, engine, Repository(engine.repository()), settings)
 
 
 def take_command(request: Request, runner: Runner, note: Note) -> Result:
@@ -48,8 +60,8 @@ def take_command(request: Request, runner: Runner, note: Note) -> Result:
     (row,) = opened.engine.query(_CLUSTER)
     with opened.engine.programs() as programs:
         repository = Repository(opened.repository.root, programs.group())
-        repository.create()
-        with _working(repository, "stackctl backup", note):
+        make_reachable(repository, programs)
+        with working(repository, "stackctl backup", note):
             cluster = native.Cluster(row["system"], row["postgres"])
             taken = native.take_full(repository, programs, cluster, _now, note)
     seconds = (taken.finished_at - taken.started_at).total_seconds()
@@ -83,7 +95,7 @@ def verify_command(request: Request, runner: Runner, identifier: str | None, not
     """Read every byte of one backup, or of all. Exit code 41 where one is not as it was written."""
     opened = open_backups(request, runner)
     repository = opened.repository
-    with _working(repository, "stackctl backup verify", note):
+    with working(repository, "stackctl backup verify", note):
         chosen = [find(repository, identifier)] if identifier else repository.backups()
         found = verify_backup(repository, chosen[0]) if identifier else verify_all(repository)
         bad = {finding.what for finding in found}
@@ -120,7 +132,7 @@ def backup_data(repository: Repository, backup: Backup) -> dict[str, Any]:
 
 
 @contextmanager
-def _working(repository: Repository, what: str, note: Note) -> Iterator[None]:
+def working(repository: Repository, what: str, note: Note) -> Iterator[None]:
     """Hold the lock; what an interrupted run left is removed first."""
     repository.create()
     with repository.locked(what):

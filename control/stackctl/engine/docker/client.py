@@ -83,6 +83,10 @@ class DockerPrograms:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         give(folder, DATABASE_USER if os.geteuid() == 0 else None)
 
+    def passes(self, folder: Path) -> bool:
+        """Yes: Docker mounts a folder from anywhere, and what lies above it is not in the way."""
+        return folder.is_dir()
+
     def group(self) -> int:
         """As root, that of the image's account."""
         return DATABASE_USER.gid if os.geteuid() == 0 else -1

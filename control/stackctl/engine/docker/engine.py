@@ -180,8 +180,8 @@ class DockerEngine:
             yield DockerPrograms(name, image, f"{name}_database", self._runner, file)
 
     def repository(self) -> Path:
-        """In the project's folder."""
-        return self._project.folder / "backups"
+        """The project's, else in its folder."""
+        return self._project.repository or self._project.folder / "backups"
 
     def logs(self, service: str | None, tail: int) -> Iterator[str]:
         """The last lines of one service, or of all."""

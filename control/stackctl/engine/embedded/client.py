@@ -59,6 +59,11 @@ class EmbeddedPrograms:
         """A server on `data`, as the account."""
         return serve(self.server.folder, self.runner, self.home.user, data, settings, timeout)
 
+    def passes(self, folder: Path) -> bool:
+        """Asked as the account: only the kernel knows all of the rules."""
+        argv = ["test", "-x", str(folder)]
+        return self.runner.run(argv, user=self.home.user, cwd=Path("/"), check=False, quiet=True).returncode == 0
+
     def group(self) -> int:
         """As root, the account's."""
         return -1 if self.home.user is None else self.home.user.gid

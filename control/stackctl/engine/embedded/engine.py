@@ -170,8 +170,10 @@ class EmbeddedEngine:
             yield EmbeddedPrograms(self._cluster().server, home, self._runner, self._ports.postgres, file)
 
     def repository(self) -> Path:
-        """In the project's folder; as root beside the home, where the account can go and `down` removes nothing."""
+        """The project's, else in its folder; as root beside the home, where the account can go and `down` does not."""
         home = self._home
+        if self._project.repository is not None:
+            return self._project.repository
         return self._project.folder / "backups" if home.user is None else home.root.with_suffix(".backups")
 
     def logs(self, service: str | None, tail: int) -> Iterator[str]:
