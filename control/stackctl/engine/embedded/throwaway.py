@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from typing import Any
 from stackctl.engine import throwaway
 from stackctl.engine.query import PSQL, as_json, rows
 from stackctl.engine.runner import Completed, Runner, SystemUser
-from stackctl.errors import EngineFailed, StackError, Unhealthy
+from stackctl.errors import EngineFailed, StackError, TimedOut, Unhealthy
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,17 @@ class EmbeddedThrowaway:
             self._run("pg_ctl", *place, "-w", "-t", str(int(timeout)), "-o", words, "start", timeout=timeout + 30)
         except EngineFailed as error:
             raise throwaway.not_started(self.log()) from error
+        self._wait(timeout)
+
+    def _wait(self, timeout: float) -> None:
+        """Until connections are taken: `pg_ctl` is content with a server that still replays WAL."""
+        deadline = time.monotonic() + timeout
+        while self.run("pg_isready", "-q", check=False).returncode != 0:
+            if self._run("pg_ctl", "-D", str(self.data), "status", check=False, timeout=60).returncode != 0:
+                raise throwaway.not_started(self.log())
+            if time.monotonic() > deadline:
+                raise TimedOut("the restored server takes no connections yet", hint="look at its log with --verbose")
+            time.sleep(0.2)
 
     def stop(self) -> None:
         """Stop it cleanly, where it runs."""
