@@ -15,7 +15,7 @@ from typing import Any
 
 from stackctl import assets
 from stackctl.backup.model import Backup
-from stackctl.backup.repository import DATA, Repository
+from stackctl.backup.repository import COPY, DATA, Repository
 from stackctl.backup.target import Target
 from stackctl.backup.verify import verify_backup
 from stackctl.backup.wal_name import Lsn, lsn
@@ -42,7 +42,7 @@ class Restored:
 @contextmanager
 def working(repository: Repository) -> Iterator[Path]:
     """A folder beside the backups to build in; removed at the end, with what was not taken out of it."""
-    folder = Path(tempfile.mkdtemp(prefix=".restore-", dir=repository.root))
+    folder = Path(tempfile.mkdtemp(prefix=COPY, dir=repository.root))
     try:
         repository.open_to_group(folder)
         yield folder

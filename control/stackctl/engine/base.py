@@ -86,6 +86,9 @@ class Programs(Protocol):
         EngineFailed with the server's own words where it does not start, TimedOut after `timeout` seconds.
         """
 
+    def end_strays(self, folders: Sequence[Path]) -> None:
+        """End what a run that was killed left at work in `folders`, which nobody else works in."""
+
     def passes(self, folder: Path) -> bool:
         """Whether the account can pass through `folder`, which is there."""
 

@@ -61,7 +61,7 @@ def take_command(request: Request, runner: Runner, note: Note) -> Result:
     with opened.engine.programs() as programs:
         repository = Repository(opened.repository.root, programs.group())
         make_reachable(repository, programs)
-        with working(repository, "stackctl backup", note):
+        with working(opened, "stackctl backup", note):
             cluster = native.Cluster(row["system"], row["postgres"])
             taken = native.take_full(repository, programs, cluster, _now, note)
     seconds = (taken.finished_at - taken.started_at).total_seconds()
@@ -95,7 +95,7 @@ def verify_command(request: Request, runner: Runner, identifier: str | None, not
     """Read every byte of one backup, or of all. Exit code 41 where one is not as it was written."""
     opened = open_backups(request, runner)
     repository = opened.repository
-    with working(repository, "stackctl backup verify", note):
+    with working(opened, "stackctl backup verify", note):
         chosen = [find(repository, identifier)] if identifier else repository.backups()
         found = verify_backup(repository, chosen[0]) if identifier else verify_all(repository)
         bad = {finding.what for finding in found}
@@ -132,12 +132,18 @@ def backup_data(repository: Repository, backup: Backup) -> dict[str, Any]:
 
 
 @contextmanager
-def working(repository: Repository, what: str, note: Note) -> Iterator[None]:
-    """Hold the lock; what an interrupted run left is removed first."""
-    repository.create()
+def working(opened: Opened, what: str, note: Note) -> Iterator[None]:
+    """Hold the lock; what an interrupted run left is ended and removed first."""
+    repository = opened.repository
+    if not repository.backups_folder.is_dir():
+        with opened.engine.programs() as programs:
+            make_reachable(Repository(repository.root, programs.group()), programs)
     with repository.locked(what):
-        for left in repository.clean():
-            note(f"removed what an interrupted run left of {left}")
+        if left := repository.leftovers():
+            with opened.engine.programs() as programs:
+                programs.end_strays(left)
+        for name in repository.clean():
+            note(f"removed what an interrupted run left of {name}")
         yield
 
 

@@ -20,7 +20,7 @@ from stackctl.backup.windows import newest_timeline, window
 from stackctl.engine.base import Note
 from stackctl.engine.runner import Runner
 from stackctl.errors import RestoreRefused
-from stackctl.operations.backup import find, open_backups
+from stackctl.operations.backup import find, open_backups, working
 from stackctl.operations.result import Line, Request, Result
 
 
@@ -39,7 +39,7 @@ def restore_command(request: Request, runner: Runner, note: Note, wanted: Wanted
     into = _empty(wanted.into)
     opened = open_backups(request, runner)
     began = time.monotonic()
-    with opened.engine.programs() as programs:
+    with working(opened, "stackctl restore", note), opened.engine.programs() as programs:
         repository = Repository(opened.repository.root, programs.group())
         chosen = _chosen(repository, goal, wanted.backup)
         with restore.working(repository) as folder:

@@ -83,6 +83,13 @@ class DockerPrograms:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         give(folder, DATABASE_USER if os.geteuid() == 0 else None)
 
+    def end_strays(self, folders: Sequence[Path]) -> None:
+        """Containers that have one of the folders, or the data in it, mounted."""
+        for folder in (path for each in folders for path in (each, each / "data")):
+            listed = ["docker", "ps", "--all", "--quiet", "--filter", f"volume={folder}"]
+            if found := self.runner.run(listed, quiet=True, timeout=60).stdout.split():
+                self.runner.run(["docker", "rm", "--force", *found], quiet=True, timeout=60)
+
     def passes(self, folder: Path) -> bool:
         """Yes: Docker mounts a folder from anywhere, and what lies above it is not in the way."""
         return folder.is_dir()

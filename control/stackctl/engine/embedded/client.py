@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stackctl.engine.base import Throwaway
+from stackctl.engine.embedded import processes
 from stackctl.engine.embedded.home import Home
 from stackctl.engine.embedded.place import LOOPBACK
 from stackctl.engine.embedded.programs import Server
@@ -58,6 +59,10 @@ class EmbeddedPrograms:
     ) -> AbstractContextManager[Throwaway]:
         """A server on `data`, as the account."""
         return serve(self.server.folder, self.runner, self.home.user, data, settings, timeout)
+
+    def end_strays(self, folders: Sequence[Path]) -> None:
+        """Processes that have one of the folders in their command line, or work in it."""
+        processes.end_all(processes.at_work_in(folders))
 
     def passes(self, folder: Path) -> bool:
         """Asked as the account: only the kernel knows all of the rules."""
