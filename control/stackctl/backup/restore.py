@@ -67,17 +67,33 @@ def build(repository: Repository, programs: Programs, backup: Backup, folder: Pa
 def recover(
     repository: Repository, programs: Programs, backup: Backup, data: Path, target: Target | None, note: Note
 ) -> Restored:
-    """Start the copy, replay the WAL to `target` (None: only to the end of the backup itself), and check every page.
+    """Replay the WAL as `replay` does, and check every page. Raises Damaged too."""
+    restored = replay(repository, programs, backup, data, target, note)
+    note("checking every page")
+    check_pages(programs, data)
+    return restored
+
+
+def replay(
+    repository: Repository,
+    programs: Programs,
+    backup: Backup,
+    data: Path,
+    target: Target | None,
+    note: Note,
+    limits: Mapping[str, str] | None = None,
+) -> Restored:
+    """Start the copy with `limits`, replay the WAL to `target` (None: only to the end of the backup), and stop it.
 
     Raises RestoreRefused where the WAL ends before the target, EngineFailed where the copy does not start.
     """
     wal = repository.wal_folder / backup.system
     wal.mkdir(parents=True, exist_ok=True)
-    settings: Mapping[str, str] = {}
+    settings = dict(limits or {})
     if target is not None:
         (data / "recovery.signal").touch()
         programs.own(data / "recovery.signal")
-        settings = _recovery(data.parent, wal, target)
+        settings |= _recovery(data.parent, wal, target)
     note("starting the copy" + (f", recovering to {target}" if target else ""))
     try:
         with programs.serve(data, settings, [data.parent, wal], 24 * _HOURS) as server:
@@ -88,9 +104,17 @@ def recover(
                 f"the archived WAL ends before {target}", hint="--to latest takes all there is; stackctl wal status"
             ) from error
         raise
-    note("checking every page")
-    programs.run("pg_checksums", "--check", "--pgdata", str(data), folders=[data], timeout=24 * _HOURS)
     return Restored(data, lsn(reached["lsn"] or reached["now"]), _moment(reached["time"]))
+
+
+def check_pages(programs: Programs, data: Path) -> None:
+    """Compare every page of a stopped server with its checksum. Raises Damaged where one differs."""
+    try:
+        programs.run("pg_checksums", "--check", "--pgdata", str(data), folders=[data], timeout=24 * _HOURS)
+    except EngineFailed as error:
+        raise Damaged(
+            f"the pages are not as they were written: {error}", hint="restore another backup with --backup"
+        ) from error
 
 
 def hand_over(data: Path, into: Path) -> None:

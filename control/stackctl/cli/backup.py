@@ -75,3 +75,13 @@ def status() -> None:
     from stackctl.operations.backups.status import status_command
 
     session.finish(status_command(session.request(), session.runner()))
+
+
+@app.command()
+def drill(
+    identifier: Annotated[str | None, typer.Argument(metavar="ID", help="The newest good one without it.")] = None,
+) -> None:
+    """Restore a backup for a trial and check it in depth; exit code 41 where it fails."""
+    from stackctl.operations.backups.drill import drill_command
+
+    session.finish(drill_command(session.request(), session.runner(), session.output.note, identifier))

@@ -50,7 +50,7 @@ class Deployment:
 class Throwaway(Protocol):
     """A server on a copy of the data, that nobody reaches but us."""
 
-    def query(self, sql: str, database: str = "postgres") -> list[dict[str, Any]]:
+    def query(self, sql: str, database: str = "postgres", timeout: float = 60) -> list[dict[str, Any]]:
         """Rows of `sql` as the administrator. Raises Unhealthy where it does not answer."""
 
     def run(self, program: str, *arguments: str, check: bool = True, timeout: float = 60) -> Completed:
@@ -67,6 +67,12 @@ class Programs(Protocol):
         self, program: str, *arguments: str, folders: Sequence[Path] = (), check: bool = True, timeout: float = 60
     ) -> Completed:
         """Run `program` to its end with `folders`, and nothing else of the host's, to read and write."""
+
+    def gentle(self, memory: Bytes) -> Programs:
+        """The same, with at most one CPU and `memory` for each container.
+
+        Processes of this machine have the limits of the process that starts them.
+        """
 
     def login(self) -> tuple[str, ...]:
         """Options that lead a client program to the running database, as the role backup."""

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from stackctl.backup import native
-from stackctl.backup.model import Backup, Status, spelled
+from stackctl.backup.model import DRILLED, Backup, Status, spelled
 from stackctl.backup.repository import Repository, Unreadable
 from stackctl.backup.verify import Finding, verify_all, verify_backup
 from stackctl.engine.base import Engine, Note
@@ -100,7 +100,8 @@ def verify_command(request: Request, runner: Runner, identifier: str | None, not
         found = verify_backup(repository, chosen[0]) if identifier else verify_all(repository)
         bad = {finding.what for finding in found}
         for backup in chosen:
-            status = Status.DAMAGED if backup.id in bad else Status.OK
+            # What only a drill can find is not healed by bytes that are as they were written.
+            status = Status.DAMAGED if backup.id in bad or backup.drill_failed else Status.OK
             repository.update(replace(backup, status=status, verified_at=_now()))
     data = {"verified": [backup.id for backup in chosen], "findings": [vars(finding) for finding in found]}
     if not found:
@@ -128,7 +129,8 @@ def find(repository: Repository, identifier: str) -> Backup:
 
 def backup_data(repository: Repository, backup: Backup) -> dict[str, Any]:
     """One backup for `--json`."""
-    return {**backup.as_data(), "path": str(repository.path(backup.id))}
+    drilled = {name: getattr(backup, name) for name in DRILLED}
+    return {**backup.as_data(), **drilled, "path": str(repository.path(backup.id))}
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import os
 import secrets
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stackctl.engine.base import Throwaway
@@ -14,6 +14,7 @@ from stackctl.engine.docker.throwaway import serve
 from stackctl.engine.ownership import give
 from stackctl.engine.runner import Completed, Runner, SystemUser
 from stackctl.errors import ProfileError
+from stackctl.units import Bytes
 
 # The image's own account. An operator who is not root uses their own number: then the files are theirs.
 DATABASE_USER = SystemUser("postgres", 999, 999)
@@ -34,6 +35,7 @@ class DockerPrograms:
     network: str
     runner: Runner
     passfile: Path
+    limits: tuple[str, ...] = ()
 
     def run(
         self, program: str, *arguments: str, folders: Sequence[Path] = (), check: bool = True, timeout: float = 60
@@ -58,6 +60,7 @@ class DockerPrograms:
             *("docker", "run", "--name", name, *own, "--user", f"{user.uid}:{user.gid}"),
             *("--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--tmpfs", "/tmp"),  # noqa: S108
             *("--env", "LC_ALL=C.UTF-8"),
+            *self.limits,
             *(word for folder in folders for word in ("--mount", _mount(folder, str(folder)))),
         ]
 
@@ -73,6 +76,11 @@ class DockerPrograms:
         start = self._start(name, ("--detach", "--network", "none", "--shm-size", "1g"), [data, *folders])
         words = ("--entrypoint", "postgres", self.image, "-D", str(data))
         return serve(start, words, name, self.runner, settings, timeout)
+
+    def gentle(self, memory: Bytes) -> DockerPrograms:
+        """With limits of the kernel; without swap, as a limit that swaps slows down all others."""
+        most = str(memory)
+        return replace(self, limits=("--cpus", "1", "--cpu-shares", "128", "--memory", most, "--memory-swap", most))
 
     def login(self) -> tuple[str, ...]:
         """Over the stack's own network."""

@@ -15,6 +15,7 @@ from stackctl.engine.embedded.programs import Server
 from stackctl.engine.embedded.throwaway import serve
 from stackctl.engine.ownership import give
 from stackctl.engine.runner import Completed, Runner
+from stackctl.units import Bytes
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,10 @@ class EmbeddedPrograms:
             check=check,
             timeout=timeout,
         )
+
+    def gentle(self, memory: Bytes) -> EmbeddedPrograms:
+        """Itself: processes inherit what bounds this one."""
+        return self
 
     def login(self) -> tuple[str, ...]:
         """Over TCP on loopback."""

@@ -28,10 +28,10 @@ class EmbeddedThrowaway:
     data: Path
     place: Path
 
-    def query(self, sql: str, database: str = "postgres") -> list[dict[str, Any]]:
+    def query(self, sql: str, database: str = "postgres", timeout: float = 60) -> list[dict[str, Any]]:
         """Rows of `sql` as the administrator."""
         try:
-            done = self.run("psql", *PSQL, "-d", database, "-c", as_json(sql))
+            done = self.run("psql", *PSQL, "-d", database, "-c", as_json(sql), timeout=timeout)
         except StackError as error:
             raise Unhealthy(f"the restored server does not answer: {error}", hint="see its log") from error
         return rows(done.stdout)
