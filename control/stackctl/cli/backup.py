@@ -14,9 +14,17 @@ Identifier = Annotated[str, typer.Argument(metavar="ID", help="As `backup list` 
 
 
 @app.callback(invoke_without_command=True)
-def take(context: typer.Context) -> None:
+def take(
+    context: typer.Context,
+    logical: Annotated[bool, typer.Option("--logical", help="A dump by pg_dump instead of all files.")] = False,
+) -> None:
     """Take a backup of the running database now, and verify it."""
     if context.invoked_subcommand is not None:
+        return
+    if logical:
+        from stackctl.operations.backups.dump import dump_command
+
+        session.finish(dump_command(session.request(), session.runner(), session.output.note))
         return
     from stackctl.operations.backup import take_command
 

@@ -24,7 +24,7 @@ from stackctl.settings.layers import PROJECT_FILE
 from stackctl.settings.project_file import load_section
 from stackctl.units import Bytes, human
 
-_CLUSTER = """
+CLUSTER = """
 SELECT system_identifier::text AS system, current_setting('server_version_num')::int / 10000 AS postgres
 FROM pg_control_system()
 """
@@ -57,7 +57,7 @@ def open_backups(request: Request, runner: Runner) -> Opened:
 def take_command(request: Request, runner: Runner, note: Note) -> Result:
     """Take a full backup of the running server, and verify it."""
     opened = open_backups(request, runner)
-    (row,) = opened.engine.query(_CLUSTER)
+    (row,) = opened.engine.query(CLUSTER)
     with opened.engine.programs() as programs:
         repository = Repository(opened.repository.root, programs.group())
         make_reachable(repository, programs)

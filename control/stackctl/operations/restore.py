@@ -36,7 +36,7 @@ class Wanted:
 def restore_command(request: Request, runner: Runner, note: Note, wanted: Wanted) -> Result:
     """Restore into a folder; the live data is not touched."""
     goal = target(wanted.to)
-    into = _empty(wanted.into)
+    into = empty_folder(wanted.into)
     opened = open_backups(request, runner)
     began = time.monotonic()
     with working(opened, "stackctl restore", note), opened.engine.programs() as programs:
@@ -71,7 +71,8 @@ def _chosen(repository: Repository, goal: Target, identifier: str | None) -> Can
     return choose(candidates(repository, backups), goal)
 
 
-def _empty(into: Path) -> Path:
+def empty_folder(into: Path) -> Path:
+    """The folder to restore into, made absolute. Raises RestoreRefused where something is in it."""
     folder = into.absolute()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise RestoreRefused(f"{folder} is not empty", hint="name a folder that is empty or not there")
