@@ -35,10 +35,14 @@ class Part:
 
     def listed(self, contents: str) -> bool:
         """Whether the table of contents has it."""
-        kinds = "TABLE|VIEW|MATERIALIZED VIEW|SEQUENCE|FOREIGN TABLE" if self.table else "[A-Z ]+"
         schema = re.escape(self.schema) if self.schema else r"\S+"
-        name = f"{re.escape(self.table)} " if self.table else ""
-        return bool(re.search(rf"(?m)^\d+; \d+ \d+ ({kinds}) {schema} {name}", contents))
+        if self.table:
+            kinds = "TABLE|VIEW|MATERIALIZED VIEW|SEQUENCE|FOREIGN TABLE"
+            wanted = rf"({kinds}) {schema} {re.escape(self.table)} "
+        else:
+            # Every database has the schema public, and a dump mentions it only where it is not as usual.
+            wanted = rf"SCHEMA - {schema} \S+$" if self.schema not in (None, "public") else ""
+        return bool(re.search(rf"(?m)^\d+; \d+ \d+ {wanted}", contents))
 
 
 def take(repository: Repository, programs: Programs, cluster: Cluster, jobs: int, clock: Clock, note: Note) -> Backup:

@@ -29,7 +29,7 @@ def taken(stack: Stack) -> Iterator[dict[str, Any]]:
     done = stack.run("backup", "--json")
     assert done.code == 0, done.said
     yield done.data
-    shutil.rmtree(Path(done.data["path"]).parents[1])
+    shutil.rmtree(Path(done.data["path"]).parent)
 
 
 @contextmanager

@@ -24,7 +24,7 @@ def dumped(stack: Stack) -> Iterator[dict[str, Any]]:
     assert done.code == 0, done.said
     yield done.data
     stack.sql('DROP SCHEMA "old Things" CASCADE')
-    shutil.rmtree(Path(done.data["path"]).parents[1])
+    shutil.rmtree(Path(done.data["path"]).parent)
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """A folder of backups: names, records, checksums, leftovers, the lock."""
 
+import json
 import subprocess
 import sys
 from dataclasses import replace
@@ -136,3 +137,15 @@ def test_half_a_removal_is_no_backup_and_is_cleaned(repository):
     (repository.root / ".restore-x").mkdir()
     assert sorted(repository.clean()) == [".restore-x", taken.id]
     assert list(repository.backups_folder.iterdir()) == []
+
+
+def test_a_record_from_before_there_were_drills_is_read_and_one_with_a_drill_too(repository):
+    taken = take(repository)
+    record = repository.path(taken.id) / catalog.RECORD
+    assert not {"rto_seconds", "rpo_seconds", "drill_failed"} & set(json.loads(record.read_bytes()))
+    assert repository.read(taken.id) == taken
+    drilled = replace(taken, drilled_at=NOON, rto_seconds=41.5, rpo_seconds=0.0, drill_failed="")
+    repository.update(drilled)
+    assert repository.read(taken.id) == drilled
+    repository.update(replace(drilled, drill_failed="amcheck: a row is missing"))
+    assert repository.read(taken.id).drill_failed == "amcheck: a row is missing"
