@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -28,7 +29,7 @@ def program(stack: Stack, *words: str, data: Path) -> Done:
 def rows(stack: Stack, data: Path, table: str = "tools", column: str = "name") -> set[str]:
     """One column of a table in a data directory, read by a server in single user mode."""
     sql = f"SELECT {column} FROM {table}"
-    script = f"echo '{sql}' | postgres --single -j -D '{data}' -c config_file='{data}/postgresql.conf' app"
+    script = f"echo {shlex.quote(sql)} | postgres --single -j -D '{data}' -c config_file='{data}/postgresql.conf' app"
     if stack.engine == "embedded":
         folder = Path(f"/proc/{stack.postmaster()}/exe").readlink().parent
         script = script.replace("postgres --single", f"'{folder}/postgres' --single")

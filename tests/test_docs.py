@@ -120,7 +120,9 @@ def test_options_of_each_command(name: str) -> None:
 
 
 def test_no_document_names_an_option_of_stackctl_that_does_not_exist() -> None:
-    known = GLOBAL | {"--help"} | {option for command in COMMANDS.values() for option in options(command)}
+    groups = [command.commands.values() for command in COMMANDS.values() if hasattr(command, "commands")]
+    every = [*COMMANDS.values(), *(command for group in groups for command in group)]
+    known = GLOBAL | {"--help"} | {option for command in every for option in options(command)}
     for path in documents():
         for line in re.findall(r"(?m)^ *(?:\$ )?stackctl .*$", path.read_text(encoding="utf-8")):
             assert set(_OPTION.findall(line)) <= known, f"{path.relative_to(ROOT)}: {line.strip()}"

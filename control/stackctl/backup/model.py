@@ -10,6 +10,8 @@ from typing import Any
 
 from stackctl.backup.wal_name import Lsn, lsn
 
+DRILLED = ("rto_seconds", "rpo_seconds", "drill_failed")
+
 
 class Kind(StrEnum):
     """What was taken: all files, what changed since another backup, or a dump."""
@@ -32,6 +34,7 @@ class Backup:
 
     `wal_start` to `wal_stop` on `timeline` is the WAL without which it is not consistent; a dump has none.
     `checksums` is the SHA-256 of its list of checksums. `kept` says why it does not expire; empty for the rule.
+    `rto_seconds` and `rpo_seconds` are what the last drill measured; `drill_failed` is what it found broken.
     """
 
     id: str
@@ -51,13 +54,18 @@ class Backup:
     verified_at: datetime | None = None
     drilled_at: datetime | None = None
     kept: str = ""
+    rto_seconds: float | None = None
+    rpo_seconds: float | None = None
+    drill_failed: str = ""
 
     def as_data(self) -> dict[str, Any]:
-        """The backup in types that JSON has."""
-        return {name: _plain(value) for name, value in asdict(self).items()} | {
+        """The backup in types that JSON has. What a drill says is there where it said something."""
+        found = {name: _plain(value) for name, value in asdict(self).items()} | {
             "wal_start": str(self.wal_start) if self.wal_start else None,
             "wal_stop": str(self.wal_stop) if self.wal_stop else None,
         }
+        # A record that was written before there were drills must still be read as it was written.
+        return {name: value for name, value in found.items() if name not in DRILLED or value not in (None, "")}
 
 
 def backup_of(found: Mapping[str, Any]) -> Backup:

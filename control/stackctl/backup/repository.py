@@ -20,6 +20,8 @@ from stackctl.errors import Locked
 
 DATA = "data"
 _NEW = ".new-"
+_GONE = ".gone-"
+COPY = ".restore-"
 _ID = re.compile(r"(\d{6,})-\d{8}T\d{6}Z-(full|incremental|logical)")
 
 
@@ -103,7 +105,7 @@ class Repository:
 
     def begin(self, kind: Kind, started: datetime) -> tuple[str, Path]:
         """A name that sorts behind all others, whatever the clock says, and an empty folder to work in."""
-        there = (path.name.removeprefix(_NEW) for path in self.backups_folder.iterdir())
+        there = (path.name.removeprefix(_NEW).removeprefix(_GONE) for path in self.backups_folder.iterdir())
         highest = max((int(match[1]) for name in there if (match := _ID.fullmatch(name))), default=0)
         identifier = f"{highest + 1:06d}-{started.astimezone(UTC):%Y%m%dT%H%M%SZ}-{kind}"
         folder = self.backups_folder / f"{_NEW}{identifier}"
@@ -135,12 +137,24 @@ class Repository:
         """Write a backup's record again."""
         catalog.write_whole(self.path(backup.id) / catalog.RECORD, catalog.encode(backup))
 
+    def remove(self, identifier: str) -> None:
+        """Remove a backup: it is there whole, or no backup any more. Only under the lock. Raises OSError."""
+        gone = self.backups_folder / f"{_GONE}{identifier}"
+        self.path(identifier).rename(gone)
+        catalog.sync_folder(self.backups_folder)
+        shutil.rmtree(gone)
+
+    def leftovers(self) -> list[Path]:
+        """What interrupted runs left: half a backup, half a removal, half a restored copy."""
+        left = [*self.backups_folder.glob(f"{_NEW}*"), *self.backups_folder.glob(f"{_GONE}*")]
+        return sorted([*left, *self.root.glob(f"{COPY}*")])
+
     def clean(self) -> list[str]:
-        """Remove what interrupted runs left; gives back the names. Only under the lock."""
-        left = sorted(path for path in self.backups_folder.glob(f"{_NEW}*"))
+        """Remove the leftovers; gives back their names. Only under the lock."""
+        left = self.leftovers()
         for folder in left:
             shutil.rmtree(folder)
-        return [path.name.removeprefix(_NEW) for path in left]
+        return [path.name.removeprefix(_NEW).removeprefix(_GONE) for path in left]
 
     @contextmanager
     def locked(self, what: str) -> Iterator[None]:

@@ -15,7 +15,7 @@ from typing import Any
 
 from stackctl import assets
 from stackctl.backup.model import Backup
-from stackctl.backup.repository import DATA, Repository
+from stackctl.backup.repository import COPY, DATA, Repository
 from stackctl.backup.retention import ancestors
 from stackctl.backup.target import Target
 from stackctl.backup.verify import verify_backup
@@ -46,7 +46,7 @@ class Restored:
 @contextmanager
 def working(repository: Repository) -> Iterator[Path]:
     """A folder beside the backups to build in; removed at the end, with what was not taken out of it."""
-    folder = Path(tempfile.mkdtemp(prefix=".restore-", dir=repository.root))
+    folder = Path(tempfile.mkdtemp(prefix=COPY, dir=repository.root))
     try:
         repository.open_to_group(folder)
         yield folder
@@ -90,24 +90,48 @@ def _combine(repository: Repository, programs: Programs, chain: Sequence[Backup]
 def recover(
     repository: Repository, programs: Programs, backup: Backup, data: Path, target: Target | None, note: Note
 ) -> Restored:
-    """Start the copy, replay the WAL to `target` (None: only to the end of the backup itself), and check every page.
+    """Replay the WAL as `replay` does, and check every page. Raises Damaged too."""
+    restored = replay(repository, programs, backup, data, target, note)
+    note("checking every page")
+    check_pages(programs, data)
+    return restored
+
+
+def replay(
+    repository: Repository,
+    programs: Programs,
+    backup: Backup,
+    data: Path,
+    target: Target | None,
+    note: Note,
+    limits: Mapping[str, str] | None = None,
+) -> Restored:
+    """Start the copy with `limits`, replay the WAL to `target` (None: only to the end of the backup), and stop it.
 
     Raises RestoreRefused where the WAL ends before the target, EngineFailed where the copy does not start.
     """
-    settings: Mapping[str, str] = {}
+    settings = dict(limits or {})
     if target is not None:
         (data / "recovery.signal").touch()
         programs.own(data / "recovery.signal")
-        settings = _recovery(data.parent, repository.archive(backup.system).folder, target)
+        settings |= _recovery(data.parent, repository.archive(backup.system).folder, target)
     note("starting the copy" + (f", recovering to {target}" if target else ""))
     try:
         with programs.serve(data, settings, [data.parent, repository.wal_folder], 24 * _HOURS) as server:
             reached = _reached(server)
     except EngineFailed as error:
         raise _explained(error, target) from error
-    note("checking every page")
-    programs.run("pg_checksums", "--check", "--pgdata", str(data), folders=[data], timeout=24 * _HOURS)
     return Restored(data, lsn(reached["lsn"] or reached["now"]), _moment(reached["time"]))
+
+
+def check_pages(programs: Programs, data: Path) -> None:
+    """Compare every page of a stopped server with its checksum. Raises Damaged where one differs."""
+    try:
+        programs.run("pg_checksums", "--check", "--pgdata", str(data), folders=[data], timeout=24 * _HOURS)
+    except EngineFailed as error:
+        raise Damaged(
+            f"the pages are not as they were written: {error}", hint="restore another backup with --backup"
+        ) from error
 
 
 def _explained(error: EngineFailed, target: Target | None) -> StackError:

@@ -9,21 +9,27 @@ import typer
 from stackctl.cli.session import session
 from stackctl.errors import UsageError
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None, help="Take a backup now; list, show, verify them.")
+app = typer.Typer(add_completion=False, rich_markup_mode=None, help="Take, list, verify and keep backups.")
 Identifier = Annotated[str, typer.Argument(metavar="ID", help="As `backup list` shows it.")]
 
 
 @app.callback(invoke_without_command=True)
 def take(
     context: typer.Context,
+    logical: Annotated[bool, typer.Option("--logical", help="A dump by pg_dump instead of all files.")] = False,
     full: Annotated[bool, typer.Option("--full", help="Copy all files; so it is without a word.")] = False,
     incremental: Annotated[bool, typer.Option("--incremental", help="Copy what changed since the last one.")] = False,
 ) -> None:
     """Take a backup of the running database now, and verify it."""
     if context.invoked_subcommand is not None:
         return
-    if full and incremental:
-        raise UsageError("--full and --incremental contradict each other", hint="leave one of them out")
+    if (logical and (full or incremental)) or (full and incremental):
+        raise UsageError("--full, --incremental and --logical contradict each other", hint="leave all but one out")
+    if logical:
+        from stackctl.operations.backups.dump import dump_command
+
+        session.finish(dump_command(session.request(), session.runner(), session.output.note))
+        return
     from stackctl.operations.backup import take_command
 
     request, runner, note = session.request(), session.runner(), session.output.note
@@ -52,3 +58,43 @@ def verify(identifier: Annotated[str | None, typer.Argument(metavar="ID", help="
     from stackctl.operations.backup import verify_command
 
     session.finish(verify_command(session.request(), session.runner(), identifier, session.output.note))
+
+
+@app.command()
+def expire(apply: Annotated[bool, typer.Option("--apply", help="Delete; without it, only show.")] = False) -> None:
+    """Show which backups and which WAL the policy lets go, and why the others stay; delete them with --apply."""
+    from stackctl.operations.backups.expire import expire_command
+
+    session.finish(expire_command(session.request(), session.runner(), session.output.note, apply=apply))
+
+
+@app.command()
+def keep(
+    identifier: Identifier,
+    reason: Annotated[str | None, typer.Option(metavar="TEXT", help="Why it stays, whatever the policy says.")] = None,
+    release: Annotated[bool, typer.Option("--release", help="Let the policy decide again.")] = False,
+) -> None:
+    """Keep a backup for a reason, or release it."""
+    from stackctl.operations.backups.expire import keep_command
+
+    if (reason is not None) == release:
+        raise UsageError("keep needs --reason TEXT, or --release", hint="stackctl backup keep ID --reason 'audit'")
+    session.finish(keep_command(session.request(), session.runner(), session.output.note, identifier, reason))
+
+
+@app.command()
+def status() -> None:
+    """Show age, sizes, last verification, last drill, and what to do next."""
+    from stackctl.operations.backups.status import status_command
+
+    session.finish(status_command(session.request(), session.runner()))
+
+
+@app.command()
+def drill(
+    identifier: Annotated[str | None, typer.Argument(metavar="ID", help="The newest good one without it.")] = None,
+) -> None:
+    """Restore a backup for a trial and check it in depth; exit code 41 where it fails."""
+    from stackctl.operations.backups.drill import drill_command
+
+    session.finish(drill_command(session.request(), session.runner(), session.output.note, identifier))

@@ -50,7 +50,7 @@ class Deployment:
 class Throwaway(Protocol):
     """A server on a copy of the data, that nobody reaches but us."""
 
-    def query(self, sql: str, database: str = "postgres") -> list[dict[str, Any]]:
+    def query(self, sql: str, database: str = "postgres", timeout: float = 60) -> list[dict[str, Any]]:
         """Rows of `sql` as the administrator. Raises Unhealthy where it does not answer."""
 
     def run(self, program: str, *arguments: str, check: bool = True, timeout: float = 60) -> Completed:
@@ -67,6 +67,12 @@ class Programs(Protocol):
         self, program: str, *arguments: str, folders: Sequence[Path] = (), check: bool = True, timeout: float = 60
     ) -> Completed:
         """Run `program` to its end with `folders`, and nothing else of the host's, to read and write."""
+
+    def gentle(self, memory: Bytes) -> Programs:
+        """The same, with at most one CPU and `memory` for each container.
+
+        Processes of this machine have the limits of the process that starts them.
+        """
 
     def login(self) -> tuple[str, ...]:
         """Options that lead a client program to the running database, as the role backup."""
@@ -85,6 +91,12 @@ class Programs(Protocol):
         Where `settings` and recovery.signal ask for recovery, it is over when the server takes connections. Raises
         EngineFailed with the server's own words where it does not start, TimedOut after `timeout` seconds.
         """
+
+    def end_strays(self, folders: Sequence[Path]) -> None:
+        """End what a run that was killed left at work in `folders`, which nobody else works in."""
+
+    def passes(self, folder: Path) -> bool:
+        """Whether the account can pass through `folder`, which is there."""
 
     def group(self) -> int:
         """The group that must be able to pass through the folders above; -1 where any will do."""
@@ -135,7 +147,7 @@ class Engine(Protocol):
         """PostgreSQL's programs, with the password of the role backup at hand for as long as the context lasts."""
 
     def repository(self) -> Path:
-        """The folder of the backups where the project names none."""
+        """The folder of the backups: the project's, or the engine's own place."""
 
     def logs(self, service: str | None, tail: int) -> Iterator[str]:
         """The last `tail` lines of one service, or of all."""

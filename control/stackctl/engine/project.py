@@ -8,10 +8,14 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Project:
-    """One project: its name, its folder, and the places stackctl keeps below `.stackctl/`."""
+    """One project: its name, its folder, and the places stackctl keeps below `.stackctl/`.
+
+    `repository` is the folder that it names for its backups, None for the engine's own place.
+    """
 
     name: str
     folder: Path
+    repository: Path | None = None
 
     @property
     def private(self) -> Path:

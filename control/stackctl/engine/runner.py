@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,6 +13,8 @@ from typing import Any
 
 from stackctl.errors import EngineFailed, NoEngine, TimedOut
 
+# After its error, a program may go on to say how it cleans up.
+_ERROR = re.compile(r"\b(error|fatal|panic): ", re.IGNORECASE)
 _PASSED_ON = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR")
 
 
@@ -104,9 +107,10 @@ def _checked(done: Completed, check: bool) -> Completed:
 
 
 def failed(done: Completed) -> EngineFailed:
-    """The error for a command that ended badly: its last line says why."""
+    """The error for a command that ended badly: the last line that calls itself an error says why, else the last."""
     lines = [line for line in (done.stderr or done.stdout).strip().splitlines() if line.strip()]
-    reason = lines[-1].strip() if lines else f"exit status {done.returncode}"
+    told = [line for line in lines if _ERROR.search(line)] or lines
+    reason = told[-1].strip() if told else f"exit status {done.returncode}"
     return EngineFailed(
         f"{shlex.join(done.argv[:6])}: {reason}",
         hint="run that command by hand to see all of its output",

@@ -74,10 +74,10 @@ class Reached(ABC):
     def alive(self) -> bool:
         """Whether it still runs."""
 
-    def query(self, sql: str, database: str = "postgres") -> list[dict[str, Any]]:
+    def query(self, sql: str, database: str = "postgres", timeout: float = 60) -> list[dict[str, Any]]:
         """Rows of `sql` as the administrator. Raises Unhealthy where it does not answer."""
         try:
-            done = self.run("psql", *PSQL, "-d", database, "-c", as_json(sql))
+            done = self.run("psql", *PSQL, "-d", database, "-c", as_json(sql), timeout=timeout)
         except StackError as error:
             raise Unhealthy(f"the restored server does not answer: {error}", hint="see its log") from error
         return rows(done.stdout)

@@ -36,6 +36,14 @@ def nearest(place: Path) -> Path:
     return next(path for path in (place, *place.parents) if path.exists())
 
 
+def on_one_device(one: Path, other: Path) -> bool | None:
+    """Whether both are or will be on one file system, and are lost with it; None where that cannot be asked."""
+    try:
+        return nearest(one).stat().st_dev == nearest(other).stat().st_dev
+    except OSError:
+        return None
+
+
 def memory(root: Path = ROOT) -> Bytes:
     """RAM in bytes, or the limit of this process's cgroups where that is lower."""
     limit = cgroup.memory_limit(root)

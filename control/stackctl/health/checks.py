@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from stackctl.health.archiving import ArchiveUse
 from stackctl.health.configuration import judge_settings
-from stackctl.health.model import Check, Facts, Status
+from stackctl.health.model import Check, Facts, Status, backup_place
 from stackctl.sizing.pooler import servers
 
 _LONG_QUERY = 300.0
@@ -57,6 +57,7 @@ def _database(facts: Facts) -> tuple[Check, ...]:
         _archive(facts.archive),
         *judge_settings(facts),
         _disk(facts),
+        backup_place(facts.backups_beside_data),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from stackctl.health.model import Check, Status
+from stackctl.health.model import Check, Status, backup_place
 from stackctl.units import GIB, Bytes, human
 
 _OLDEST_ENGINE = (20, 10)
@@ -33,6 +33,7 @@ class HostFacts:
     engine_problem: str = ""
     ram_source: str = ""
     pooler: str | None = None
+    backups_beside_data: bool | None = None
 
 
 def judge_host(facts: HostFacts) -> tuple[Check, ...]:
@@ -47,6 +48,7 @@ def judge_host(facts: HostFacts) -> tuple[Check, ...]:
         _ports(facts),
         *_kernel(facts),
         _clock(facts),
+        backup_place(facts.backups_beside_data),
     )
 
 

@@ -31,6 +31,16 @@ class Check:
     hint: str = ""
 
 
+def backup_place(beside_data: bool | None) -> Check:
+    """Whether one failure takes data and backups together."""
+    if beside_data is None:
+        return Check("backup_place", Status.SKIP, "not known")
+    if beside_data:
+        hint = "set backup.repository to another disk, and copy backups to another machine"
+        return Check("backup_place", Status.WARN, "backups are on the disk of the data", hint)
+    return Check("backup_place", Status.OK, "backups are on a disk of their own")
+
+
 @dataclass(frozen=True)
 class Facts:
     """What was measured. None means that it could not be.
@@ -57,3 +67,4 @@ class Facts:
     archive: ArchiveUse | None = None
     disk_free: int | None = None
     disk_total: int | None = None
+    backups_beside_data: bool | None = None

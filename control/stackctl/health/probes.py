@@ -7,7 +7,7 @@ import urllib.request
 
 from stackctl.engine.base import Engine
 from stackctl.errors import StackError
-from stackctl.hardware.detect import free_disk, total_disk
+from stackctl.hardware.detect import free_disk, on_one_device, total_disk
 from stackctl.health.archiving import ARCHIVING, ArchiveUse, archive_use
 from stackctl.health.model import Facts
 from stackctl.health.pool import PoolUse, pool_use
@@ -62,6 +62,7 @@ def collect(engine: Engine, metrics_url: str) -> Facts:
         refused=running.refused,
         disk_free=free,
         disk_total=total,
+        backups_beside_data=on_one_device(engine.repository(), place),
     )
 
 

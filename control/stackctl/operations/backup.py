@@ -9,19 +9,23 @@ from datetime import UTC, datetime
 from typing import Any
 
 from stackctl.backup import native
-from stackctl.backup.model import Backup, Status, spelled
+from stackctl.backup.model import DRILLED, Backup, Status, spelled
 from stackctl.backup.repository import Repository, Unreadable
 from stackctl.backup.verify import verify_all, verify_backup
 from stackctl.engine.base import Engine, Note
 from stackctl.engine.runner import Runner
 from stackctl.errors import Damaged, Problem, UsageError, WalGap
 from stackctl.operations.archives import damage_problem, gap_problems, held_archives
+from stackctl.operations.backups.access import make_reachable
 from stackctl.operations.engines import recorded_engine
 from stackctl.operations.project import Recorded, open_recorded
 from stackctl.operations.result import Line, Request, Result, Table
+from stackctl.settings.backup import SECTION, BackupSettings, backup_settings
+from stackctl.settings.layers import PROJECT_FILE
+from stackctl.settings.project_file import load_section
 from stackctl.units import Bytes, human
 
-_CLUSTER = """
+CLUSTER = """
 SELECT system_identifier::text AS system, current_setting('server_version_num')::int / 10000 AS postgres,
        current_setting('summarize_wal', true) AS summarizes
 FROM pg_control_system()
@@ -35,22 +39,31 @@ class Opened:
     recorded: Recorded
     engine: Engine
     repository: Repository
+    settings: BackupSettings
 
 
 def open_backups(request: Request, runner: Runner) -> Opened:
-    """The repository of a project that was brought up. Raises NoEngine where it never was."""
+    """The repository of a project that was brought up.
+
+    Raises NoEngine where it never was, ProfileError where the section `backup` of its file has faults; those of the
+    other sections are warnings.
+    """
     recorded = open_recorded(request)
+    folder = recorded.project.folder
+    settings = backup_settings(load_section(folder / PROJECT_FILE, SECTION).keys, folder)
+    recorded = replace(recorded, project=replace(recorded.project, repository=settings.repository))
     engine = recorded_engine(recorded, runner)
-    return Opened(recorded, engine, Repository(engine.repository()))
+    return Opened(recorded, engine, Repository(engine.repository()), settings)
 
 
 def take_command(request: Request, runner: Runner, note: Note, *, incremental: bool = False) -> Result:
     """Take a backup of the running server, all of it or what changed since the last, and verify it."""
     opened = open_backups(request, runner)
-    (row,) = opened.engine.query(_CLUSTER)
+    (row,) = opened.engine.query(CLUSTER)
     with opened.engine.programs() as programs:
         repository = Repository(opened.repository.root, programs.group())
-        with _working(repository, "stackctl backup", note):
+        make_reachable(repository, programs)
+        with working(opened, "stackctl backup", note):
             cluster = native.Cluster(row["system"], row["postgres"], row["summarizes"] == "on")
             take = native.take_incremental if incremental else native.take_full
             taken = take(repository, programs, cluster, _now, note)
@@ -85,12 +98,13 @@ def verify_command(request: Request, runner: Runner, identifier: str | None, not
     """Read every byte of one backup, or of all there is. Exit code 41 for one that changed, 43 for a gap in the WAL."""
     opened = open_backups(request, runner)
     repository = opened.repository
-    with _working(repository, "stackctl backup verify", note):
+    with working(opened, "stackctl backup verify", note):
         chosen = [find(repository, identifier)] if identifier else repository.backups()
         found = verify_backup(repository, chosen[0]) if identifier else verify_all(repository)
         bad = {finding.what for finding in found}
         for backup in chosen:
-            status = Status.DAMAGED if backup.id in bad else Status.OK
+            # What only a drill can find is not healed by bytes that are as they were written.
+            status = Status.DAMAGED if backup.id in bad or backup.drill_failed else Status.OK
             repository.update(replace(backup, status=status, verified_at=_now()))
     gaps = [] if identifier else gap_problems(held_archives(repository, None))
     data = {"verified": [backup.id for backup in chosen], "findings": [vars(finding) for finding in found]}
@@ -118,16 +132,23 @@ def find(repository: Repository, identifier: str) -> Backup:
 
 def backup_data(repository: Repository, backup: Backup) -> dict[str, Any]:
     """One backup for `--json`."""
-    return {**backup.as_data(), "path": str(repository.path(backup.id))}
+    drilled = {name: getattr(backup, name) for name in DRILLED}
+    return {**backup.as_data(), **drilled, "path": str(repository.path(backup.id))}
 
 
 @contextmanager
-def _working(repository: Repository, what: str, note: Note) -> Iterator[None]:
-    """Hold the lock; what an interrupted run left is removed first."""
-    repository.create()
+def working(opened: Opened, what: str, note: Note) -> Iterator[None]:
+    """Hold the lock; what an interrupted run left is ended and removed first."""
+    repository = opened.repository
+    if not repository.backups_folder.is_dir():
+        with opened.engine.programs() as programs:
+            make_reachable(Repository(repository.root, programs.group()), programs)
     with repository.locked(what):
-        for left in repository.clean():
-            note(f"removed what an interrupted run left of {left}")
+        if left := repository.leftovers():
+            with opened.engine.programs() as programs:
+                programs.end_strays(left)
+        for name in repository.clean():
+            note(f"removed what an interrupted run left of {name}")
         yield
 
 

@@ -8,7 +8,7 @@ from stackctl.engine.ports import taken
 from stackctl.engine.runner import Runner
 from stackctl.errors import StackError
 from stackctl.hardware import kernel
-from stackctl.hardware.detect import available_memory, free_disk
+from stackctl.hardware.detect import available_memory, free_disk, on_one_device
 from stackctl.hardware.model import Pooler
 from stackctl.health.host import HostFacts, judge_host
 from stackctl.operations.engines import (
@@ -52,7 +52,7 @@ def _facts(opened: Opened, runner: Runner) -> HostFacts:
         wanted_engine=wanted,
         ram_wanted=settings.profile.ram,
         ram_available=settings.profile.ram if running else available_memory(),
-        disk_free=free_disk(_data_place(opened, engine is not None, runner)),
+        disk_free=free_disk(_places(opened, engine is not None, runner)[0]),
         ports_taken=() if running else tuple(problem.message for problem in taken(host_ports(settings))),
         overcommit=kernel.setting("vm.overcommit_memory"),
         swappiness=kernel.setting("vm.swappiness"),
@@ -60,18 +60,20 @@ def _facts(opened: Opened, runner: Runner) -> HostFacts:
         engine_problem="" if engine else docker_denied(),
         ram_source=opened.host.ram_source,
         pooler=_pooler(runner) if settings.profile.pooler is Pooler.PGBOUNCER else None,
+        backups_beside_data=on_one_device(*_places(opened, engine is not None, runner)),
     )
 
 
-def _data_place(opened: Opened, docker: bool, runner: Runner) -> Path:
-    """A path on the disk that holds the data, or will."""
+def _places(opened: Opened, docker: bool, runner: Runner) -> tuple[Path, Path]:
+    """Paths on the disks that hold the data and the backups, or will."""
     wanted = recorded_or_asked(opened.settings, opened.state)
     if wanted == "auto":
         wanted = DOCKER if docker else EMBEDDED
     try:
-        return open_engine(opened, Choice(wanted, PUBLIC, ""), runner).data_place()
+        engine = open_engine(opened, Choice(wanted, PUBLIC, ""), runner)
+        return engine.data_place(), engine.repository()
     except StackError:
-        return opened.project.folder
+        return opened.project.folder, opened.project.repository or opened.project.folder
 
 
 def _running(opened: Opened, runner: Runner) -> bool:

@@ -19,7 +19,7 @@ from stackctl.backup.target import Target, target
 from stackctl.engine.base import Note, Programs
 from stackctl.engine.runner import Runner
 from stackctl.errors import Problem, RestoreRefused
-from stackctl.operations.backup import find, open_backups
+from stackctl.operations.backup import find, open_backups, working
 from stackctl.operations.candidates import candidates
 from stackctl.operations.result import Line, Request, Result
 
@@ -36,10 +36,10 @@ class Wanted:
 def restore_command(request: Request, runner: Runner, note: Note, wanted: Wanted) -> Result:
     """Restore into a folder; the live data is not touched."""
     goal = target(wanted.to)
-    into = _empty(wanted.into)
+    into = empty_folder(wanted.into)
     opened = open_backups(request, runner)
     began = time.monotonic()
-    with opened.engine.programs() as programs:
+    with working(opened, "stackctl restore", note), opened.engine.programs() as programs:
         repository = Repository(opened.repository.root, programs.group())
         chosen = _chosen(repository, goal, wanted.backup)
         with restore.working(repository) as folder:
@@ -74,7 +74,8 @@ def _gap_warning(chosen: Candidate, goal: Target) -> list[Problem]:
     return [Problem("wal_gap", text, "a backup behind the gap reaches further")]
 
 
-def _empty(into: Path) -> Path:
+def empty_folder(into: Path) -> Path:
+    """The folder to restore into, made absolute. Raises RestoreRefused where something is in it."""
     folder = into.absolute()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise RestoreRefused(f"{folder} is not empty", hint="name a folder that is empty or not there")

@@ -9,6 +9,7 @@ from pathlib import PurePath
 from stackctl.errors import Problem
 from stackctl.hardware.model import Build, HardwareProfile
 from stackctl.settings.app_section import REFERENCE_APP, AppSection
+from stackctl.settings.backup import BackupSettings
 from stackctl.sizing.model import Pins
 
 
@@ -47,3 +48,4 @@ class Settings:
     origins: Mapping[str, str] = field(default_factory=dict)
     build: Build | PurePath | None = None
     app: AppSection = REFERENCE_APP
+    backup: BackupSettings = field(default_factory=BackupSettings)

@@ -8,15 +8,22 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from stackctl.errors import ProfileError
+from stackctl.errors import Problem, ProfileError
 from stackctl.settings.layers import PROJECT_FILE, Given, Layer
 from stackctl.settings.pins import PIN_KEYS
-from stackctl.settings.project_schema import App, Pool, Ports, Profile, ProjectFile, Report
+from stackctl.settings.project_schema import App, Backup, Pool, Ports, Profile, ProjectFile, Report
 from stackctl.settings.project_yaml import Document, read
 from stackctl.settings.text_file import read_text
 from stackctl.settings.values import Fault, nearest
 
-_SECTIONS: dict[str, type[BaseModel]] = {"profile": Profile, "ports": Ports, "pool": Pool, "app": App, "report": Report}
+_SECTIONS: dict[str, type[BaseModel]] = {
+    "profile": Profile,
+    "ports": Ports,
+    "pool": Pool,
+    "app": App,
+    "report": Report,
+    "backup": Backup,
+}
 # Mappings and command lines of the user's own, below their sections.
 _VERBATIM = frozenset(
     {("app", name) for name in ("command", "health_command", "migrate", "env")} | {("pool", "options")}
@@ -29,16 +36,38 @@ def load(path: Path) -> Layer:
     if text is None:
         return Layer()
     document = read(text, path.name, _VERBATIM)
-    found: dict[str, Any] = {}
+    found = _validated(document, document.data)
+    if document.problems:
+        raise ProfileError.of(_ordered(document))
+    return _layer(document, found)
+
+
+def load_section(path: Path, section: str) -> Layer:
+    """What one section of the project file gives; what is wrong with the others is nobody's business here.
+
+    Raises ProfileError where the file is no YAML, or the section has faults.
+    """
+    text = read_text(path)
+    if text is None:
+        return Layer()
+    document = read(text, path.name, _VERBATIM)
+    found = _validated(document, {key: value for key, value in document.data.items() if key == section})
+    if mine := [problem for problem in _ordered(document) if f": {section}" in problem.message]:
+        raise ProfileError.of(mine)
+    return _layer(document, found)
+
+
+def _validated(document: Document, data: dict[str, Any]) -> dict[str, Any]:
     try:
-        found = ProjectFile.model_validate(document.data).model_dump(exclude_unset=True)
+        return ProjectFile.model_validate(data).model_dump(exclude_unset=True)
     except ValidationError as error:
         for details in error.errors():
             _report(document, details)
-    if document.problems:
-        ordered = sorted(document.problems, key=lambda entry: entry[0])
-        raise ProfileError.of([problem for _, problem in ordered])
-    return _layer(document, found)
+    return {}
+
+
+def _ordered(document: Document) -> list[Problem]:
+    return [problem for _, problem in sorted(document.problems, key=lambda entry: entry[0])]
 
 
 def json_schema() -> dict[str, Any]:

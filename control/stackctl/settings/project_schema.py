@@ -10,13 +10,14 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetCoreSchema
 from pydantic_core import CoreSchema, core_schema
 
 from stackctl.hardware.model import POSTGRES_MAJORS, Pooler, Storage, Workload
-from stackctl.settings import app_values, pins, values
+from stackctl.settings import app_values, backup, pins, values
 
 _SIZE = {"type": "string", "pattern": r"^\s*[0-9]+(\.[0-9]+)?\s*[KMGTkmgt]([iI]?[bB])?\s*$"}
 _RATE = {"type": "string", "pattern": _SIZE["pattern"].removesuffix(r"\s*$") + r"(/s)?\s*$"}
 _FEATURE = f"({'|'.join(values.BUILD_FEATURES)})"
 _BUILD = {"type": "string", "pattern": rf"^\s*(/.*|full|portable|{_FEATURE}(\s*,\s*{_FEATURE})*)\s*$"}
 _NAME = {"type": "string", "pattern": values.NAME_PATTERN}
+_WINDOW = {"type": "string", "pattern": backup.WINDOW_PATTERN}
 
 
 def _text(value: object) -> str:
@@ -95,6 +96,8 @@ def _parameter(name: str) -> str:
 Port = Annotated[str, _Key(values.port, _whole(1, 65_535))]
 Value = Annotated[str, _Key(str, {"type": ["string", "number", "boolean"]})]
 Parameter = Annotated[str, AfterValidator(_parameter)]
+QuestionName = Annotated[str, AfterValidator(backup.question_name)]
+Question = Annotated[str, _Key(backup.question, {"type": "string"})]
 
 
 class Section(BaseModel):
@@ -171,6 +174,18 @@ class Report(Section):
     statement_timeout: Annotated[str, _pin("report.statement_timeout", "10min, or milliseconds; 0: none")] = ""
 
 
+class Backup(Section):
+    """Where backups are, and how long they stay."""
+
+    repository: Annotated[str, _Key(backup.repository, {"type": "string"}, "Folder: /srv/backups")] = ""
+    recovery_window: Annotated[str, _Key(backup.window, _WINDOW, "Recovery reaches back so far: 14d")] = ""
+    redundancy: Annotated[str, _Key(backup.at_least_one, _whole(1, backup.MOST), "Full backups at least")] = ""
+    minimum: Annotated[str, _Key(backup.at_least_one, _whole(1, backup.MOST), "Never fewer good ones")] = ""
+    weekly: Annotated[str, _Key(backup.none_or_more, _whole(0, backup.MOST), "Weeks of which one stays")] = ""
+    monthly: Annotated[str, _Key(backup.none_or_more, _whole(0, backup.MOST), "Months of which one stays")] = ""
+    drill_sql: dict[QuestionName, Question] | None = Field(None, description="Queries that must be true")
+
+
 class ProjectFile(Section):
     """stackctl.yaml: the settings of one project."""
 
@@ -183,3 +198,4 @@ class ProjectFile(Section):
     pool: Pool | None = None
     app: App | None = None
     report: Report | None = None
+    backup: Backup | None = None

@@ -13,6 +13,7 @@ from stackctl.hardware.model import HardwareProfile, Host, Pooler, Workload
 from stackctl.settings import pins as pin_values
 from stackctl.settings import values
 from stackctl.settings.app_section import read_app
+from stackctl.settings.backup import backup_settings
 from stackctl.settings.environment import read_dotenv, read_environment
 from stackctl.settings.flags import read_flags
 from stackctl.settings.layers import DEFAULT, DETECTED, PROJECT_FILE, Given, Layer, merge, recorded
@@ -80,7 +81,10 @@ def resolve(
     pins = {name: Pin(_spelled(name, pin.text), pin.layer) for name, pin in given.pins.items()}
     origins = {name: pin.origin for name, pin in given.pins.items()}
     origins |= {key: each.origin for key, each in given.keys.items() if key.startswith(("app.", "ports.", "pool."))}
-    return Settings(name, profile, reading.provenance, pins, engine, images, ports, fit, warnings, origins, build, app)
+    backup = backup_settings(given.keys, project)
+    return Settings(
+        name, profile, reading.provenance, pins, engine, images, ports, fit, warnings, origins, build, app, backup
+    )
 
 
 def _gather(

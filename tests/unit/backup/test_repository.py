@@ -1,5 +1,6 @@
 """A folder of backups: names, records, checksums, leftovers, the lock."""
 
+import json
 import subprocess
 import sys
 from dataclasses import replace
@@ -118,3 +119,33 @@ def test_the_lock_is_another_process_and_ends_with_it(repository):
         process.communicate()
     with repository.locked("stackctl backup"):
         pass
+
+
+def test_a_removed_backup_is_gone_at_once_and_its_number_is_not_used_again(repository):
+    first, second = take(repository), take(repository)
+    repository.remove(first.id)
+    assert repository.backups() == [second]
+    assert [path.name for path in repository.backups_folder.iterdir()] == [second.id]
+    assert take(repository).id.startswith("000003")
+
+
+def test_half_a_removal_is_no_backup_and_is_cleaned(repository):
+    """As where the process died between the new name and the last file."""
+    taken = take(repository)
+    repository.path(taken.id).rename(repository.backups_folder / f".gone-{taken.id}")
+    assert repository.entries() == []
+    (repository.root / ".restore-x").mkdir()
+    assert sorted(repository.clean()) == [".restore-x", taken.id]
+    assert list(repository.backups_folder.iterdir()) == []
+
+
+def test_a_record_from_before_there_were_drills_is_read_and_one_with_a_drill_too(repository):
+    taken = take(repository)
+    record = repository.path(taken.id) / catalog.RECORD
+    assert not {"rto_seconds", "rpo_seconds", "drill_failed"} & set(json.loads(record.read_bytes()))
+    assert repository.read(taken.id) == taken
+    drilled = replace(taken, drilled_at=NOON, rto_seconds=41.5, rpo_seconds=0.0, drill_failed="")
+    repository.update(drilled)
+    assert repository.read(taken.id) == drilled
+    repository.update(replace(drilled, drill_failed="amcheck: a row is missing"))
+    assert repository.read(taken.id).drill_failed == "amcheck: a row is missing"

@@ -81,3 +81,9 @@ def test_streaming_gives_lines_of_both_outputs_as_they_come():
     lines = Runner().stream(["sh", "-c", script])
     assert [next(lines), next(lines)] == ["one", "two"]
     lines.close()  # ends the process too, or this test would take half a minute
+
+
+def test_the_reason_is_the_error_and_not_how_it_was_cleaned_up():
+    script = "echo 'tool: error: no space' >&2; echo 'tool: removing contents of the folder' >&2; exit 1"
+    with pytest.raises(EngineFailed, match=r": tool: error: no space$"):
+        Runner().run(["sh", "-c", script])

@@ -1,6 +1,7 @@
 """What a machine has, read from made-up proc and sys folders."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -110,3 +111,8 @@ def test_detect_puts_it_together(tmp_path, monkeypatch):
     _disk(root, tmp_path, "sda", 1)
     host = detect.detect(tmp_path / "data", root)
     assert (host.ram, host.cpus, host.storage) == (4_294_967_296, 2, Storage.HDD)
+
+
+def test_folders_on_one_device_and_on_two(tmp_path):
+    assert detect.on_one_device(tmp_path / "not" / "yet", tmp_path) is True
+    assert detect.on_one_device(tmp_path, Path("/proc")) is False

@@ -23,6 +23,7 @@ FINE = Facts(
     archive=ARCHIVING,
     disk_free=50,
     disk_total=100,
+    backups_beside_data=False,
 )
 WORK_MEM = Drift("work_mem", "5MB", "32MB", "ALTER SYSTEM", "reload", "ALTER SYSTEM RESET work_mem;")
 OK, WARN, FAIL, SKIP = Status.OK, Status.WARN, Status.FAIL, Status.SKIP
@@ -53,6 +54,7 @@ def test_a_healthy_stack_passes_every_check_and_needs_no_hint():
         "memory_proof",
         "drift",
         "disk",
+        "backup_place",
     ]
 
 

@@ -22,6 +22,7 @@ FINE = HostFacts(
     overcommit="2",
     swappiness="1",
     clock_synchronised=True,
+    backups_beside_data=False,
 )
 OK, WARN, FAIL, SKIP = Status.OK, Status.WARN, Status.FAIL, Status.SKIP
 NO_DOCKER = {"engine": None, "compose": ""}
@@ -74,6 +75,8 @@ def test_a_good_host_passes_every_check():
         ("vm.swappiness", {"swappiness": ""}, WARN),
         ("clock", {"clock_synchronised": False}, WARN),
         ("clock", {"clock_synchronised": None}, SKIP),
+        ("backup_place", {"backups_beside_data": True}, WARN),
+        ("backup_place", {"backups_beside_data": None}, SKIP),
     ],
 )
 def test_verdicts(check, fields, status):

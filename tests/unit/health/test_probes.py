@@ -28,6 +28,9 @@ class FakeEngine:
     def data_place(self):
         return self.place
 
+    def repository(self):
+        return self.place / "backups"
+
     def services(self):
         return (
             ServiceState("app", "running", "healthy"),

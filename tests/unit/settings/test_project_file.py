@@ -101,7 +101,7 @@ colour: blue
         ("stackctl.yaml:15: ram: there is no such key", "did you mean profile.ram?"),
         (
             "stackctl.yaml:16: colour: there is no such key",
-            "choose one of name, engine, images, profile, ports, postgres, pool, app, report",
+            "choose one of name, engine, images, profile, ports, postgres, pool, app, report, backup",
         ),
     ]
     assert caught.value.exit_code == 10
@@ -136,7 +136,7 @@ def test_the_example_shows_every_key_of_the_schema():
     shown = yaml.safe_load(_uncommented())
     schema = json_schema()
     assert set(shown) == set(schema["properties"])
-    for section in ("profile", "ports", "pool", "app"):
+    for section in ("profile", "ports", "pool", "app", "backup"):
         definition = schema["$defs"][section.capitalize()]
         assert set(shown[section]) == set(definition["properties"])
 
@@ -160,6 +160,8 @@ def test_editors_accept_what_the_loader_accepts():
         {"pool": {"size": 0}},
         {"postgres": {"work_mem": ["1MB"]}},
         {"name": "My Shop"},
+        {"backup": {"recovery_window": 14}},
+        {"backup": {"minimum": 0}},
     ],
 )
 def test_editors_refuse_what_the_loader_refuses(wrong):

@@ -6,7 +6,7 @@ import os
 import secrets
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stackctl.engine.base import Throwaway
@@ -14,6 +14,7 @@ from stackctl.engine.docker.throwaway import serve
 from stackctl.engine.ownership import give
 from stackctl.engine.runner import Completed, Runner, SystemUser
 from stackctl.errors import ProfileError
+from stackctl.units import Bytes
 
 # The image's own account. An operator who is not root uses their own number: then the files are theirs.
 DATABASE_USER = SystemUser("postgres", 999, 999)
@@ -39,6 +40,7 @@ class DockerPrograms:
     network: str
     runner: Runner
     passfile: Path
+    limits: tuple[str, ...] = ()
 
     def run(
         self, program: str, *arguments: str, folders: Sequence[Path] = (), check: bool = True, timeout: float = 60
@@ -63,6 +65,7 @@ class DockerPrograms:
             *("docker", "run", "--name", name, *own, "--user", f"{user.uid}:{user.gid}"),
             *("--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--tmpfs", "/tmp"),  # noqa: S108
             *("--env", "LC_ALL=C.UTF-8", "--env", "TZ=UTC"),
+            *self.limits,
             *(word for folder in folders for word in ("--mount", _mount(folder, str(folder)))),
         ]
 
@@ -79,6 +82,11 @@ class DockerPrograms:
         words = ("--entrypoint", "postgres", self.image, "-D", str(data))
         return serve(start, words, name, self.runner, settings, timeout)
 
+    def gentle(self, memory: Bytes) -> DockerPrograms:
+        """With limits of the kernel; without swap, as a limit that swaps slows down all others."""
+        most = str(memory)
+        return replace(self, limits=("--cpus", "1", "--cpu-shares", "128", "--memory", most, "--memory-swap", most))
+
     def login(self) -> tuple[str, ...]:
         """Over the stack's own network."""
         return ("--host", "postgres", "--port", "5432", "--username", "backup", "--no-password")
@@ -87,6 +95,17 @@ class DockerPrograms:
         """Make it, and as root give it to the image's account."""
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         give(folder, database_user())
+
+    def end_strays(self, folders: Sequence[Path]) -> None:
+        """Containers that have one of the folders, or the data in it, mounted."""
+        for folder in (path for each in folders for path in (each, each / "data")):
+            listed = ["docker", "ps", "--all", "--quiet", "--filter", f"volume={folder}"]
+            if found := self.runner.run(listed, quiet=True, timeout=60).stdout.split():
+                self.runner.run(["docker", "rm", "--force", *found], quiet=True, timeout=60)
+
+    def passes(self, folder: Path) -> bool:
+        """Yes: Docker mounts a folder from anywhere, and what lies above it is not in the way."""
+        return folder.is_dir()
 
     def group(self) -> int:
         """As root, that of the image's account."""

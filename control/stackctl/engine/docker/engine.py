@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -67,7 +68,7 @@ class DockerEngine:
             **place.extra(sizing, self._ports, self._supplied().references(), containers.engine_version()),
             "secrets": place.secret_names(sizing, deployment.services),
             "secrets_folder": "../secrets",
-            "archive": place.archive(f"../../{self.repository().name}/{WAL}"),
+            "archive": place.archive(_from_files(self._project, self.repository() / WAL)),
             "fingerprint": vault.fingerprint() if self._project.secrets.is_dir() else "",
         }
 
@@ -185,8 +186,8 @@ class DockerEngine:
             yield DockerPrograms(name, image, f"{name}_database", self._runner, file)
 
     def repository(self) -> Path:
-        """In the project's folder."""
-        return self._project.folder / "backups"
+        """The project's, else in its folder."""
+        return self._project.repository or self._project.folder / "backups"
 
     def logs(self, service: str | None, tail: int) -> Iterator[str]:
         """The last lines of one service, or of all."""
@@ -234,3 +235,8 @@ class DockerEngine:
             if waiting and waiting != told:
                 note(f"waiting for {waiting}")
                 told = waiting
+
+
+def _from_files(project: Project, folder: Path) -> str:
+    """A folder as the rendered files name it: a project is moved with what is in it, and with nothing else."""
+    return os.path.relpath(folder, project.rendered) if folder.is_relative_to(project.folder) else str(folder)

@@ -39,9 +39,12 @@ class DockerThrowaway(throwaway.Reached):
         return self.runner.run(state, check=False, quiet=True, timeout=60).stdout.strip() == "true"
 
     def stop(self) -> None:
-        """Stop it cleanly and remove the container."""
-        for words in (["stop", "--signal", "INT", "--time", "300"], ["rm", "--force"]):
-            self.runner.run(["docker", *words, self.name], check=False, quiet=True, timeout=330)
+        """Stop it cleanly and remove the container, also where somebody does not want to wait for the first."""
+        try:
+            clean = ["docker", "stop", "--signal", "INT", "--time", "300", self.name]
+            self.runner.run(clean, check=False, quiet=True, timeout=330)
+        finally:
+            self.runner.run(["docker", "rm", "--force", self.name], check=False, quiet=True, timeout=60)
 
 
 @contextmanager

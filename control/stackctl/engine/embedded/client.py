@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stackctl.engine.base import Throwaway
+from stackctl.engine.embedded import processes
 from stackctl.engine.embedded.home import Home
 from stackctl.engine.embedded.place import LOOPBACK
 from stackctl.engine.embedded.programs import Server
 from stackctl.engine.embedded.throwaway import serve
 from stackctl.engine.ownership import give
 from stackctl.engine.runner import Completed, Runner
+from stackctl.units import Bytes
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,10 @@ class EmbeddedPrograms:
             timeout=timeout,
         )
 
+    def gentle(self, memory: Bytes) -> EmbeddedPrograms:
+        """Itself: processes inherit what bounds this one."""
+        return self
+
     def login(self) -> tuple[str, ...]:
         """Over TCP on loopback."""
         return ("--host", LOOPBACK, "--port", str(self.port), "--username", "backup", "--no-password")
@@ -58,6 +64,15 @@ class EmbeddedPrograms:
     ) -> AbstractContextManager[Throwaway]:
         """A server on `data`, as the account."""
         return serve(self.server.folder, self.runner, self.home.user, data, settings, timeout)
+
+    def end_strays(self, folders: Sequence[Path]) -> None:
+        """Processes that have one of the folders in their command line, or work in it."""
+        processes.end_all(processes.at_work_in(folders))
+
+    def passes(self, folder: Path) -> bool:
+        """Asked as the account: only the kernel knows all of the rules."""
+        argv = ["test", "-x", str(folder)]
+        return self.runner.run(argv, user=self.home.user, cwd=Path("/"), check=False, quiet=True).returncode == 0
 
     def group(self) -> int:
         """As root, the account's."""

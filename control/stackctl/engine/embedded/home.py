@@ -29,6 +29,7 @@ class Home:
     secrets: Path
     run: Path
     user: SystemUser | None
+    repository: Path | None = None
 
     @property
     def work(self) -> Path:
@@ -47,8 +48,8 @@ class Home:
 
     @property
     def backups(self) -> Path:
-        """The backups: in the project's folder; as root beside the home, where the account can go."""
-        return (
+        """The project's repository; else in its folder, as root beside the home, where the account can go."""
+        return self.repository or (
             self.root.parents[1] / "backups" if self.user is None else self.root.with_name(f"{self.root.name}.backups")
         )
 
@@ -67,9 +68,9 @@ def home_of(project: Project, user: SystemUser | None) -> Home:
     """The folders for `project`; nothing is made yet."""
     if user is None:
         root = project.private / "embedded"
-        return Home(root, project.rendered, project.secrets, _run(root), None)
+        return Home(root, project.rendered, project.secrets, _run(root), None, project.repository)
     root = SYSTEM / project.name
-    return Home(root, root / "rendered", root / "secrets", _run(root), user)
+    return Home(root, root / "rendered", root / "secrets", _run(root), user, project.repository)
 
 
 def settle(home: Home, project: Project, runner: Runner) -> None:

@@ -1,10 +1,17 @@
-"""Memory of a process and its children."""
+"""Processes: their memory, and ending those that were left behind."""
 
 from __future__ import annotations
+
+import signal
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
 
 import psutil
 
 from stackctl.units import Bytes
+
+_SECONDS = 10.0
 
 
 def family_memory(pid: int) -> Bytes | None:
@@ -24,3 +31,29 @@ def _proportional(process: psutil.Process) -> int | None:
         return int(process.memory_full_info().pss)
     except (psutil.Error, OSError):
         return None
+
+
+def at_work_in(folders: Sequence[Path]) -> list[psutil.Process]:
+    """PostgreSQL's programs that have one of `folders` in their command line, or work in it."""
+    return [each for each in psutil.process_iter() if any(_works_in(each, folder) for folder in folders)]
+
+
+def _works_in(process: psutil.Process, folder: Path) -> bool:
+    try:
+        words, place, name = process.cmdline(), Path(process.cwd()), process.name()
+    except (psutil.Error, OSError):
+        return False
+    named = any(Path(word).is_relative_to(folder) for word in words)
+    return name.startswith(("pg_", "postgres", "psql")) and (named or place.is_relative_to(folder))
+
+
+def end_all(found: Sequence[psutil.Process]) -> None:
+    """End processes and wait for it. A server ends at once, as after a crash: its data is of no use any more."""
+    for process in found:
+        with suppress(psutil.NoSuchProcess):
+            process.send_signal(signal.SIGQUIT if process.name().startswith("postgres") else signal.SIGTERM)
+    _, left = psutil.wait_procs(found, timeout=_SECONDS)
+    for process in left:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(left, timeout=_SECONDS)

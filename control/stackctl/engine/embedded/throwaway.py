@@ -51,8 +51,13 @@ class EmbeddedThrowaway(throwaway.Reached):
         return self._run("pg_ctl", "-D", str(self.data), "status", check=False, timeout=60).returncode == 0
 
     def stop(self) -> None:
-        """Stop it cleanly, where it runs."""
-        self._run("pg_ctl", "-D", str(self.data), "-w", "-t", "300", "-m", "fast", "stop", check=False, timeout=330)
+        """Stop it cleanly, where it runs; at once where somebody does not want to wait for that."""
+        stop = ("-D", str(self.data), "-w", "-t", "300", "stop", "-m")
+        try:
+            self._run("pg_ctl", *stop, "fast", check=False, timeout=330)
+        except BaseException:
+            self._run("pg_ctl", *stop, "immediate", check=False, timeout=330)
+            raise
 
     def _run(
         self, program: str, *words: str, check: bool = True, timeout: float, env: Mapping[str, str] | None = None

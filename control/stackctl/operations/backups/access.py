@@ -1,0 +1,42 @@
+"""Whether the repository can be used, and by nobody else: asked before anything is written to it."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+from stackctl.backup.repository import Repository
+from stackctl.engine.base import Programs
+from stackctl.errors import ProfileError, unwritable
+
+
+def make_reachable(repository: Repository, programs: Programs) -> None:
+    """Make the repository's folders where they are missing.
+
+    Raises ProfileError with the folder that is in the way: one that cannot be made, that others can reach into, or
+    that the account which runs PostgreSQL's programs cannot pass through.
+    """
+    try:
+        repository.create()
+    except OSError as error:
+        raise unwritable(Path(error.filename or repository.root), error) from error
+    _refuse_open(repository)
+    for folder in (*reversed(repository.backups_folder.parents), repository.backups_folder):
+        if not programs.passes(folder):
+            raise ProfileError(
+                f"{folder}: the account that runs PostgreSQL's programs cannot pass through it",
+                hint=f"chmod o+x {folder}, or set backup.repository to a folder that it can reach",
+            )
+
+
+def _refuse_open(repository: Repository) -> None:
+    for folder in (repository.backups_folder, repository.wal_folder):
+        if folder.stat().st_mode & stat.S_IRWXO:
+            raise ProfileError(
+                f"{folder} is open to everybody on this machine", hint=f"backups hold all data: chmod o= {folder}"
+            )
+    mode = repository.root.stat().st_mode
+    if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+        raise ProfileError(
+            f"{repository.root} can be written by everybody on this machine", hint=f"chmod o-w {repository.root}"
+        )

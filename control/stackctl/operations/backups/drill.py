@@ -1,0 +1,156 @@
+"""`stackctl backup drill`: restore a backup for a trial, and prove that it is what it should be."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from stackctl.backup import drill, restore
+from stackctl.backup.drill import Check
+from stackctl.backup.model import Backup, Kind, Status
+from stackctl.backup.repository import Repository
+from stackctl.backup.restore_plan import Candidate, choose
+from stackctl.backup.retention import restorable
+from stackctl.backup.target import Target
+from stackctl.engine.base import Note, Programs
+from stackctl.engine.runner import Runner
+from stackctl.errors import Damaged, EngineFailed, Problem, UsageError
+from stackctl.hardware.detect import available_memory, free_disk
+from stackctl.hardware.priority import step_back
+from stackctl.operations.backup import Opened, find, open_backups, working
+from stackctl.operations.candidates import candidates
+from stackctl.operations.result import Line, Request, Result, Table
+from stackctl.units import GIB, MIB, Bytes, human
+
+# Failures that another look at the bytes does not take back: the copy itself is broken.
+_BROKEN = ("checksums", "amcheck", "catalogue", "tables")
+_HOURS = 3600.0
+
+
+@dataclass
+class _Trial:
+    """What is known so far. Times are in seconds."""
+
+    checks: list[Check] = field(default_factory=list)
+    tables: Mapping[str, int] = field(default_factory=dict)
+    rto: float | None = None
+    rpo: float | None = None
+
+    @property
+    def failed(self) -> list[Check]:
+        return [check for check in self.checks if not check.ok]
+
+
+def drill_command(request: Request, runner: Runner, note: Note, identifier: str | None) -> Result:
+    """Restore the newest good backup, or one, into a throwaway folder and check it. Exit code 41 where it fails."""
+    opened = open_backups(request, runner)
+    memory = Bytes(max(256 * MIB, min(GIB, available_memory() // 2)))
+    began, moment = time.monotonic(), datetime.now(UTC)
+    with working(opened, "stackctl backup drill", note), opened.engine.programs() as programs:
+        repository = Repository(opened.repository.root, programs.group())
+        chosen = _chosen(repository, identifier)
+        _refuse_without_room(repository, chosen.backup)
+        step_back(memory)
+        trial = _try(opened, repository, programs.gentle(memory), chosen, moment, note)
+        done = _record(repository, chosen.backup, trial, moment)
+    return _result(done, trial, time.monotonic() - began, opened)
+
+
+def _chosen(repository: Repository, identifier: str | None) -> Candidate:
+    if identifier is None:
+        return choose(candidates(repository, restorable(repository.backups())), Target())
+    backup = find(repository, identifier)
+    if backup.kind is Kind.LOGICAL:
+        raise UsageError(f"{identifier} is a dump", hint="stackctl restore --into DIR proves it; a drill is for files")
+    return candidates(repository, [backup])[0]
+
+
+def _refuse_without_room(repository: Repository, backup: Backup) -> None:
+    needed, free = Bytes(backup.bytes + GIB // 2), free_disk(repository.root)
+    if free < needed:
+        raise EngineFailed(
+            f"{repository.root}: {human(free)} free, and the copy of {backup.id} needs {human(needed)}",
+            hint="free some space, or: stackctl backup expire",
+        )
+
+
+def _try(
+    opened: Opened, repository: Repository, programs: Programs, chosen: Candidate, moment: datetime, note: Note
+) -> _Trial:
+    trial, began, backup = _Trial(), time.monotonic(), chosen.backup
+    with restore.working(repository) as folder:
+        data = folder / "data"
+        with _noted(trial, "bytes", "as they were written"):
+            data = restore.build(repository, programs, backup, folder, note)
+        if not trial.failed:
+            with _noted(trial, "starts", "recovered, started and stopped"):
+                goal = Target() if chosen.window is not None else None
+                reached = restore.replay(repository, programs, backup, data, goal, note, drill.LIMITS)
+                trial.rpo = max(0.0, (moment - (reached.reached_time or backup.finished_at)).total_seconds())
+        if not trial.failed:
+            note("checking every page")
+            with _noted(trial, "checksums", "every page fits its checksum"):
+                restore.check_pages(programs, data)
+            trial.rto = time.monotonic() - began
+            note("checking tables and indexes")
+            with _noted(trial, "answers", "takes connections"):
+                _ask(trial, programs, data, opened.settings.questions)
+    return trial
+
+
+def _ask(trial: _Trial, programs: Programs, data: Path, questions: Mapping[str, str]) -> None:
+    with programs.serve(data, drill.LIMITS, [data.parent], _HOURS) as server:
+        trial.checks.append(drill.structure(server))
+        trial.checks.append(drill.catalogue(server))
+        counted, trial.tables = drill.tables(server)
+        trial.checks.append(counted)
+        trial.checks += [drill.answer(server, name, query) for name, query in questions.items()]
+
+
+@contextmanager
+def _noted(trial: _Trial, name: str, good: str) -> Iterator[None]:
+    """Note one check: what it raises says why it failed."""
+    try:
+        yield
+    except (Damaged, EngineFailed) as error:
+        trial.checks.append(Check(name, False, str(error)))
+    else:
+        trial.checks.append(Check(name, True, good))
+
+
+def _record(repository: Repository, backup: Backup, trial: _Trial, moment: datetime) -> Backup:
+    broken = next((f"{check.name}: {check.evidence}" for check in trial.failed if check.name in _BROKEN), "")
+    if trial.failed:
+        damaged = bool(broken) or any(check.name == "bytes" for check in trial.failed)
+        status = Status.DAMAGED if damaged else backup.status
+        done = replace(backup, status=status, drill_failed=broken or backup.drill_failed)
+    else:
+        rto, rpo = round(trial.rto or 0.0, 1), round(trial.rpo or 0.0, 1)
+        done = replace(backup, status=Status.OK, drilled_at=moment, drill_failed="", rto_seconds=rto, rpo_seconds=rpo)
+    repository.update(done)
+    return done
+
+
+def _result(backup: Backup, trial: _Trial, seconds: float, opened: Opened) -> Result:
+    data: dict[str, Any] = {
+        "backup": backup.id,
+        "passed": not trial.failed,
+        "checks": [vars(check) for check in trial.checks],
+        "tables": dict(trial.tables),
+        "rto_seconds": None if trial.rto is None else round(trial.rto, 1),
+        "rpo_seconds": None if trial.rpo is None else round(trial.rpo, 1),
+        "seconds": round(seconds, 1),
+    }
+    rows = [[check.name, "ok" if check.ok else "fail", check.evidence] for check in trial.checks]
+    passed = f"{backup.id} was restored in {data['rto_seconds']} s and is sound"
+    line = Line(f"{backup.id} failed its drill", "bad") if trial.failed else Line(passed, "good")
+    hint = "do not rely on it; take a new one: stackctl backup"
+    errors = [Problem("drill", f"{backup.id}: {check.name}: {check.evidence}", hint) for check in trial.failed]
+    code = Damaged.exit_code if trial.failed else 0
+    table = Table(["check", "status", "evidence"], rows)
+    return Result(data, [table, line], opened.recorded.warnings, errors=errors, exit_code=code)

@@ -1,0 +1,89 @@
+"""`stackctl backup --logical`, and restores from such a dump."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from stackctl.backup import dump, restore
+from stackctl.backup.dump import Part
+from stackctl.backup.model import Kind
+from stackctl.backup.native import Cluster
+from stackctl.backup.repository import DATA, Repository
+from stackctl.backup.verify import verify_backup
+from stackctl.engine.base import Note
+from stackctl.engine.runner import Runner
+from stackctl.errors import Damaged, RestoreRefused
+from stackctl.operations.backup import CLUSTER, backup_data, find, open_backups, working
+from stackctl.operations.backups.access import make_reachable
+from stackctl.operations.restore import empty_folder
+from stackctl.operations.result import Line, Request, Result
+from stackctl.units import Bytes, human
+
+_CONNECTIONS = "SELECT rolconnlimit AS most FROM pg_roles WHERE rolname = 'backup'"
+SUFFIX = f"-{Kind.LOGICAL}"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which dump, where to, and which part of it."""
+
+    backup: str
+    into: Path
+    part: Part
+
+
+def dump_command(request: Request, runner: Runner, note: Note) -> Result:
+    """Dump the app's database, with a connection for each CPU as far as the role has them."""
+    opened = open_backups(request, runner)
+    (row,), (role,) = opened.engine.query(CLUSTER), opened.engine.query(_CONNECTIONS)
+    # One connection leads the others, and one is left for whoever else comes as this role.
+    jobs = max(1, min(_cpus(), role["most"] - 2 if role["most"] > 0 else _cpus()))
+    with opened.engine.programs() as programs:
+        repository = Repository(opened.repository.root, programs.group())
+        make_reachable(repository, programs)
+        with working(opened, "stackctl backup --logical", note):
+            cluster = Cluster(row["system"], row["postgres"])
+            taken = dump.take(repository, programs, cluster, jobs, lambda: datetime.now(UTC), note)
+    seconds = (taken.finished_at - taken.started_at).total_seconds()
+    text = f"{taken.id}: {human(Bytes(taken.bytes))} in {seconds:.0f} s, read, in {repository.path(taken.id)}"
+    return Result(backup_data(repository, taken), [Line(text, "good")], opened.recorded.warnings)
+
+
+def restore_dump_command(request: Request, runner: Runner, note: Note, wanted: Wanted) -> Result:
+    """Restore a dump, or one table or schema of it, into a data directory of its own."""
+    into = empty_folder(wanted.into)
+    opened = open_backups(request, runner)
+    began = time.monotonic()
+    with working(opened, "stackctl restore", note), opened.engine.programs() as programs:
+        repository = Repository(opened.repository.root, programs.group())
+        backup = find(repository, wanted.backup)
+        if backup.kind is not Kind.LOGICAL:
+            raise RestoreRefused(f"{backup.id} is no dump", hint="only a dump has parts: stackctl backup --logical")
+        note(f"comparing {backup.id} with its checksums")
+        if found := verify_backup(repository, backup):
+            raise Damaged(f"{found[0].what}: {found[0].reason}", hint="restore another backup with --backup")
+        with restore.working(repository) as folder:
+            # The account builds beside the backups, and reads the dump where it is.
+            programs.own(folder)
+            data = dump.restore(programs, repository.path(backup.id) / DATA, folder, wanted.part, _cpus(), note)
+            restore.check_pages(programs, data)
+            restore.hand_over(data, into)
+    out = {
+        "backup": backup.id,
+        "target": "latest",
+        "reached_time": None,
+        "reached_lsn": None,
+        "rto_seconds": round(time.monotonic() - began, 1),
+        "rpo_seconds": None,
+        "steps": ["verified", "restored", "checked", "moved"],
+    }
+    text = f"{into} has the database {dump.DATABASE} of {backup.id}; start it with pg_ctl -D {into} start"
+    return Result(out, [Line(text, "good")], opened.recorded.warnings)
+
+
+def _cpus() -> int:
+    return len(os.sched_getaffinity(0))

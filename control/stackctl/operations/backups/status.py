@@ -1,0 +1,101 @@
+"""`stackctl backup status`: how old, how large, how well proven, and what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from stackctl.backup.checksums import size_below
+from stackctl.backup.model import Backup, Kind, Status, spelled
+from stackctl.engine.runner import Runner
+from stackctl.hardware.detect import free_disk, on_one_device
+from stackctl.operations.backup import Opened, open_backups
+from stackctl.operations.backups.expire import Verdict, judge
+from stackctl.operations.result import Line, Request, Result, Table
+from stackctl.units import Bytes, human
+
+_DAY = timedelta(days=1)
+_VERIFY_EACH, _DRILL_EACH = 7 * _DAY, 30 * _DAY
+
+
+def status_command(request: Request, runner: Runner) -> Result:
+    """What there is, as the records say; nothing is read through, nothing is judged by an exit code."""
+    opened = open_backups(request, runner)
+    backups, verdict = opened.repository.backups(), judge(opened.repository, opened.settings)
+    now = datetime.now(UTC)
+    beside = on_one_device(opened.repository.root, opened.engine.data_place()) is True
+    advice = list(_advice(backups, verdict, beside, now))
+    data = {**_data(opened, backups, verdict, now), "beside_data": beside, "advice": advice}
+    rows = [[key.replace("_", " "), _shown(key, value)] for key, value in data.items() if key not in _NESTED]
+    lines = [Line(f"next: {sentence}") for sentence in advice] or [Line("nothing to do", "good")]
+    return Result(data, [Table(["", "backups"], rows), *lines], opened.recorded.warnings)
+
+
+_NESTED = ("policy", "advice", "beside_data")
+
+
+def _data(opened: Opened, backups: Sequence[Backup], verdict: Verdict, now: datetime) -> dict[str, Any]:
+    newest, settings = newest_good(backups), opened.settings
+    wal = opened.repository.wal_folder
+    return {
+        "repository": str(opened.repository.root),
+        "backups": len(backups),
+        "damaged": sum(backup.status is not Status.OK for backup in backups),
+        "bytes": sum(backup.bytes for backup in backups),
+        "wal_bytes": size_below(wal) if wal.is_dir() else 0,
+        "disk_free_bytes": free_disk(opened.repository.root),
+        "newest": newest.id if newest else None,
+        "age_seconds": round((now - newest.finished_at).total_seconds()) if newest else None,
+        "verified_at": _latest(backup.verified_at for backup in backups),
+        "drilled_at": _latest(backup.drilled_at for backup in backups),
+        "expired": len(verdict.retention.expired),
+        "expired_bytes": verdict.bytes,
+        "policy": {
+            "recovery_window_seconds": int(settings.window.total_seconds()),
+            "redundancy": settings.redundancy,
+            "minimum": settings.minimum,
+            "weekly": settings.weekly,
+            "monthly": settings.monthly,
+        },
+    }
+
+
+def newest_good(backups: Sequence[Backup]) -> Backup | None:
+    """The newest backup that can be restored as a whole, None where there is none."""
+    good = [backup for backup in backups if backup.status is Status.OK and backup.kind is not Kind.LOGICAL]
+    return good[-1] if good else None
+
+
+def _advice(backups: Sequence[Backup], verdict: Verdict, beside: bool, now: datetime) -> Iterator[str]:
+    newest = newest_good(backups)
+    if newest is None or now - newest.finished_at > _DAY:
+        yield "stackctl backup: " + ("there is no good one" if newest is None else "the newest is older than a day")
+    if any(backup.status is not Status.OK for backup in backups):
+        yield "stackctl backup verify: a damaged one does not count"
+    if newest and _older(backups, "verified_at", now - _VERIFY_EACH):
+        yield "stackctl backup verify: none was read through for a week"
+    if newest and _older(backups, "drilled_at", now - _DRILL_EACH):
+        yield "stackctl backup drill: none was restored for a month"
+    if verdict.retention.expired or verdict.wal:
+        yield f"stackctl backup expire --apply: {human(verdict.bytes)} are past their time"
+    if beside:
+        yield "set backup.repository to another disk: one failure takes data and backups"
+
+
+def _older(backups: Sequence[Backup], field: str, edge: datetime) -> bool:
+    moments = [moment for backup in backups if (moment := getattr(backup, field)) is not None]
+    return not moments or max(moments) < edge
+
+
+def _latest(moments: Iterator[datetime | None]) -> str | None:
+    found = [moment for moment in moments if moment is not None]
+    return spelled(max(found)) if found else None
+
+
+def _shown(key: str, value: Any) -> str:
+    if value is None:
+        return "never" if key.endswith("_at") else "-"
+    if key.endswith("bytes"):
+        return human(Bytes(value))
+    return str(timedelta(seconds=value)) if key == "age_seconds" else str(value)

@@ -1,0 +1,106 @@
+"""The section `backup` of the project file: where backups are, how long they stay, what a drill asks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path, PurePath
+
+from stackctl.settings.layers import Given
+from stackctl.settings.values import Fault, whole
+
+SECTION = "backup"
+QUESTION = f"{SECTION}.drill_sql."
+WINDOW_PATTERN = r"^\s*[0-9]{1,4}\s*[hdw]\s*$"
+MOST = 1000
+_UNITS = {"h": "hours", "d": "days", "w": "weeks"}
+
+
+@dataclass(frozen=True)
+class BackupSettings:
+    """What the project says of its backups. `repository` is None for the engine's own place.
+
+    `questions` are the queries of a drill by name; each must be true.
+    """
+
+    repository: Path | None = None
+    window: timedelta = timedelta(days=14)
+    redundancy: int = 2
+    minimum: int = 2
+    weekly: int = 0
+    monthly: int = 0
+    questions: Mapping[str, str] = field(default_factory=dict)
+
+
+def repository(text: str) -> PurePath:
+    """The folder of the backups: absolute, or below the project's folder."""
+    path = PurePath(text.strip())
+    if not path.name or ".." in path.parts:
+        raise Fault(f"{text!r} is no folder for backups", "write an absolute path such as /srv/backups")
+    if path.parts[0].startswith("~") or "$" in text:
+        raise Fault(f"{text!r} is not written out", "write the whole path: no ~ and no variables are read here")
+    if path.parts[0] == ".stackctl" or not text.isprintable():
+        raise Fault(f"{text!r} is no place for backups", "write a folder of its own, such as /srv/backups")
+    return path
+
+
+def window(text: str) -> timedelta:
+    """How far back recovery must be possible."""
+    match = re.fullmatch(r"([0-9]{1,4})\s*([hdw])", text.strip())
+    if match is None:
+        number = text.strip() if re.fullmatch(r"[0-9]{1,4}", text.strip()) else "14"
+        raise Fault(f"{text!r} is no span of time", f"write {number}d, with h, d or w for hours, days or weeks")
+    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
+def at_least_one(text: str) -> int:
+    """How many stay whatever happens: none is no backup."""
+    return whole(text, 1, MOST)
+
+
+def none_or_more(text: str) -> int:
+    """How many more stay."""
+    return whole(text, 0, MOST)
+
+
+def question(text: str) -> str:
+    """A query, without the semicolon at its end."""
+    query = text.strip().removesuffix(";").strip()
+    if not query:
+        raise Fault("is empty", "write a query that is true where the data is right")
+    return query
+
+
+def question_name(text: str) -> str:
+    """The name that a result of a drill has."""
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,60}", text):
+        raise Fault("is no name for a query", "use letters, digits, _ and -")
+    return text
+
+
+READERS: Mapping[str, Callable[[str], object]] = {
+    "repository": repository,
+    "window": window,
+    "redundancy": at_least_one,
+    "minimum": at_least_one,
+    "weekly": none_or_more,
+    "monthly": none_or_more,
+}
+_KEYS = {"window": "recovery_window"}
+
+
+def backup_settings(keys: Mapping[str, Given], project: Path) -> BackupSettings:
+    """The settings of what the project file in `project` gives; its texts were checked when it was read."""
+    found = {
+        name: read(given.text)
+        for name, read in READERS.items()
+        if (given := keys.get(f"{SECTION}.{_KEYS.get(name, name)}")) is not None
+    }
+    if "repository" in found:
+        found["repository"] = project / str(found["repository"])
+    questions = {
+        key.removeprefix(QUESTION): question(given.text) for key, given in keys.items() if key.startswith(QUESTION)
+    }
+    return BackupSettings(**found, questions=questions)  # type: ignore[arg-type]
