@@ -53,7 +53,8 @@ def post(path: str, prefix: str) -> Ask:
 class Load:
     """Clients that ask one request after another, each on a connection that it keeps; ends with its block.
 
-    With a `total`, they end by themselves once so many requests were made. A client that gets no answer
+    With a `total`, they end by themselves once so many requests were made; with a `rate`, all of them together make
+    no more requests in a second. A client that gets no answer
     within `patience` seconds gives up: nothing that is tested may take so long.
     """
 
@@ -63,6 +64,7 @@ class Load:
     total: int | None = None
     pause: float = 0.0
     patience: float = 120.0
+    rate: float | None = None
     outcomes: list[Outcome] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -107,6 +109,7 @@ class Load:
         return max(each.seconds for each in list(self.outcomes))
 
     async def _run(self) -> None:
+        self._started = time.monotonic()
         await asyncio.gather(*(self._client() for _ in range(self.clients)))
 
     async def _client(self) -> None:
@@ -115,6 +118,8 @@ class Load:
             number = next(self._numbers)
             if self.total is not None and number >= self.total:
                 break
+            if self.rate is not None:
+                await asyncio.sleep(self._started + number / self.rate - time.monotonic())
             kept, outcome = await self._request(kept, *self.ask(number))
             self.outcomes.append(outcome)
             failed = outcome.trouble or outcome.status >= 500

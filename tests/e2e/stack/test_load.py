@@ -68,6 +68,25 @@ def test_a_hundred_clients_for_a_minute_see_no_error_and_share_the_connections(
     eventually(lambda: pool_is_idle(stack), 30, "the pool is idle again")
 
 
+def test_five_hundred_requests_in_a_second_leave_the_database_a_third_of_its_cpu(
+    stack: Stack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Paced, at 100 clients. A machine that is busy gives fewer; what one costs the database is the same."""
+    cpus = next(share["cpus"] for share in stack.run("size", "--json").data["budget"] if share["service"] == "postgres")
+    postmaster = root_process(stack, "postgres")
+    before, started = cpu_seconds(postmaster), time.monotonic()
+    with Load(stack.ports["app"], get(LIST), clients=100, rate=500) as load:
+        time.sleep(30)
+    used, rate = cpu_seconds(postmaster) - before, len(load.outcomes) / (time.monotonic() - started)
+    at_500 = used / len(load.outcomes) * 500 / cpus
+    with capsys.disabled():
+        sys.stdout.write(f"\n{stack.engine}: {rate:.0f} requests/s; 500 take {at_500:.0%} of the database's CPU\n")
+    assert set(load.statuses) == {200}
+    assert load.troubles == {}
+    assert rate < 510
+    assert at_500 < 0.7
+
+
 def test_four_times_as_many_are_answered_or_sent_away_and_then_all_is_well(stack: Stack) -> None:
     with Watch(stack) as watch, Load(stack.ports["app"], get(LIST), clients=400) as load:
         time.sleep(20)
