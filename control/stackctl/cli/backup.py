@@ -17,7 +17,7 @@ Identifier = Annotated[str, typer.Argument(metavar="ID", help="As `backup list` 
 def take(
     context: typer.Context,
     logical: Annotated[bool, typer.Option("--logical", help="A dump by pg_dump instead of all files.")] = False,
-    full: Annotated[bool, typer.Option("--full", help="Copy all files; so it is without a word.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Copy all files, which is the default.")] = False,
     incremental: Annotated[bool, typer.Option("--incremental", help="Copy what changed since the last one.")] = False,
 ) -> None:
     """Take a backup of the running database now, and verify it."""
@@ -98,3 +98,17 @@ def drill(
     from stackctl.operations.backups.drill import drill_command
 
     session.finish(drill_command(session.request(), session.runner(), session.output.note, identifier))
+
+
+@app.command()
+def schedule(
+    systemd: Annotated[bool, typer.Option("--systemd", help="Print the units that run it.")] = False,
+    crontab: Annotated[bool, typer.Option("--crontab", help="Print the lines of a crontab that run it.")] = False,
+) -> None:
+    """Show what backup.schedule in stackctl.yaml asks for, what is late, and what runs it."""
+    from stackctl.operations.backups import schedule as operation
+
+    if systemd and crontab:
+        raise UsageError("--systemd and --crontab contradict each other", hint="leave one out")
+    show_it = operation.systemd_command if systemd else operation.schedule_command
+    session.finish((operation.crontab_command if crontab else show_it)(session.request(), session.runner()))

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 from stackctl.backup.model import Kind, Status
 from stackctl.backup.repository import Repository
-from stackctl.errors import Problem
+from stackctl.errors import Problem, ProfileError
 from stackctl.health import model
 from stackctl.health.archiving import ArchiveUse
 from stackctl.health.model import Check
 from stackctl.operations.archives import gap_warnings, held_archives
+from stackctl.settings.backup import SECTION, backup_settings
+from stackctl.settings.layers import PROJECT_FILE
+from stackctl.settings.project_file import load_section
 
 _OLD_DAYS = 7.0
 
@@ -22,13 +26,34 @@ def judge_backups(repository: Repository, use: ArchiveUse | None, now: datetime)
         return (Check("backup", model.Status.WARN, "there is no good backup", "stackctl backup"),)
     days = (now.astimezone(UTC) - good[-1].finished_at).total_seconds() / 86_400
     status = model.Status.WARN if days > _OLD_DAYS else model.Status.OK
-    age = Check(
-        "backup", status, f"{good[-1].id} is {days:.1f} days old", "stackctl backup" if days > _OLD_DAYS else ""
-    )
+    age = Check("backup", status, f"{good[-1].id} is {_age(days)} old", "stackctl backup" if days > _OLD_DAYS else "")
     return (age, _gaps(gap_warnings(held_archives(repository, use))))
+
+
+def _age(days: float) -> str:
+    return f"{days:.1f} days" if days >= 1 else f"{days * 24:.1f} hours"
 
 
 def _gaps(found: list[Problem]) -> Check:
     if not found:
         return Check("wal_gap", model.Status.OK, "recovery reaches from a backup to now")
     return Check("wal_gap", model.Status.FAIL, found[-1].message, found[-1].hint)
+
+
+def judge_schedule(folder: Path, repository: Repository) -> tuple[Check, ...]:
+    """One check: work on backups whose time passed without it. None where nothing is scheduled, as far as is known."""
+    try:
+        settings = backup_settings(load_section(folder / PROJECT_FILE, SECTION).keys, folder)
+    except ProfileError:
+        return ()
+    if not settings.schedule:
+        return ()
+    from stackctl.operations.backups.schedule import late, machine_zone
+    from stackctl.settings.schedule import jobs
+
+    now = datetime.now(machine_zone())
+    overdue = [job.name for job in late(jobs(settings.schedule), repository.backups(), now)]
+    if not overdue:
+        return (Check("backup_schedule", model.Status.OK, "all that was due is done"),)
+    hint = "does a timer run it? stackctl backup schedule"
+    return (Check("backup_schedule", model.Status.WARN, f"not done when it was due: {', '.join(overdue)}", hint),)

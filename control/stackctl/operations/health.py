@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from stackctl.backup.repository import Repository
@@ -15,7 +16,7 @@ from stackctl.health.checks import judge
 from stackctl.health.drift import find_drift, find_pending
 from stackctl.health.model import Check, Facts, Status
 from stackctl.health.probes import collect
-from stackctl.operations.backup_health import judge_backups
+from stackctl.operations.backup_health import judge_backups, judge_schedule
 from stackctl.operations.engines import recorded_engine
 from stackctl.operations.own_app import metrics_url
 from stackctl.operations.plan import find_changes
@@ -37,12 +38,13 @@ def health_command(request: Request, runner: Runner) -> Result:
     # A server that hangs is asked once.
     if facts.connections is not None:
         facts = _compared(facts, request, runner, opened.state)
-    return checked((*judge(facts), *_backups(engine, facts)), opened.warnings)
+    return checked((*judge(facts), *_backups(engine, facts, opened.project.folder)), opened.warnings)
 
 
-def _backups(engine: Engine, facts: Facts) -> tuple[Check, ...]:
+def _backups(engine: Engine, facts: Facts, folder: Path) -> tuple[Check, ...]:
+    repository = Repository(engine.repository())
     try:
-        return judge_backups(Repository(engine.repository()), facts.archive, datetime.now(UTC))
+        return (*judge_backups(repository, facts.archive, datetime.now(UTC)), *judge_schedule(folder, repository))
     except OSError as error:
         return (Check("backup", Status.FAIL, f"the repository cannot be read: {error}", "see its owner and mode"),)
 

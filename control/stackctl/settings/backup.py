@@ -9,10 +9,11 @@ from datetime import timedelta
 from pathlib import Path, PurePath
 
 from stackctl.settings.layers import Given
-from stackctl.settings.values import Fault, whole
+from stackctl.settings.values import Fault, nearest, whole
 
 SECTION = "backup"
 QUESTION = f"{SECTION}.drill_sql."
+SCHEDULE = f"{SECTION}.schedule."
 WINDOW_PATTERN = r"^\s*[0-9]{1,4}\s*[hdw]\s*$"
 MOST = 1000
 _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
@@ -22,7 +23,7 @@ _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 class BackupSettings:
     """What the project says of its backups. `repository` is None for the engine's own place.
 
-    `questions` are the queries of a drill by name; each must be true.
+    `questions` are the queries of a drill by name; each must be true. `schedule` has a cron expression for each job.
     """
 
     repository: Path | None = None
@@ -32,6 +33,7 @@ class BackupSettings:
     weekly: int = 0
     monthly: int = 0
     questions: Mapping[str, str] = field(default_factory=dict)
+    schedule: Mapping[str, str] = field(default_factory=dict)
 
 
 def repository(text: str) -> PurePath:
@@ -80,6 +82,25 @@ def question_name(text: str) -> str:
     return text
 
 
+def job(text: str) -> str:
+    """The name of work that can be scheduled."""
+    from stackctl.settings.schedule import COMMANDS
+
+    if text not in COMMANDS:
+        raise Fault("is nothing that can be scheduled", nearest(text, COMMANDS))
+    return text
+
+
+def cron_expression(text: str) -> str:
+    """Five fields: minute, hour, day of the month, month, day of the week."""
+    from stackctl.settings.schedule import check_expression
+
+    try:
+        return check_expression(text)
+    except ValueError as error:
+        raise Fault(f"{text!r} is no cron expression: {error}", "write such as '15 2 * * *', daily at 02:15") from None
+
+
 READERS: Mapping[str, Callable[[str], object]] = {
     "repository": repository,
     "window": window,
@@ -103,4 +124,9 @@ def backup_settings(keys: Mapping[str, Given], project: Path) -> BackupSettings:
     questions = {
         key.removeprefix(QUESTION): question(given.text) for key, given in keys.items() if key.startswith(QUESTION)
     }
-    return BackupSettings(**found, questions=questions)  # type: ignore[arg-type]
+    schedule = {
+        key.removeprefix(SCHEDULE): cron_expression(given.text)
+        for key, given in keys.items()
+        if key.startswith(SCHEDULE)
+    }
+    return BackupSettings(**found, questions=questions, schedule=schedule)  # type: ignore[arg-type]

@@ -97,6 +97,8 @@ Port = Annotated[str, _Key(values.port, _whole(1, 65_535))]
 Value = Annotated[str, _Key(str, {"type": ["string", "number", "boolean"]})]
 Parameter = Annotated[str, AfterValidator(_parameter)]
 QuestionName = Annotated[str, AfterValidator(backup.question_name)]
+JobName = Annotated[str, AfterValidator(backup.job)]
+Cron = Annotated[str, _Key(backup.cron_expression, {"type": "string"})]
 Question = Annotated[str, _Key(backup.question, {"type": "string"})]
 
 
@@ -183,6 +185,7 @@ class Backup(Section):
     minimum: Annotated[str, _Key(backup.at_least_one, _whole(1, backup.MOST), "Never fewer good ones")] = ""
     weekly: Annotated[str, _Key(backup.none_or_more, _whole(0, backup.MOST), "Weeks of which one stays")] = ""
     monthly: Annotated[str, _Key(backup.none_or_more, _whole(0, backup.MOST), "Months of which one stays")] = ""
+    schedule: dict[JobName, Cron] | None = Field(None, description="full: 15 2 * * *")
     drill_sql: dict[QuestionName, Question] | None = Field(None, description="Queries that must be true")
 
 
