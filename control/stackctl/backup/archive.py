@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from stackctl.backup import archived_list
+from stackctl.backup.archived_list import LIST, Listed
 from stackctl.backup.wal_name import Branch, Segment, history_of, is_wal_file, parse_history, parse_segment
 
 _NAME = re.compile(r"(?P<name>[0-9A-F]{8,24}(?:\.[0-9A-Za-z.]+)?)-(?P<sum>\d+)-(?P<size>\d+)")
+# What the archive command is just writing, or was killed at.
+_DRAFT = re.compile(r"\.(?P<name>[0-9A-F]{8,24}(?:\.[0-9A-Za-z.]+)?)\.\d+")
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 _ALL_ONES = 0xFFFFFFFF
 _PIECE = 2**20
@@ -38,11 +44,40 @@ class Archive:
 
     def strangers(self) -> list[str]:
         """Names in the folder that the archive command did not give; what it is just writing is none of them."""
-        if not self.folder.is_dir():
-            return []
-        known = {file.path.name for file in self._files()}
-        there = (path.name for path in self.folder.iterdir() if not path.name.startswith("."))
-        return sorted(name for name in there if name not in known)
+        known = {LIST, *(file.path.name for file in self._files())}
+        return sorted(name for name in self._there() if name not in known and not _DRAFT.fullmatch(name))
+
+    def listed(self) -> Listed:
+        """What was archived, by the archive's own list; nothing where that is missing. Raises OSError."""
+        path = self.folder / LIST
+        return archived_list.read(path.read_bytes()) if path.exists() else Listed()
+
+    def lost(self) -> list[str]:
+        """Names of files, as the server knows them, that are listed and not there."""
+        listed = self.listed().names
+        return sorted(name.split("-")[0] for name in listed if not (self.folder / name).exists())
+
+    def unlisted(self) -> list[str]:
+        """Names in the folder of files that were archived, and are not in the list."""
+        there = self._there()
+        busy = {match["name"] for name in there if (match := _DRAFT.fullmatch(name))}
+        # Read afterwards, as a file's line is written before its draft is removed.
+        listed = self.listed()
+        found = {file.path.name for file in self._files() if file.path.name in there and file.name not in busy}
+        return sorted(found - listed.names - listed.expired)
+
+    def remove(self, files: Iterable[Archived]) -> None:
+        """Remove files that no backup needs, once the list says that they may be gone. Raises OSError."""
+        gone = list(files)
+        with (self.folder / LIST).open("ab") as file:
+            file.write(archived_list.expiry(each.name for each in gone))
+            file.flush()
+            os.fsync(file.fileno())
+        for each in gone:
+            each.path.unlink()
+
+    def _there(self) -> set[str]:
+        return {path.name for path in self.folder.iterdir()} if self.folder.is_dir() else set()
 
     def segments(self) -> frozenset[Segment]:
         """The segments that are there."""
@@ -64,11 +99,16 @@ class Archive:
 
 
 def damage(file: Archived) -> str:
-    """What is wrong with an archived file, empty where nothing is. Raises OSError."""
-    size = file.path.stat().st_size
-    if size != file.size:
-        return f"has {size} bytes, not {file.size}"
-    return "" if cksum(file.path) == file.checksum else "its bytes are not those that were archived"
+    """What is wrong with an archived file, empty where nothing is."""
+    try:
+        found = file.path.lstat()
+        if not stat.S_ISREG(found.st_mode):
+            return "is no ordinary file"
+        if found.st_size != file.size:
+            return f"has {found.st_size} bytes, not {file.size}"
+        return "" if cksum(file.path) == file.checksum else "its bytes are not those that were archived"
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
 
 
 def cksum(path: Path) -> int:

@@ -2,40 +2,59 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Mapping
+import stat
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 LIST = "checksums.txt"
+# A server does not start without some folders that are empty, and a list of checksums has files only.
+FOLDERS = "folders.txt"
 _LENGTH = 64
 _THREADS = 4
 
 Told = Callable[[int], None]
+Failed = Callable[[str, OSError], None]
 
 
 class DamagedList(Exception):
     """A list of checksums that is not as it was written."""
 
 
-def digests(folder: Path, leave_out: frozenset[str], told: Told = lambda _bytes: None) -> dict[str, str]:
+def digests(
+    folder: Path, leave_out: frozenset[str], told: Told = lambda _bytes: None, failed: Failed | None = None
+) -> dict[str, str]:
     """SHA-256 of every file below `folder` by its path there, but for those in `leave_out`.
 
-    `told` hears the size of each file that was read. Raises OSError, also for a symbolic link: what it leads to is not
-    in the folder.
+    `told` hears the size of each piece that was read, `failed` of each file that cannot be; without it the error is
+    raised. So is a symbolic link: what it leads to is not in the folder.
     """
 
     def digest(path: str) -> tuple[str, str]:
-        with open(folder / path, "rb", opener=_without_links) as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-            told(file.tell())
-        return path, found
+        try:
+            return path, _digest(folder / path, told)
+        except OSError as error:
+            if failed is None:
+                raise
+            failed(path, error)
+            return path, ""
 
     paths = [path for path in files_below(folder) if path not in leave_out]
     # Hashing leaves the interpreter's lock alone.
     with ThreadPoolExecutor(_THREADS) as threads:
         return dict(threads.map(digest, paths))
+
+
+def _digest(path: Path, told: Told) -> str:
+    with open(path, "rb", buffering=0, opener=_as_it_is) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "is no ordinary file", str(path))
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+        told(file.tell())
+    return found
 
 
 def files_below(folder: Path) -> Iterator[str]:
@@ -45,6 +64,12 @@ def files_below(folder: Path) -> Iterator[str]:
         links = [name for name in folders if (Path(parent) / name).is_symlink()]
         found += [os.path.relpath(Path(parent) / name, folder) for name in (*names, *links)]
     yield from sorted(found)
+
+
+def folders_below(folder: Path) -> list[str]:
+    """Paths of all folders below `folder`, in order."""
+    walked = os.walk(folder, onerror=_raise)
+    return sorted(os.path.relpath(parent, folder) for parent, _, _ in walked if parent != str(folder))
 
 
 def digest_of(content: bytes) -> str:
@@ -87,8 +112,16 @@ def differences(listed: Mapping[str, str], there: Mapping[str, str]) -> list[str
     return sorted(wrong + [f"{path}: does not belong to the backup" for path in there if path not in listed])
 
 
-def _without_links(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NOFOLLOW)
+def _as_it_is(path: str, flags: int) -> int:
+    # A pipe would be waited for.
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
+
+
+def folder_differences(listed: bytes, there: Iterable[str]) -> list[str]:
+    """What is wrong with the folders of a backup, one sentence for each."""
+    wanted, found = set(listed.decode(errors="surrogateescape").splitlines()), set(there)
+    wrong = [f"{path}: this folder is missing" for path in wanted - found]
+    return sorted(wrong + [f"{path}: this folder does not belong to the backup" for path in found - wanted])
 
 
 def _raise(error: OSError) -> None:

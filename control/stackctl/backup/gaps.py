@@ -22,6 +22,10 @@ class Gap:
         """How many are missing."""
         return self.last.number - self.first.number + 1
 
+    def segments(self) -> Iterator[Segment]:
+        """Each of them."""
+        return (Segment(self.first.timeline, number) for number in range(self.first.number, self.last.number + 1))
+
     def __str__(self) -> str:
         return self.first.name if self.files == 1 else f"{self.first.name} to {self.last.name} ({self.files} files)"
 
@@ -39,6 +43,11 @@ def find_gaps(archived: Collection[Segment], histories: Histories, newest: Segme
         missing = (Segment(timeline, number) for number in range(min(there), last + 1) if number not in there)
         found += _joined(missing)
     return found
+
+
+def gaps_of(segments: Iterable[Segment]) -> list[Gap]:
+    """Segments that are missing, those that follow each other as one."""
+    return _joined(sorted(segments))
 
 
 def own_segments(backup: Backup) -> frozenset[Segment]:

@@ -123,7 +123,9 @@ class Repository:
             raise
 
     def finish(self, folder: Path, backup: Backup) -> Backup:
-        """List the checksums of what is in `folder`, write the record, and give the backup its name."""
+        """List what is in `folder` and its checksums, write the record, and give the backup its name."""
+        folders = "".join(f"{path}\n" for path in checksums.folders_below(folder))
+        catalog.write_whole(folder / checksums.FOLDERS, os.fsencode(folders))
         listed = checksums.digests(folder, frozenset([checksums.LIST, catalog.RECORD]))
         content = checksums.written(listed)
         done = replace(backup, checksums=checksums.digest_of(content), bytes=checksums.size_below(folder))

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-from stackctl.backup import catalog, checksums
+from stackctl.backup import archived_list, catalog, checksums
 from stackctl.backup.archive import Archive, damage
-from stackctl.backup.checksums import DamagedList
+from stackctl.backup.checksums import DamagedList, Told
 from stackctl.backup.model import Backup
 from stackctl.backup.repository import Repository, Unreadable
+from stackctl.backup.wal_name import parse_segment
+
+_FEW = 3
 
 
 @dataclass(frozen=True)
@@ -21,7 +26,7 @@ class Finding:
 
 
 def verify_all(repository: Repository) -> list[Finding]:
-    """Everything in the repository that is not as it was written. Raises OSError where it cannot be read."""
+    """Everything in the repository that is not as it was written, or cannot be read."""
     found: list[Finding] = []
     known = {backup.id for backup in repository.backups()}
     for entry in repository.entries():
@@ -38,8 +43,11 @@ def verify_all(repository: Repository) -> list[Finding]:
 
 
 def verify_archive(archive: Archive) -> list[Finding]:
-    """What is wrong with the archived WAL of one cluster; missing files are another matter."""
+    """What is wrong with the archived WAL of one cluster; missing segments are another matter."""
     found = [Finding(name, "does not belong to the archive") for name in archive.strangers()]
+    found += [Finding(archived_list.LIST, f"has the line {line!r}") for line in archive.listed().damaged]
+    found += _unlisted(archive.unlisted())
+    found += [Finding(name, "is missing") for name in archive.lost() if parse_segment(name) is None]
     names = Counter(file.name for file in archive.files())
     found += [
         Finding(name, f"is archived {count} times, with other bytes") for name, count in names.items() if count > 1
@@ -50,15 +58,39 @@ def verify_archive(archive: Archive) -> list[Finding]:
     return found
 
 
-def verify_backup(repository: Repository, backup: Backup) -> list[Finding]:
-    """What is wrong with one backup."""
+def _unlisted(names: Sequence[str]) -> list[Finding]:
+    """One for each, or one for the list where it lacks more than somebody would have put there."""
+    if len(names) > _FEW:
+        return [Finding(archived_list.LIST, f"lacks {len(names)} files that are there, {names[0]} to {names[-1]}")]
+    return [Finding(name, f"is not in {archived_list.LIST}") for name in names]
+
+
+def verify_backup(repository: Repository, backup: Backup, told: Told = lambda _bytes: None) -> list[Finding]:
+    """What is wrong with one backup; `told` hears of the bytes that were read."""
     folder = repository.path(backup.id)
     try:
         content = (folder / checksums.LIST).read_bytes()
         if checksums.digest_of(content) != backup.checksums:
             return [Finding(backup.id, f"{checksums.LIST}: its bytes are not those of the backup")]
         listed = checksums.read(content)
-    except (FileNotFoundError, DamagedList) as error:
+    except (OSError, DamagedList) as error:
         return [Finding(backup.id, f"{checksums.LIST}: {error}")]
-    there = checksums.digests(folder, frozenset([checksums.LIST, catalog.RECORD]))
-    return [Finding(backup.id, sentence) for sentence in checksums.differences(listed, there)]
+    try:
+        return [Finding(backup.id, sentence) for sentence in _wrong(folder, listed, told)]
+    except OSError as error:
+        return [Finding(backup.id, f"cannot be read: {error}")]
+
+
+def _wrong(folder: Path, listed: Mapping[str, str], told: Told) -> list[str]:
+    unread: dict[str, str] = {}
+
+    def failed(path: str, error: OSError) -> None:
+        unread[path] = f"{path}: cannot be read: {error.strerror}"
+
+    there = checksums.digests(folder, frozenset([checksums.LIST, catalog.RECORD]), told, failed)
+    # Of those that cannot be read, no more is said.
+    found = checksums.differences(listed, {**there, **{path: listed.get(path, "") for path in unread}})
+    folders = folder / checksums.FOLDERS
+    if checksums.FOLDERS in listed and folders.is_file():
+        found += checksums.folder_differences(folders.read_bytes(), checksums.folders_below(folder))
+    return [*found, *unread.values()]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stackctl.backup.archive import Archive
-from stackctl.backup.gaps import Gap, find_gaps, healed, needed
+from stackctl.backup.gaps import Gap, find_gaps, gaps_of, healed, needed
 from stackctl.backup.model import Backup
 from stackctl.backup.repository import Repository
 from stackctl.backup.verify import Finding
@@ -21,13 +21,17 @@ _HEAL = "stackctl backup takes one that begins behind it"
 
 @dataclass(frozen=True)
 class Held:
-    """The archive of one cluster, and what it lacks. `unhealed` gaps have no good backup behind them."""
+    """The archive of one cluster, and what it lacks.
+
+    `unhealed` gaps have no good backup behind them; `wrong` are those that a backup needs, and what was archived and is
+    gone.
+    """
 
     system: str
     archive: Archive
     gaps: Sequence[Gap]
     unhealed: Sequence[Gap]
-    needed: Sequence[Gap]
+    wrong: Sequence[Gap]
 
 
 def held_archives(repository: Repository, use: ArchiveUse | None) -> list[Held]:
@@ -44,8 +48,8 @@ def held_archives(repository: Repository, use: ArchiveUse | None) -> list[Held]:
 
 
 def gap_problems(held: Sequence[Held]) -> list[Problem]:
-    """One for each gap that recovery from a backup would need."""
-    return [Problem("wal_gap", f"the archive lacks {gap}", _HEAL) for each in held for gap in each.needed]
+    """One for each gap that recovery from a backup would need, or that was none when it was archived."""
+    return [Problem("wal_gap", f"the archive lacks {gap}", _HEAL) for each in held for gap in each.wrong]
 
 
 def gap_warnings(held: Sequence[Held]) -> list[Problem]:
@@ -63,12 +67,14 @@ def damage_problem(finding: Finding) -> Problem:
 
 
 def _held(system: str, archive: Archive, gaps: Sequence[Gap], backups: Sequence[Backup]) -> Held:
+    missing = [segment for gap in gaps if needed(gap, backups) for segment in gap.segments()]
+    lost = [segment for name in archive.lost() if (segment := parse_segment(name))]
     return Held(
         system,
         archive,
         gaps,
         [gap for gap in gaps if not healed(gap, backups)],
-        [gap for gap in gaps if needed(gap, backups)],
+        gaps_of({*missing, *lost}),
     )
 
 

@@ -6,6 +6,8 @@ import subprocess
 import pytest
 
 from stackctl.backup.archive import Archive, cksum, damage
+from stackctl.backup.archived_list import LIST
+from stackctl.backup.verify import verify_archive
 from stackctl.backup.wal_name import Segment, lsn
 
 
@@ -21,7 +23,10 @@ def put(folder, name, content):
     path = folder / name
     path.write_bytes(content)
     said = subprocess.run(["cksum"], input=content, capture_output=True, check=True).stdout.decode().split()
-    return path.rename(folder / "-".join([name, *said]))
+    found = path.rename(folder / "-".join([name, *said]))
+    with (folder / LIST).open("a") as listed:
+        listed.write(f"{found.name}\n")
+    return found
 
 
 @pytest.fixture
@@ -38,7 +43,7 @@ def test_what_is_there(archive):
     assert archive.segments() == {Segment(1, 1), Segment(2, 2)}
     assert archive.histories()[2][0].at == lsn("0/1800000")
     assert [damage(file) for file in archive.files()] == ["", "", "", ""]
-    assert archive.strangers() == []
+    assert (archive.strangers(), archive.unlisted(), archive.lost()) == ([], [], [])
 
 
 def test_every_flipped_byte_of_a_small_file_is_found(archive):
@@ -59,6 +64,45 @@ def test_files_that_are_not_of_the_archive(archive):
     (archive.folder / "notes.txt").write_text("")
     (archive.folder / "000000010000000000000009").write_text("")
     assert archive.strangers() == ["000000010000000000000009", "notes.txt"]
+
+
+def test_a_file_that_vanished_is_missed_whatever_it_was(archive):
+    for file in archive.files():
+        file.path.unlink()
+    label = "000000010000000000000001.00000028.backup"
+    assert archive.lost() == ["000000010000000000000001", label, "00000002.history", "000000020000000000000002"]
+    assert [(each.what, each.reason) for each in verify_archive(archive)] == [
+        (label, "is missing"),
+        ("00000002.history", "is missing"),
+    ]
+
+
+def test_a_file_that_is_being_archived_is_not_in_the_list_yet(archive):
+    new = archive.folder / "000000010000000000000003-1-4"
+    new.write_bytes(b"new!")
+    assert archive.unlisted() == []
+    (archive.folder / ".000000010000000000000003.77").unlink()
+    assert archive.unlisted() == [new.name]
+
+
+@pytest.mark.parametrize("cut", [0, 1, 30, 100])
+def test_a_list_that_was_cut_off(archive, cut):
+    path = archive.folder / LIST
+    path.write_bytes(path.read_bytes()[:cut])
+    assert LIST in {each.what for each in verify_archive(archive)}
+
+
+def test_what_was_removed_is_not_missed_and_what_lies_before_it_neither(archive):
+    put(archive.folder, "000000020000000000000003", b"kept")
+    early = [file for file in archive.files() if file.name.startswith(("000000010000000000000001.", "0000000200"))]
+    archive.remove(file for file in early if not file.name.endswith("3"))
+    (archive.folder / LIST).open("a").write("not a line\n")
+    assert [file.name for file in archive.files()] == [
+        "000000010000000000000001",
+        "00000002.history",
+        "000000020000000000000003",
+    ]
+    assert (archive.lost(), archive.unlisted(), archive.listed().damaged) == ([], [], ("not a line",))
 
 
 def test_no_archive_yet(tmp_path):

@@ -17,6 +17,7 @@ SCRIPT = Path(__file__).resolve().parents[3] / "config" / "postgres" / "archive-
 SYSTEM = 7301234567890123456
 FIRST, SECOND = "000000010000000000000001", "000000010000000000000002"
 SIZE = 16 * 2**20
+LIST = "archived.txt"
 
 
 def segment(fill: int, system: int = SYSTEM) -> bytes:
@@ -44,8 +45,15 @@ class Server:
 
     def archived(self) -> dict[str, bytes]:
         """What is in the archive of this cluster, hidden names too, without the checksums."""
+        return {path.name.split("-")[0]: path.read_bytes() for path in self.files()}
+
+    def files(self) -> list[Path]:
         folder = self.archive / str(SYSTEM)
-        return {path.name.split("-")[0]: path.read_bytes() for path in folder.iterdir()} if folder.is_dir() else {}
+        return [path for path in folder.iterdir() if path.name != LIST] if folder.is_dir() else []
+
+    @property
+    def listed(self) -> list[str]:
+        return (self.archive / str(SYSTEM) / LIST).read_text().splitlines()
 
 
 @pytest.fixture
@@ -63,18 +71,29 @@ def server(tmp_path: Path) -> Server:
 def test_the_name_says_what_cksum_says(server: Server) -> None:
     assert server.run(FIRST).returncode == 0
     assert server.archived() == {FIRST: segment(1)}
-    (path,) = (server.archive / str(SYSTEM)).iterdir()
+    (path,) = server.files()
     said = subprocess.run(["cksum"], input=segment(1), capture_output=True, check=True).stdout.decode().split()
     assert path.name == "-".join([FIRST, *said])
+    assert server.listed == [path.name]
 
 
 def test_the_same_file_again_is_a_success_and_changes_nothing(server: Server) -> None:
     server.run(FIRST)
-    (path,) = (server.archive / str(SYSTEM)).iterdir()
+    (path,) = server.files()
     before = path.stat()
     assert server.run(FIRST).returncode == 0
     assert path.stat() == before
     assert len(server.archived()) == 1
+    assert server.listed == [path.name]
+
+
+def test_a_file_whose_line_was_not_written_before_the_crash_is_listed_when_it_comes_again(server: Server) -> None:
+    server.run(FIRST)
+    (path,) = server.files()
+    (path.parent / LIST).write_text("")
+    path.with_name(f".{FIRST}.77").hardlink_to(path)
+    assert server.run(FIRST).returncode == 0
+    assert (server.listed, server.files()) == ([path.name], [path])
 
 
 def test_other_bytes_under_the_same_name_fail_and_overwrite_nothing(server: Server) -> None:
@@ -87,7 +106,7 @@ def test_other_bytes_under_the_same_name_fail_and_overwrite_nothing(server: Serv
 
 def test_an_archived_file_that_was_cut_off_is_not_taken_for_archived(server: Server) -> None:
     server.run(FIRST)
-    (path,) = (server.archive / str(SYSTEM)).iterdir()
+    (path,) = server.files()
     os.truncate(path, 1000)
     assert server.run(FIRST).returncode == 1
 
@@ -176,7 +195,7 @@ def test_a_full_disk_leaves_no_part_and_heals(small_disk: Server) -> None:
     assert small_disk.run(FIRST).returncode == 0
     assert small_disk.run(SECOND).returncode == 1
     assert small_disk.archived() == {FIRST: segment(1)}
-    (moved,) = (small_disk.archive / str(SYSTEM)).iterdir()
+    (moved,) = small_disk.files()
     shutil.move(moved, small_disk.data)
     assert small_disk.run(SECOND).returncode == 0
     assert small_disk.archived() == {SECOND: segment(2)}
@@ -201,6 +220,6 @@ def test_a_segment_that_was_cut_short_takes_no_room_for_its_zeros(server: Server
     content = segment(1)[: 2**20] + bytes(SIZE - 2**20)
     server.wait(SECOND, content)
     assert server.run(SECOND).returncode == 0
-    (path,) = (server.archive / str(SYSTEM)).iterdir()
+    (path,) = server.files()
     assert path.read_bytes() == content
     assert path.stat().st_blocks * 512 < 2 * 2**20

@@ -50,7 +50,7 @@ def test_a_backup_is_read_as_it_was_written(repository):
     taken = take(repository)
     assert taken.id == "000001-20260301T120000Z-full"
     assert repository.backups() == [taken]
-    assert (taken.bytes, str(taken.wal_stop)) == (7, "0/2000120")
+    assert (taken.bytes, str(taken.wal_stop)) == (len("rows17\ndata\ndata/base\n"), "0/2000120")
 
 
 def test_the_list_is_what_sha256sum_reads(repository):
