@@ -90,7 +90,8 @@ def _wrong(folder: Path, listed: Mapping[str, str], told: Told) -> list[str]:
     there = checksums.digests(folder, frozenset([checksums.LIST, catalog.RECORD]), told, failed)
     # Of those that cannot be read, no more is said.
     found = checksums.differences(listed, {**there, **{path: listed.get(path, "") for path in unread}})
-    folders = folder / checksums.FOLDERS
-    if checksums.FOLDERS in listed and folders.is_file():
-        found += checksums.folder_differences(folders.read_bytes(), checksums.folders_below(folder))
+    # A damaged list of folders says nothing of them.
+    if checksums.FOLDERS in listed and there.get(checksums.FOLDERS) == listed[checksums.FOLDERS]:
+        wanted = (folder / checksums.FOLDERS).read_bytes()
+        found += checksums.folder_differences(wanted, checksums.folders_below(folder))
     return [*found, *unread.values()]
