@@ -1,0 +1,125 @@
+"""One table of cases for all who judge an archived file: the archive command, the restore command, verification."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from stackctl.backup.archive import Archive
+from stackctl.backup.archived_list import LIST
+from stackctl.backup.verify import verify_archive
+
+SCRIPTS = Path(__file__).resolve().parents[3] / "config" / "postgres"
+NAME = "00000002.history"
+CONTENT = b"1\t0/3000158\tno recovery target specified\n"
+SYSTEM = 42
+
+
+def run(script: str, *words: str, cwd: Path) -> int:
+    return subprocess.run(["sh", str(SCRIPTS / script), *words], cwd=cwd, capture_output=True, check=False).returncode
+
+
+@dataclass(frozen=True)
+class Place:
+    """A data directory with one file to archive, and the archive."""
+
+    data: Path
+    root: Path
+
+    @property
+    def folder(self) -> Path:
+        return self.root / str(SYSTEM)
+
+    @property
+    def archived(self) -> Path:
+        (found,) = self.folder.glob(f"{NAME}-*")
+        return found
+
+    def archive(self) -> int:
+        return run("archive-wal", str(self.root), NAME, NAME, cwd=self.data)
+
+    def restore(self) -> int:
+        """The exit status; what comes back is what was archived, or nothing."""
+        path = self.data / "restored"
+        path.unlink(missing_ok=True)
+        code = run("restore-wal", str(self.folder), NAME, str(path), cwd=self.data)
+        assert (path.read_bytes() if path.exists() else None) == (CONTENT if code == 0 else None)
+        return code
+
+    def wrong(self) -> list[str]:
+        """What verification says, without the names."""
+        archive = Archive(self.folder)
+        gone = [f"{name} is lost" for name in archive.lost()]
+        return sorted({*(finding.reason for finding in verify_archive(archive)), *gone})
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    made = Place(tmp_path / "data", tmp_path / "archive")
+    (made.data / "global").mkdir(parents=True)
+    (made.data / "global" / "pg_control").write_bytes(SYSTEM.to_bytes(8, "little"))
+    (made.data / NAME).write_bytes(CONTENT)
+    made.root.mkdir()
+    assert made.archive() == 0
+    return made
+
+
+def directory(place: Place) -> None:
+    path = place.archived
+    path.unlink()
+    path.mkdir()
+
+
+def other_bytes_too(place: Place) -> None:
+    """As if two servers had raced for one archive."""
+    path = place.folder / f"{NAME}-1-4"
+    path.write_bytes(b"else")
+    with (place.folder / LIST).open("a") as file:
+        file.write(f"{path.name}\n")
+
+
+def draft(place: Place) -> None:
+    """Killed before it had a name."""
+    path = place.archived
+    path.rename(place.folder / f".{NAME}.77")
+    (place.folder / LIST).unlink()
+
+
+def not_listed(place: Place) -> None:
+    """Killed after it had its name."""
+    os.link(place.archived, place.folder / f".{NAME}.77")
+    (place.folder / LIST).write_text("")
+
+
+BYTES, CHECKED = "its bytes are not those that were archived", f"{NAME} is lost"
+# What happens to the file; then the status of restoring it, the status of archiving it again, what verification says.
+CASES: dict[str, tuple[Callable[[Place], object], int, int, list[str]]] = {
+    "untouched": (lambda place: None, 0, 0, []),
+    "one bit": (lambda place: place.archived.write_bytes(b"0" + CONTENT[1:]), 126, 1, [BYTES]),
+    "cut off": (lambda place: os.truncate(place.archived, 20), 126, 1, ["has 20 bytes, not 41"]),
+    "emptied": (lambda place: os.truncate(place.archived, 0), 126, 1, ["has 0 bytes, not 41"]),
+    "grown": (lambda place: place.archived.write_bytes(CONTENT + b"\n"), 126, 1, ["has 42 bytes, not 41"]),
+    "another's bytes": (lambda place: place.archived.write_bytes(CONTENT[::-1]), 126, 1, [BYTES]),
+    "a folder": (directory, 126, 1, ["is no ordinary file"]),
+    "gone": (lambda place: place.archived.unlink(), 1, 0, [CHECKED, "is missing"]),
+    "never finished": (draft, 1, 0, []),
+    "never listed": (not_listed, 0, 0, []),
+    "there twice": (other_bytes_too, 126, 1, ["is archived 2 times, with other bytes", BYTES]),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_all_who_judge_an_archived_file_agree(place: Place, case: str) -> None:
+    happens, restored, again, wrong = CASES[case]
+    happens(place)
+    assert place.wrong() == wrong
+    assert place.restore() == restored
+    assert place.archive() == again
+    # What could be archived again is good again; nothing else changed.
+    assert place.wrong() == ([] if again == 0 else wrong)
+    assert place.restore() == (0 if again == 0 else restored)
