@@ -102,7 +102,13 @@ class Bench:
 
 def full(bench: Bench) -> None:
     """A full backup beside pg_basebackup alone, and beside pg_basebackup and pg_verifybackup."""
-    words = ("--format=plain", "--wal-method=stream", "--checkpoint=fast", "--manifest-checksums=CRC32C", "--no-password")
+    words = (
+        "--format=plain",
+        "--wal-method=stream",
+        "--checkpoint=fast",
+        "--manifest-checksums=CRC32C",
+        "--no-password",
+    )
 
     def mine() -> None:
         shutil.rmtree(bench.take()["path"])
@@ -120,16 +126,14 @@ def full(bench: Bench) -> None:
 def verify(bench: Bench) -> None:
     """Verification of a backup beside reading its files, from the disk and from memory."""
     taken = bench.take()
-    path, files = Path(taken["path"]), f"find {taken['path']} -type f -print0 | xargs -0 cat >/dev/null"
+    path = Path(taken["path"])
 
-    def cold(work: Callable[[], object]) -> Callable[[], object]:
-        def once() -> float:
-            return seconds(work)
+    def check() -> None:
+        bench.stackctl("backup", "verify", taken["id"])
 
-        return lambda: (forget(path), once())
+    def read() -> None:
+        done(["sh", "-c", f"find {path} -type f -print0 | xargs -0 cat >/dev/null"])
 
-    check = lambda: bench.stackctl("backup", "verify", taken["id"])  # noqa: E731
-    read = lambda: done(["sh", "-c", files])  # noqa: E731
     times = []
     for _ in range(bench.runs):
         forget(path)
@@ -137,7 +141,9 @@ def verify(bench: Bench) -> None:
         forget(path)
         times.append((ours, seconds(read)))
     ours, theirs = (statistics.median(column) for column in zip(*times, strict=True))
-    print(f"| verify / read, from the disk | {ours:.2f} s | {theirs:.2f} s | {theirs / ours:.2f} | >= 0.67 |", flush=True)
+    print(
+        f"| verify / read, from the disk | {ours:.2f} s | {theirs:.2f} s | {theirs / ours:.2f} | >= 0.67 |", flush=True
+    )
     bench.take_turns("verify / read, from memory", check, read, "-")
     shutil.rmtree(path)
 
@@ -189,10 +195,12 @@ def incremental(bench: Bench) -> None:
     taken = []
     for name, which in (("neighbours", f"aid <= {rows // 100}"), ("anywhere", "aid % 100 = 7")):
         taken.append(bench.take())
-        bench.client("psql", "-XAtc", f"UPDATE pgbench_accounts SET abalance = abalance + 1 WHERE {which}")
+        bench.client("psql", "-XAtc", f"UPDATE pgbench_accounts SET abalance = abalance + 1 WHERE {which}")  # noqa: S608
         taken.append(bench.take("--incremental"))
         whole, part = (each["bytes"] / 1e6 for each in taken[-2:])
-        print(f"| incremental / full, 1 % of rows, {name} | {part:.0f} MB | {whole:.0f} MB | {part / whole:.3f} | < 0.1 |")
+        print(
+            f"| incremental / full, 1 % of rows, {name} | {part:.0f} MB | {whole:.0f} MB | {part / whole:.3f} | < 0.1 |"
+        )
     for each in taken:
         shutil.rmtree(each["path"])
 
@@ -220,7 +228,9 @@ def main() -> None:
             QUESTIONS[name](bench)
         print(f"\nload average {os.getloadavg()[0]:.1f}")
     finally:
-        subprocess.run([STACKCTL, "--quiet", "down", "--destroy-data", "--yes-destroy", bench.name], cwd=folder, check=False)
+        subprocess.run(
+            [STACKCTL, "--quiet", "down", "--destroy-data", "--yes-destroy", bench.name], cwd=folder, check=False
+        )
         shutil.rmtree(Path(f"/var/lib/stackctl/{bench.name}.backups"), ignore_errors=True)
         shutil.rmtree(folder, ignore_errors=True)
 

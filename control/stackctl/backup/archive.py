@@ -54,17 +54,18 @@ class Archive:
 
     def lost(self) -> list[str]:
         """Names of files, as the server knows them, that are listed and not there."""
-        listed = self.listed().names
-        return sorted(name.split("-")[0] for name in listed if not (self.folder / name).exists())
+        gone = [name for name in self.listed().names if not (self.folder / name).exists()]
+        # A file is listed first, and has a draft until it has its name.
+        busy = {match["name"] for name in self._there() if (match := _DRAFT.fullmatch(name))} if gone else set()
+        there = [name for name in gone if (self.folder / name).exists()]
+        return sorted(name.split("-")[0] for name in set(gone) - set(there) if name.split("-")[0] not in busy)
 
     def unlisted(self) -> list[str]:
         """Names in the folder of files that were archived, and are not in the list."""
-        there = self._there()
-        busy = {match["name"] for name in there if (match := _DRAFT.fullmatch(name))}
-        # Read afterwards, as a file's line is written before its draft is removed.
+        there = {file.path.name for file in self._files()}
+        # Read afterwards, as what is archived meanwhile is listed first.
         listed = self.listed()
-        found = {file.path.name for file in self._files() if file.path.name in there and file.name not in busy}
-        return sorted(found - listed.names - listed.expired)
+        return sorted(there - listed.names - listed.expired)
 
     def remove(self, files: Iterable[Archived]) -> None:
         """Remove files that no backup needs, once the list says that they may be gone. Raises OSError."""

@@ -77,11 +77,18 @@ def test_a_file_that_vanished_is_missed_whatever_it_was(archive):
     ]
 
 
-def test_a_file_that_is_being_archived_is_not_in_the_list_yet(archive):
+def test_a_file_that_is_being_archived_is_listed_first_and_not_missed(archive):
+    draft = archive.folder / ".000000010000000000000003.77"
+    name = "000000010000000000000003-1-4"
+    (archive.folder / LIST).open("a").write(f"{name}\n")
+    assert archive.lost() == []
+    draft.unlink()
+    assert archive.lost() == ["000000010000000000000003"]
+
+
+def test_a_file_that_is_not_listed(archive):
     new = archive.folder / "000000010000000000000003-1-4"
     new.write_bytes(b"new!")
-    assert archive.unlisted() == []
-    (archive.folder / ".000000010000000000000003.77").unlink()
     assert archive.unlisted() == [new.name]
 
 

@@ -84,19 +84,24 @@ def other_bytes_too(place: Place) -> None:
 
 
 def draft(place: Place) -> None:
-    """Killed before it had a name."""
+    """Killed before it was listed."""
     path = place.archived
     path.rename(place.folder / f".{NAME}.77")
     (place.folder / LIST).unlink()
 
 
+def listed(place: Place) -> None:
+    """Killed before it had its name."""
+    path = place.archived
+    path.rename(place.folder / f".{NAME}.77")
+
+
 def not_listed(place: Place) -> None:
-    """Killed after it had its name."""
-    os.link(place.archived, place.folder / f".{NAME}.77")
+    """As if somebody had put it there."""
     (place.folder / LIST).write_text("")
 
 
-BYTES, CHECKED = "its bytes are not those that were archived", f"{NAME} is lost"
+BYTES, LOST = "its bytes are not those that were archived", f"{NAME} is lost"
 # What happens to the file; then the status of restoring it, the status of archiving it again, what verification says.
 CASES: dict[str, tuple[Callable[[Place], object], int, int, list[str]]] = {
     "untouched": (lambda place: None, 0, 0, []),
@@ -106,9 +111,10 @@ CASES: dict[str, tuple[Callable[[Place], object], int, int, list[str]]] = {
     "grown": (lambda place: place.archived.write_bytes(CONTENT + b"\n"), 126, 1, ["has 42 bytes, not 41"]),
     "another's bytes": (lambda place: place.archived.write_bytes(CONTENT[::-1]), 126, 1, [BYTES]),
     "a folder": (directory, 126, 1, ["is no ordinary file"]),
-    "gone": (lambda place: place.archived.unlink(), 1, 0, [CHECKED, "is missing"]),
+    "gone": (lambda place: place.archived.unlink(), 1, 0, [LOST, "is missing"]),
     "never finished": (draft, 1, 0, []),
-    "never listed": (not_listed, 0, 0, []),
+    "listed, never named": (listed, 1, 0, []),
+    "not listed": (not_listed, 0, 0, ["is not in archived.txt"]),
     "there twice": (other_bytes_too, 126, 1, ["is archived 2 times, with other bytes", BYTES]),
 }
 
