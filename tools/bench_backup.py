@@ -61,6 +61,7 @@ class Bench:
     runs: int
 
     def stackctl(self, *words: str) -> dict[str, Any]:
+        """`data` of a command of ours that must succeed."""
         found: dict[str, Any] = json.loads(done([STACKCTL, "--json", "--quiet", *words], cwd=self.folder).stdout)
         return dict(found["data"])
 
@@ -91,6 +92,7 @@ class Bench:
         return place
 
     def take(self, *words: str) -> dict[str, Any]:
+        """A backup's record."""
         return self.stackctl("backup", *words)
 
     def take_turns(self, name: str, mine: Callable[[], object], other: Callable[[], object], bound: str) -> None:
