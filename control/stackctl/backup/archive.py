@@ -70,10 +70,12 @@ class Archive:
     def remove(self, files: Iterable[Archived]) -> None:
         """Remove files that no backup needs, once the list says that they may be gone. Raises OSError."""
         gone = list(files)
-        with (self.folder / LIST).open("ab") as file:
-            file.write(archived_list.expiry(each.name for each in gone))
-            file.flush()
-            os.fsync(file.fileno())
+        # It is the account's to make.
+        if (self.folder / LIST).exists():
+            with (self.folder / LIST).open("ab") as file:
+                file.write(archived_list.expiry(each.name for each in gone))
+                file.flush()
+                os.fsync(file.fileno())
         for each in gone:
             each.path.unlink()
 

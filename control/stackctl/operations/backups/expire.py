@@ -89,8 +89,8 @@ def _delete(repository: Repository, verdict: Verdict) -> None:
     # The youngest first: what is built on another one never outlives it, wherever this ends.
     for backup in reversed(verdict.retention.expired):
         repository.remove(backup.id)
-    for file in verdict.wal:
-        file.path.unlink()
+    for folder in {file.path.parent for file in verdict.wal}:
+        Archive(folder).remove(file for file in verdict.wal if file.path.parent == folder)
 
 
 def _blocks(verdict: Verdict, *, applied: bool) -> list[Block]:
