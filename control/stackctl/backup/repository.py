@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from stackctl.backup import catalog, checksums
+from stackctl.backup import catalog, checksums, lock
 from stackctl.backup.archive import Archive
 from stackctl.backup.catalog import DamagedRecord
 from stackctl.backup.model import Backup, Kind
-from stackctl.errors import Locked
 
 DATA = "data"
 _NEW = ".new-"
 _GONE = ".gone-"
 COPY = ".restore-"
+LOCK = "lock"
 _ID = re.compile(r"(\d{6,})-\d{8}T\d{6}Z-(full|incremental|logical)")
 
 
@@ -71,7 +70,7 @@ class Repository:
 
     def strangers(self) -> list[str]:
         """Paths in the repository that nothing of it explains; the lock says nothing that anybody relies on."""
-        found = [path for path in self._listed(self.root) if path.name not in ("backups", "wal", "lock")]
+        found = [path for path in self._listed(self.root) if path.name not in ("backups", "wal", LOCK)]
         found += [path for path in self._listed(self.backups_folder) if not _ID.fullmatch(path.name)]
         found += [path for path in self._listed(self.wal_folder) if path.name not in self.systems()]
         return sorted(str(path.relative_to(self.root)) for path in found)
@@ -158,28 +157,13 @@ class Repository:
             shutil.rmtree(folder)
         return [path.name.removeprefix(_NEW).removeprefix(_GONE) for path in left]
 
-    @contextmanager
-    def locked(self, what: str) -> Iterator[None]:
-        """Hold the repository's lock, across processes and containers; it ends with its process.
+    def locked(self, what: str) -> AbstractContextManager[None]:
+        """Hold the repository's lock alone. Raises Locked where another run has it."""
+        return lock.exclusive(self.root / LOCK, what)
 
-        Raises Locked at once where another run has it.
-        """
-        descriptor = os.open(self.root / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
-        try:
-            self._take(descriptor)
-            os.ftruncate(descriptor, 0)
-            os.write(descriptor, f"{what} (process {os.getpid()})\n".encode())
-            yield
-        finally:
-            os.close(descriptor)
-
-    def _take(self, descriptor: int) -> None:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            holder = os.pread(descriptor, 200, 0).decode(errors="replace").strip() or "another run"
-            hint = "wait for it to end, then run this again"
-            raise Locked(f"{holder} is at work in {self.root}", hint=hint) from error
+    def shared(self, what: str, tidy: Callable[[], None]) -> AbstractContextManager[None]:
+        """Hold the lock beside others that only read; whoever is the first of them calls `tidy`. Raises Locked."""
+        return lock.shared(self.root / LOCK, what, tidy)
 
     def _names(self) -> list[str]:
         if not self.backups_folder.is_dir():

@@ -137,19 +137,28 @@ def backup_data(repository: Repository, backup: Backup) -> dict[str, Any]:
 
 
 @contextmanager
-def working(opened: Opened, what: str, note: Note) -> Iterator[None]:
-    """Hold the lock; what an interrupted run left is ended and removed first."""
+def working(opened: Opened, what: str, note: Note, *, shared: bool = False) -> Iterator[None]:
+    """Hold the lock, `shared` beside others that only read; what an interrupted run left is ended and removed first."""
     repository = opened.repository
     if not repository.backups_folder.is_dir():
         with opened.engine.programs() as programs:
             make_reachable(Repository(repository.root, programs.group()), programs)
-    with repository.locked(what):
-        if left := repository.leftovers():
-            with opened.engine.programs() as programs:
-                programs.end_strays(left)
-        for name in repository.clean():
-            note(f"removed what an interrupted run left of {name}")
-        yield
+    if shared:
+        with repository.shared(what, lambda: _tidy(opened, note)):
+            yield
+    else:
+        with repository.locked(what):
+            _tidy(opened, note)
+            yield
+
+
+def _tidy(opened: Opened, note: Note) -> None:
+    """End and remove what interrupted runs left; nobody else may be at work."""
+    if left := opened.repository.leftovers():
+        with opened.engine.programs() as programs:
+            programs.end_strays(left)
+    for name in opened.repository.clean():
+        note(f"removed what an interrupted run left of {name}")
 
 
 def _row(backup: Backup) -> list[str]:

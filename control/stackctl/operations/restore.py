@@ -39,7 +39,7 @@ def restore_command(request: Request, runner: Runner, note: Note, wanted: Wanted
     into = empty_folder(wanted.into)
     opened = open_backups(request, runner)
     began = time.monotonic()
-    with working(opened, "stackctl restore", note), opened.engine.programs() as programs:
+    with working(opened, "stackctl restore", note, shared=True), opened.engine.programs() as programs:
         repository = Repository(opened.repository.root, programs.group())
         chosen = _chosen(repository, goal, wanted.backup)
         with restore.working(repository) as folder:

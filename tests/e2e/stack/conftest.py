@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from own_repository import own_repository
 from promised_engine import require_engine
 from running_stack import Stack, docker
 
@@ -39,6 +40,13 @@ def stack(engine: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sta
         yield made
     finally:
         made.remove()
+
+
+@pytest.fixture
+def place(stack: Stack) -> Iterator[Path]:
+    """The repository of one test."""
+    with own_repository(stack) as folder:
+        yield folder
 
 
 @pytest.fixture

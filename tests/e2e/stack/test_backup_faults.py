@@ -3,44 +3,18 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from own_repository import configured, listed
 from running_stack import Stack, alive, eventually
 from stackctl.backup.repository import Repository
 
 pytestmark = pytest.mark.parametrize("engine", ["embedded"], indirect=True)
-
-
-@pytest.fixture
-def place(stack: Stack) -> Iterator[Path]:
-    """A repository for one test, where the account can go."""
-    folder = Path(tempfile.mkdtemp(prefix="faults-", dir="/var/tmp"))
-    folder.chmod(0o755)
-    with configured(stack, repository=str(folder / "repository")):
-        yield folder / "repository"
-    shutil.rmtree(folder)
-
-
-@contextmanager
-def configured(stack: Stack, **settings: Any) -> Iterator[None]:
-    stack.write(backup=settings)
-    try:
-        yield
-    finally:
-        stack.write()
-
-
-def listed(stack: Stack) -> list[str]:
-    return [backup["id"] for backup in stack.run("backup", "list", "--json").data["backups"]]
 
 
 def backup(stack: Stack) -> str:

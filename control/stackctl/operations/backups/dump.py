@@ -58,7 +58,7 @@ def restore_dump_command(request: Request, runner: Runner, note: Note, wanted: W
     into = empty_folder(wanted.into)
     opened = open_backups(request, runner)
     began = time.monotonic()
-    with working(opened, "stackctl restore", note), opened.engine.programs() as programs:
+    with working(opened, "stackctl restore", note, shared=True), opened.engine.programs() as programs:
         repository = Repository(opened.repository.root, programs.group())
         backup = find(repository, wanted.backup)
         if backup.kind is not Kind.LOGICAL:
