@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from stackctl.backup.model import Backup, Kind, Status
@@ -39,8 +39,9 @@ def retain(backups: Sequence[Backup], policy: Policy, now: datetime, used: Itera
     What a backup that stays is built on stays too. A damaged backup counts for nothing, and goes when its time is over.
     """
     reasons: dict[str, str] = {}
+    dated = _dated(backups, now)
     for rule in (_marked(used), _window, _redundant, _calendar, _minimum):
-        for identifier, reason in rule(backups, policy, now):
+        for identifier, reason in rule(dated, policy, now):
             reasons.setdefault(identifier, reason)
     by_id = {backup.id: backup for backup in backups}
     for identifier in list(reasons):
@@ -56,6 +57,22 @@ def ancestors(backup: Backup, by_id: Mapping[str, Backup]) -> list[Backup]:
         backup = by_id[backup.parent]
         found.append(backup)
     return found
+
+
+def _dated(backups: Sequence[Backup], now: datetime) -> list[Backup]:
+    """The backups with times that their order allows; where a clock was wrong, as young as they can be.
+
+    A time before that of an older backup, or in the future, is none. The next good one, or now, is the latest it was.
+    """
+    newest, right = datetime.min.replace(tzinfo=now.tzinfo), []
+    for backup in backups:
+        right.append(newest <= backup.finished_at <= now)
+        newest = backup.finished_at if right[-1] else newest
+    latest, found = now, []
+    for backup, is_right in zip(reversed(backups), reversed(right), strict=True):
+        latest = backup.finished_at if is_right else latest
+        found.append(replace(backup, finished_at=latest))
+    return found[::-1]
 
 
 Reasons = Iterable[tuple[str, str]]
