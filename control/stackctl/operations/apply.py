@@ -8,6 +8,7 @@ from pathlib import Path
 from stackctl.engine.ports import taken
 from stackctl.engine.runner import Runner
 from stackctl.errors import EngineFailed, Problem, StackError
+from stackctl.operations.backups.access import usable_repository
 from stackctl.operations.changes import Changes, reload_needed, reload_suffices
 from stackctl.operations.engines import EMBEDDED, recorded_engine
 from stackctl.operations.ports import host_ports
@@ -32,6 +33,8 @@ def apply(prepared: Prepared, changes: Changes, timeout: float, runner: Runner, 
     if problems := taken(_new_ports(prepared, changes)):
         raise _port_error(problems)
     engine.prepare(prepared.deployment, note)
+    # Where the server could not archive to, its WAL would be given up in the end.
+    usable_repository(engine)
     files, before = prepared.files(), snapshot(project.rendered)
     begin(project.private)
     write(project.rendered, files)

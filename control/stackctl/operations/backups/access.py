@@ -6,8 +6,14 @@ import stat
 from pathlib import Path
 
 from stackctl.backup.repository import Repository
-from stackctl.engine.base import Programs
+from stackctl.engine.base import Engine, Programs
 from stackctl.errors import ProfileError, unwritable
+
+
+def usable_repository(engine: Engine) -> None:
+    """Make the engine's repository where it is missing. Raises ProfileError as `make_reachable`."""
+    with engine.programs() as programs:
+        make_reachable(Repository(engine.repository(), programs.group()), programs)
 
 
 def make_reachable(repository: Repository, programs: Programs) -> None:
