@@ -15,6 +15,7 @@ from typing import Any
 
 from stackctl import assets
 from stackctl.backup.model import Backup
+from stackctl.backup.moving import move_whole
 from stackctl.backup.repository import COPY, DATA, Repository
 from stackctl.backup.retention import ancestors
 from stackctl.backup.target import Target
@@ -158,7 +159,7 @@ def hand_over(data: Path, into: Path) -> None:
     """Move a finished data directory to its place, which is empty or not there."""
     if into.is_dir():
         into.rmdir()
-    shutil.move(data, into)
+    move_whole(data, into)
 
 
 def _recovery(folder: Path, wal: Path, target: Target) -> Mapping[str, str]:

@@ -1,0 +1,55 @@
+"""Move a finished folder to its place, whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from stackctl.errors import unwritable
+
+
+def move_whole(source: Path, target: Path) -> None:
+    """Move `source` to `target`, which is not there; on another disk, it gets its name once it is copied.
+
+    Owners stay, as those of PostgreSQL's files matter. Raises ProfileError where that place cannot be written to,
+    EngineFailed where it is full; then nothing is left there.
+    """
+    try:
+        source.rename(target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise unwritable(target, error) from error
+        _copy(source, target)
+        shutil.rmtree(source)
+
+
+def _copy(source: Path, target: Path) -> None:
+    def copied(one: str, other: str) -> None:
+        try:
+            shutil.copy2(one, other)
+        except OSError as error:
+            # Any other kind of error would be kept until all the other files were tried.
+            raise unwritable(target, error) from error
+
+    draft = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    try:
+        shutil.copytree(source, draft, symlinks=True, copy_function=copied, dirs_exist_ok=True)
+        _own_alike(source, draft)
+        draft.rename(target)
+    except OSError as error:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise unwritable(target, error) from error
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
+
+
+def _own_alike(source: Path, copy: Path) -> None:
+    for folder, folders, names in os.walk(source):
+        there = copy / Path(folder).relative_to(source)
+        for name in (".", *folders, *names):
+            owner = (Path(folder) / name).lstat()
+            os.chown(there / name, owner.st_uid, owner.st_gid, follow_symlinks=False)
