@@ -6,9 +6,9 @@ import re
 import shlex
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,8 @@ SELECT pg_last_wal_replay_lsn()::text AS lsn, pg_current_wal_lsn()::text AS now,
        extract(epoch FROM pg_last_xact_replay_timestamp()) AS time
 """
 _HOURS = 3600.0
+# What the new timeline begins with is not archived from the copy, and must not be forgotten either.
+_LIVE = {"archive_mode": "on", "archive_command": "", "archive_library": ""}
 _OTHER = "restore another backup with --backup; stackctl backup verify"
 
 
@@ -88,11 +90,34 @@ def _combine(repository: Repository, programs: Programs, chain: Sequence[Backup]
     return data
 
 
+@dataclass(frozen=True)
+class Replay:
+    """How to replay: `timeline` is the history to follow, None for the newest.
+
+    A copy that goes `live` keeps what it has to archive. `settings` win over the copy's own; `inspect` looks into the
+    server while it runs.
+    """
+
+    timeline: int | None = None
+    live: bool = False
+    settings: Mapping[str, str] = field(default_factory=dict)
+    inspect: Callable[[Throwaway], None] = lambda _server: None
+
+
+_PLAIN = Replay()
+
+
 def recover(
-    repository: Repository, programs: Programs, backup: Backup, data: Path, target: Target | None, note: Note
+    repository: Repository,
+    programs: Programs,
+    backup: Backup,
+    data: Path,
+    target: Target | None,
+    note: Note,
+    how: Replay = _PLAIN,
 ) -> Restored:
     """Replay the WAL as `replay` does, and check every page. Raises Damaged too."""
-    restored = replay(repository, programs, backup, data, target, note)
+    restored = replay(repository, programs, backup, data, target, note, how)
     note("checking every page")
     check_pages(programs, data)
     return restored
@@ -105,21 +130,23 @@ def replay(
     data: Path,
     target: Target | None,
     note: Note,
-    limits: Mapping[str, str] | None = None,
+    how: Replay = _PLAIN,
 ) -> Restored:
-    """Start the copy with `limits`, replay the WAL to `target` (None: only to the end of the backup), and stop it.
+    """Start the copy, replay the WAL to `target` (None: only to the end of the backup), and stop it.
 
     Raises RestoreRefused where the WAL ends before the target, EngineFailed where the copy does not start.
     """
-    settings = dict(limits or {})
+    settings = {**(_LIVE if how.live else {}), **how.settings}
     if target is not None:
         (data / "recovery.signal").touch()
         programs.own(data / "recovery.signal")
-        settings |= _recovery(data.parent, repository.archive(backup.system).folder, target)
+        archive = repository.archive(backup.system).folder
+        settings |= _recovery(data.parent, archive, target, how.timeline)
     note("starting the copy" + (f", recovering to {target}" if target else ""))
     try:
         with programs.serve(data, settings, [data.parent, repository.wal_folder], 24 * _HOURS) as server:
             reached = _reached(server)
+            how.inspect(server)
     except EngineFailed as error:
         raise _explained(error, target) from error
     return Restored(data, lsn(reached["lsn"] or reached["now"]), _moment(reached["time"]))
@@ -162,7 +189,7 @@ def hand_over(data: Path, into: Path) -> None:
     move_whole(data, into)
 
 
-def _recovery(folder: Path, wal: Path, target: Target) -> Mapping[str, str]:
+def _recovery(folder: Path, wal: Path, target: Target, timeline: int | None) -> Mapping[str, str]:
     script = folder / "restore-wal"
     script.write_bytes((assets.root() / "config" / "postgres" / "restore-wal").read_bytes())
     script.chmod(0o755)
@@ -170,7 +197,7 @@ def _recovery(folder: Path, wal: Path, target: Target) -> Mapping[str, str]:
     return {
         "restore_command": f"sh {' '.join(words)} %f %p",
         "recovery_target_action": "promote",
-        "recovery_target_timeline": "latest",
+        "recovery_target_timeline": str(timeline or "latest"),
         **target.settings(),
     }
 

@@ -10,6 +10,8 @@ _PER_LOG = 2**32 // SEGMENT_SIZE
 _SEGMENT = re.compile(r"([0-9A-F]{8})([0-9A-F]{8})([0-9A-F]{8})")
 _HISTORY = re.compile(r"([0-9A-F]{8})\.history")
 _LABEL = re.compile(r"[0-9A-F]{24}\.[0-9A-F]{8}\.backup")
+# A promoted server leaves the last segment of the old timeline with this name, where nobody archived it before.
+_PARTIAL = re.compile(r"[0-9A-F]{24}\.partial")
 _LSN = re.compile(r"([0-9A-Fa-f]{1,8})/([0-9A-Fa-f]{1,8})")
 _LINE = re.compile(r"\s*(\d+)\s+([0-9A-Fa-f]+/[0-9A-Fa-f]+)(?:\s|$)")
 
@@ -92,8 +94,8 @@ def history_of(name: str) -> int | None:
 
 
 def is_wal_file(name: str) -> bool:
-    """Whether the server would archive a file of this name: a segment, a history, a backup label."""
-    return parse_segment(name) is not None or history_of(name) is not None or _LABEL.fullmatch(name) is not None
+    """Whether the server would archive a file of this name: a segment or a part, a history, a label."""
+    return bool(parse_segment(name) or history_of(name) or _LABEL.fullmatch(name) or _PARTIAL.fullmatch(name))
 
 
 def parse_history(text: str) -> tuple[Branch, ...]:

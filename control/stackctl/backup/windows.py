@@ -9,6 +9,7 @@ from stackctl.backup.model import Backup
 from stackctl.backup.wal_name import Branch, Lsn, Segment, last_segment, segment_of
 
 Histories = Mapping[int, Sequence[Branch]]
+_BEGINNING = Lsn(0)
 
 
 @dataclass(frozen=True)
@@ -58,14 +59,14 @@ def window(backup: Backup, archived: Collection[Segment], histories: Histories, 
     raise AssertionError("the last leg has no end")
 
 
-def newest_timeline(histories: Histories, archived: Collection[Segment], start: int) -> int:
-    """The newest timeline that descends from `start`, itself where there is no other."""
+def newest_timeline(histories: Histories, archived: Collection[Segment], start: int, after: Lsn = _BEGINNING) -> int:
+    """The newest timeline that left `start` at `after` or later, itself where there is no other."""
     known = {segment.timeline for segment in archived} | set(histories) | {start}
-    return max(timeline for timeline in known if timeline == start or _descends(timeline, start, histories))
+    return max(timeline for timeline in known if timeline == start or _descends(timeline, start, after, histories))
 
 
-def _descends(timeline: int, start: int, histories: Histories) -> bool:
-    return any(branch.parent == start for branch in histories.get(timeline, ()))
+def _descends(timeline: int, start: int, after: Lsn, histories: Histories) -> bool:
+    return any(branch.parent == start and branch.at >= after for branch in histories.get(timeline, ()))
 
 
 def _legs(start: int, stop: Lsn, timeline: int, histories: Histories) -> list[_Leg] | None:

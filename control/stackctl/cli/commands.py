@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from stackctl.cli.options import with_profile
+from stackctl.cli.restore import restore
 from stackctl.cli.session import session
 from stackctl.errors import UsageError
 from stackctl.operations.result import Result
@@ -101,39 +102,6 @@ def down(
 
     request, runner = session.request(), session.runner()
     session.finish(down_command(request, runner, session.output.note, destroy=destroy_data, confirmed=confirmed))
-
-
-def restore(
-    into: Annotated[Path, typer.Option(help="Folder that becomes the data directory; empty or not there.")],
-    to: Annotated[str, typer.Option(metavar="TARGET", help="latest, a time with its zone, lsn:X, name:X.")] = "latest",
-    backup: Annotated[str | None, typer.Option(metavar="ID", help="Begin with this backup.")] = None,
-    table: Annotated[str | None, typer.Option(metavar="[SCHEMA.]NAME", help="Only this table of a dump.")] = None,
-    schema: Annotated[str | None, typer.Option(metavar="NAME", help="Only this schema of a dump.")] = None,
-) -> None:
-    """Restore a backup into a folder; the running stack is not touched."""
-    if table or schema or (backup or "").endswith("-logical"):
-        restore_dump(into, to, backup, table, schema)
-        return
-    from stackctl.operations.restore import Wanted, restore_command
-
-    wanted = Wanted(to, backup, into)
-    session.finish(restore_command(session.request(), session.runner(), session.output.note, wanted))
-
-
-def restore_dump(into: Path, to: str, backup: str | None, table: str | None, schema: str | None) -> None:
-    """Restore a dump, or a part of it."""
-    from stackctl.backup.dump import Part
-    from stackctl.operations.backups.dump import Wanted, restore_dump_command
-
-    if backup is None:
-        raise UsageError("--table and --schema need --backup with the id of a dump", hint="stackctl backup list")
-    if to != "latest":
-        raise UsageError("a dump has one state, so that --to has no meaning", hint="leave --to out")
-    if table and schema:
-        raise UsageError("--table and --schema contradict", hint="write --table SCHEMA.NAME")
-    before, _, name = (table or "").rpartition(".")
-    wanted = Wanted(backup, into, Part(before or schema or None, name or None))
-    session.finish(restore_dump_command(session.request(), session.runner(), session.output.note, wanted))
 
 
 def status() -> None:

@@ -29,7 +29,7 @@ DEFECT = 1
 DISK_FULL = 20
 USAGE = 2
 # Half of their work is a failure, even where only a reader went away.
-CHANGING = ("init", "render", "up", "down")
+CHANGING = ("init", "render", "up", "down", "restore")
 
 
 def build(only: str = "") -> typer.Typer:

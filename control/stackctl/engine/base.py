@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from stackctl.engine.generation import DataPlaces
 from stackctl.engine.runner import Completed
 from stackctl.hardware.model import Build
 from stackctl.render.manifest import Target
@@ -124,6 +125,9 @@ class Engine(Protocol):
 
     def data_place(self) -> Path:
         """A path on the disk that holds the data."""
+
+    def places(self) -> DataPlaces:
+        """Where the generations of the data are."""
 
     def stop(self, note: Note) -> None:
         """Stop all services; data stays."""

@@ -12,13 +12,14 @@ from stackctl.backup import native
 from stackctl.backup.model import DRILLED, Backup, Status, spelled
 from stackctl.backup.repository import Repository, Unreadable
 from stackctl.backup.verify import verify_all, verify_backup
-from stackctl.engine.base import Engine, Note
+from stackctl.engine.base import Engine, Note, Programs
 from stackctl.engine.runner import Runner
 from stackctl.errors import Damaged, Problem, UsageError, WalGap
 from stackctl.operations.archives import damage_problem, gap_problems, held_archives
 from stackctl.operations.backups.access import make_reachable
 from stackctl.operations.engines import recorded_engine
 from stackctl.operations.project import Recorded, open_recorded
+from stackctl.operations.restored import refuse_undecided
 from stackctl.operations.result import Line, Request, Result, Table
 from stackctl.settings.backup import SECTION, BackupSettings, backup_settings
 from stackctl.settings.layers import PROJECT_FILE
@@ -59,6 +60,7 @@ def open_backups(request: Request, runner: Runner) -> Opened:
 def take_command(request: Request, runner: Runner, note: Note, *, incremental: bool = False) -> Result:
     """Take a backup of the running server, all of it or what changed since the last, and verify it."""
     opened = open_backups(request, runner)
+    refuse_undecided(opened.recorded.state)
     (row,) = opened.engine.query(CLUSTER)
     with opened.engine.programs() as programs:
         repository = Repository(opened.repository.root, programs.group())
@@ -154,10 +156,16 @@ def working(opened: Opened, what: str, note: Note, *, shared: bool = False) -> I
 
 def _tidy(opened: Opened, note: Note) -> None:
     """End and remove what interrupted runs left; nobody else may be at work."""
-    if left := opened.repository.leftovers():
+    if opened.repository.leftovers():
         with opened.engine.programs() as programs:
-            programs.end_strays(left)
-    for name in opened.repository.clean():
+            clean(opened.repository, programs, note)
+
+
+def clean(repository: Repository, programs: Programs, note: Note) -> None:
+    """End and remove what interrupted runs left. Only under the lock."""
+    if left := repository.leftovers():
+        programs.end_strays(left)
+    for name in repository.clean():
         note(f"removed what an interrupted run left of {name}")
 
 

@@ -8,12 +8,16 @@ from stackctl.backup.gaps import own_segments
 from stackctl.backup.model import Backup
 from stackctl.backup.repository import Repository
 from stackctl.backup.restore_plan import Candidate
+from stackctl.backup.wal_name import Lsn
 from stackctl.backup.windows import newest_timeline, window
 from stackctl.errors import Damaged
 
 
-def candidates(repository: Repository, chosen: Sequence[Backup]) -> list[Candidate]:
-    """Each backup with its reach along its newest timeline. Raises Damaged where its history cannot be read."""
+def candidates(repository: Repository, chosen: Sequence[Backup], timeline: int | None = None) -> list[Candidate]:
+    """Each backup with its reach along `timeline`, which is None for the newest of each.
+
+    Raises Damaged where its history cannot be read.
+    """
     found = []
     for backup in chosen:
         archive = repository.archive(backup.system)
@@ -23,7 +27,7 @@ def candidates(repository: Repository, chosen: Sequence[Backup]) -> list[Candida
             raise Damaged(f"{archive.folder}: {error}", hint="stackctl wal verify names the file") from error
         reach = None
         if archived and backup.timeline is not None:
-            newest = newest_timeline(histories, archived, backup.timeline)
+            newest = timeline or newest_timeline(histories, archived, backup.timeline, backup.wal_stop or Lsn(0))
             # Recovery finds in the backup what the archive lacks of its own time.
             reach = window(backup, archived | own_segments(backup), histories, newest)
         found.append(Candidate(backup, reach))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
+from stackctl.backup.generation import Generations
 from stackctl.engine.base import Engine
 from stackctl.engine.project import Project
 from stackctl.engine.runner import Runner
@@ -84,9 +86,9 @@ def docker_denied() -> str:
 
 def open_engine(opened: Opened, choice: Choice, runner: Runner) -> Engine:
     """The engine object of a choice."""
-    return _engine(
-        opened.project, choice, opened.settings.profile.postgres, opened.settings.ports, opened.settings.app, runner
-    )
+    settings, data = opened.settings, opened.state.data if opened.state else {}
+    stack = _Stack(settings.profile.postgres, settings.ports, settings.app, _generation(data, choice))
+    return _engine(opened.project, choice, stack, runner)
 
 
 def recorded_engine(opened: Opened | Recorded, runner: Runner) -> Engine:
@@ -98,17 +100,32 @@ def recorded_engine(opened: Opened | Recorded, runner: Runner) -> Engine:
     newest = DEBIAN if state.images == "debian" and state.engine == DOCKER else NEWEST
     names = {entry.name for entry in fields(Ports)}
     ports = Ports(**{name: port for name, port in state.ports.items() if name in names})
-    return _engine(opened.project, choice, state.versions.get(state.engine, newest), ports, state.app, runner)
+    version = state.versions.get(state.engine, newest)
+    return _engine(opened.project, choice, _Stack(version, ports, state.app, _generation(state.data, choice)), runner)
 
 
-def _engine(project: Project, choice: Choice, postgres: int, ports: Ports, app: AppSection, runner: Runner) -> Engine:
+@dataclass(frozen=True)
+class _Stack:
+    """What an engine is told of the stack that it runs."""
+
+    postgres: int
+    ports: Ports
+    app: AppSection
+    generation: int
+
+
+def _generation(data: Mapping[str, Generations], choice: Choice) -> int:
+    return data.get(choice.engine, Generations()).current
+
+
+def _engine(project: Project, choice: Choice, stack: _Stack, runner: Runner) -> Engine:
     """Docker's libraries are loaded only here."""
     if choice.engine == EMBEDDED:
         from stackctl.engine.embedded.engine import EmbeddedEngine
 
-        return EmbeddedEngine(project, runner, postgres, ports, app)
+        return EmbeddedEngine(project, runner, stack.postgres, stack.ports, stack.app, stack.generation)
     from stackctl.engine.docker.engine import DockerEngine
 
     if problem := docker_problem():
         raise NoEngine(problem, hint="stackctl doctor says more; --engine embedded needs none")
-    return DockerEngine(project, runner, postgres, ports, choice.images, app)
+    return DockerEngine(project, runner, stack.postgres, stack.ports, choice.images, stack.app, stack.generation)

@@ -21,6 +21,7 @@ from stackctl.operations.engines import recorded_engine
 from stackctl.operations.own_app import metrics_url
 from stackctl.operations.plan import find_changes
 from stackctl.operations.project import catalog_for, open_recorded
+from stackctl.operations.restored import judge_restored
 from stackctl.operations.result import Line, Request, Result, Table
 from stackctl.operations.stack import prepare
 from stackctl.operations.state import State
@@ -38,7 +39,8 @@ def health_command(request: Request, runner: Runner) -> Result:
     # A server that hangs is asked once.
     if facts.connections is not None:
         facts = _compared(facts, request, runner, opened.state)
-    return checked((*judge(facts), *_backups(engine, facts, opened.project.folder)), opened.warnings)
+    backups = _backups(engine, facts, opened.project.folder)
+    return checked((*judge(facts), *backups, *judge_restored(opened.state)), opened.warnings)
 
 
 def _backups(engine: Engine, facts: Facts, folder: Path) -> tuple[Check, ...]:

@@ -12,7 +12,7 @@ from stackctl.backup import restore
 from stackctl.backup.last_commit import last_commit
 from stackctl.backup.model import Backup, spelled
 from stackctl.backup.repository import Repository
-from stackctl.backup.restore import Restored
+from stackctl.backup.restore import Replay, Restored
 from stackctl.backup.restore_plan import Candidate, choose, refuse_later
 from stackctl.backup.retention import restorable
 from stackctl.backup.target import Target, target
@@ -46,7 +46,8 @@ def restore_command(request: Request, runner: Runner, note: Note, wanted: Wanted
             _refuse_later(repository, programs, chosen, goal, folder)
             data = restore.build(repository, programs, chosen.backup, folder, note)
             goal_or_end = goal if chosen.window is not None else None
-            restored = restore.recover(repository, programs, chosen.backup, data, goal_or_end, note)
+            timeline = chosen.window.timeline if chosen.window else None
+            restored = restore.recover(repository, programs, chosen.backup, data, goal_or_end, note, Replay(timeline))
             restore.hand_over(data, into)
     data_out = _data(chosen.backup, goal, restored, time.monotonic() - began)
     how = f"start PostgreSQL {chosen.backup.postgres} on it as the owner of the folder"

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from stackctl.engine.base import Deployment, Engine
+from stackctl.engine.generation import HELD
 from stackctl.engine.runner import Runner
 from stackctl.errors import Problem, ProfileError
 from stackctl.hardware.model import PORTABLE_BUILD
@@ -59,12 +60,15 @@ class Prepared:
             folder=str(project.folder),
             ports=used_ports(settings),
             app=settings.app,
+            data=last.data if last else {},
         )
 
     def files(self) -> tuple[File, ...]:
         """The rendered files; the secrets must exist, as volumes are labelled with their fingerprint."""
         extra = {**self.engine.extra(self.sizing, self.deployment), **self._users()}
         where, services = self.deployment.place, self.deployment.services
+        if not self.state.generations.accepted:
+            where = replace(where, archive=HELD)
         prepares, app = self.deployment.pooler_prepares, self.opened.settings.app
         stack = Stack(self.opened.project.name, where, services, extra, app, prepares)
         return render_stack(self.sizing, stack, self.deployment.target)

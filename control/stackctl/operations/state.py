@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from stackctl.backup.generation import Generations, generations_of
 from stackctl.errors import ProfileError, unwritable
 from stackctl.settings.app_section import REFERENCE_APP, AppSection, from_record
 from stackctl.settings.model import Ports
@@ -27,7 +28,8 @@ class State:
 
     `versions` is the PostgreSQL major version of each engine's data. `flags` and `sets` are those of the last `up`: a
     command that is given none means the same stack. `folder` tells a copy of the project from the project, and
-    `ports` and `app` are those that the running stack has, whatever stackctl.yaml says by now.
+    `ports` and `app` are those that the running stack has, whatever stackctl.yaml says by now. `data` says which of its
+    data directories each engine runs on.
     """
 
     name: str
@@ -40,6 +42,16 @@ class State:
     folder: str = ""
     ports: Mapping[str, int] = field(default_factory=lambda: dict(_STANDARD_PORTS))
     app: AppSection = REFERENCE_APP
+    data: Mapping[str, Generations] = field(default_factory=dict)
+
+    @property
+    def generations(self) -> Generations:
+        """Which data the engine's stack runs on."""
+        return self.data.get(self.engine, Generations())
+
+    def on(self, generations: Generations) -> State:
+        """The state with other data of its engine."""
+        return replace(self, data={**self.data, self.engine: generations})
 
 
 def load(private: Path) -> State | None:
@@ -80,6 +92,7 @@ def _state(private: Path, found: Mapping[str, Any]) -> State:
         folder=text("folder", ""),
         ports={**_STANDARD_PORTS, **_pairs(found.get("ports"), int)},
         app=from_record(found.get("app")),
+        data=generations_of(found.get("data")),
     )
 
 
@@ -128,6 +141,7 @@ def make_private(private: Path) -> None:
 def forget(private: Path, state: State) -> None:
     """Drop the engine whose data is gone; another engine's data, where there is some, is then the project's."""
     left = {engine: version for engine, version in state.versions.items() if engine != state.engine}
+    state = replace(state, data={engine: each for engine, each in state.data.items() if engine != state.engine})
     if left:
         engine = next(iter(left))
         save(private, replace(state, engine=engine, reason=f"the {state.engine} data was destroyed", versions=left))

@@ -17,6 +17,7 @@ from stackctl.operations.changes import Changes
 from stackctl.operations.drift import drift_warnings, mild_lines
 from stackctl.operations.lock import locked
 from stackctl.operations.own_app import metrics_url
+from stackctl.operations.restoring.leftovers import finish_interrupted
 from stackctl.operations.result import Block, Line, Request, Result, Table
 from stackctl.operations.stack import Prepared, make_secrets, prepare
 from stackctl.operations.state import make_private, save
@@ -33,6 +34,7 @@ def up_command(request: Request, runner: Runner, note: Note, timeout: float = DE
         prepare(request, runner)
         make_private(private)
     with locked(private, "up"):
+        finish_interrupted(request, runner, private, note)
         prepared = _prepare(request, runner, note)
         note(f"engine: {prepared.choice.engine} ({prepared.choice.reason})")
         make_secrets(prepared)

@@ -20,8 +20,8 @@ from stackctl.sizing.wal import ARCHIVING
 
 PGBOUNCER = pooler.SERVICE
 SERVICES = ("postgres", "migrate", PGBOUNCER, "app", "exporter", "prometheus", "alertmanager", "grafana")
+DATA_VOLUME = "pgdata"
 _VOLUMES = {
-    "postgres": "pgdata",
     "prometheus": "prometheus",
     "alertmanager": "alertmanager",
     "grafana": "grafana",
@@ -97,10 +97,15 @@ def _context(sizing: Sizing, stack: Stack) -> dict[str, Any]:
         "app_check": health_check(section),
         "pooler": pooler.settings(sizing, prepares=stack.pooler_prepares),
         "exporter_flags": exporter_flags(sizing.profile.postgres),
-        "volumes": [_VOLUMES[service] for service in stack.services if service in _VOLUMES],
+        "data_volume": DATA_VOLUME,
+        "volumes": [stack.extra.get("data_volume", DATA_VOLUME), *_volumes(stack.services)],
         "userlist": "",
         **stack.extra,
     }
+
+
+def _volumes(services: Sequence[str]) -> list[str]:
+    return [_VOLUMES[service] for service in services if service in _VOLUMES]
 
 
 def exporter_flags(postgres: int) -> list[str]:

@@ -98,5 +98,5 @@ def test_a_running_engine_is_opened_as_it_was_brought_up(tmp_path, monkeypatch, 
     state = {"name": "shop", "engine": "embedded", "versions": versions, "ports": ports}
     (tmp_path / ".stackctl" / "state.json").write_text(json.dumps(state))
     recorded_engine(open_recorded(Request(str(tmp_path))), FakeRunner())
-    project, _, version, found, _ = made[0]
+    project, _, version, found, *_ = made[0]
     assert (project.name, version, found.postgres, found.app) == ("shop", postgres, port, 4444)

@@ -55,7 +55,9 @@ class DockerPrograms:
             raise
 
     def _argv(self, name: str, program: str, arguments: Sequence[str], folders: Sequence[Path]) -> list[str]:
-        network = ("--rm", "--network", self.network, "--mount", _mount(self.passfile, _PASSFILE))
+        # The stack's own network is there only while the stack runs; who does not log in needs none.
+        where = self.network if "--host" in arguments else "none"
+        network = ("--rm", "--network", where, "--mount", bind(self.passfile, _PASSFILE))
         start = self._start(name, network, folders)
         return [*start, "--env", f"PGPASSFILE={_PASSFILE}", "--entrypoint", program, self.image, *arguments]
 
@@ -66,7 +68,7 @@ class DockerPrograms:
             *("--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--tmpfs", "/tmp"),  # noqa: S108
             *("--env", "LC_ALL=C.UTF-8", "--env", "TZ=UTC"),
             *self.limits,
-            *(word for folder in folders for word in ("--mount", _mount(folder, str(folder)))),
+            *(word for folder in folders for word in ("--mount", bind(folder, str(folder)))),
         ]
 
     def own(self, path: Path) -> None:
@@ -112,7 +114,8 @@ class DockerPrograms:
         return DATABASE_USER.gid if os.geteuid() == 0 else -1
 
 
-def _mount(source: Path, target: str) -> str:
+def bind(source: Path, target: str) -> str:
+    """A folder of the host's as an option of `docker run`. Raises ProfileError for a path that it cannot take."""
     for path in (str(source), target):
         if "," in path or '"' in path:
             raise ProfileError(f"{path}: Docker cannot mount a path with a comma or a quote", hint="use another folder")

@@ -16,12 +16,14 @@ from stackctl.engine.archive_folder import WAL, make_archive
 from stackctl.engine.base import Deployment, Note, ServiceState
 from stackctl.engine.docker import argv, containers, images, place
 from stackctl.engine.docker.client import DockerPrograms, database_user, operator
+from stackctl.engine.docker.generations import DockerPlaces, volume_key
 from stackctl.engine.passfile import passfile
 from stackctl.engine.project import Project
 from stackctl.engine.query import QUERY_SECONDS, as_json, rows
 from stackctl.engine.runner import Completed, Runner
 from stackctl.errors import EngineFailed, NoEngine, ProfileError, StackError, TimedOut, Unhealthy
 from stackctl.images.builds import declared_build
+from stackctl.images.public import data_mount
 from stackctl.render.manifest import Target
 from stackctl.render.own_app import with_app
 from stackctl.settings.app_section import REFERENCE_APP, AppSection
@@ -45,6 +47,7 @@ class DockerEngine:
         ports: Ports,
         source: str,
         app: AppSection = REFERENCE_APP,
+        generation: int = 0,
     ) -> None:
         self._project = project
         self._runner = runner
@@ -52,6 +55,7 @@ class DockerEngine:
         self._ports = ports
         self._source = source
         self._app = app
+        self._generation = generation
         self._supply: images.Supply | None = None
 
     def deployment(self, wanted: Sequence[str]) -> Deployment:
@@ -68,6 +72,7 @@ class DockerEngine:
             **place.extra(sizing, self._ports, self._supplied().references(), containers.engine_version()),
             "secrets": place.secret_names(sizing, deployment.services),
             "secrets_folder": "../secrets",
+            "data_volume": volume_key(self._generation),
             "archive": place.archive(_from_files(self._project, self.repository() / WAL)),
             "fingerprint": vault.fingerprint() if self._project.secrets.is_dir() else "",
         }
@@ -102,7 +107,9 @@ class DockerEngine:
     def _provisioned(self) -> Iterator[bool]:
         """Whether the last start went well with the same roles; a start that fails leaves the next one in doubt."""
         mark = self._project.private / "provisioned"
-        digest = hashlib.sha256((self._project.rendered / "postgres" / "provision.sql").read_bytes()).hexdigest()
+        content = (self._project.rendered / "postgres" / "provision.sql").read_bytes()
+        # A restored copy has the roles of its own time.
+        digest = hashlib.sha256(content + volume_key(self._generation).encode()).hexdigest()
         known = mark.exists() and mark.read_text() == digest
         mark.unlink(missing_ok=True)
         yield known
@@ -154,6 +161,7 @@ class DockerEngine:
         """Remove the volumes too."""
         (self._project.private / "provisioned").unlink(missing_ok=True)
         self._compose(*argv.down(destroy=True), timeout=600)
+        self.places().remove_all()
 
     def running(self) -> bool:
         """Whether any container of the project runs."""
@@ -178,12 +186,17 @@ class DockerEngine:
     @contextmanager
     def programs(self) -> Iterator[DockerPrograms]:
         """Containers of the database's image."""
-        name = self._project.name
-        image = images.supply(self._source, self._postgres, ("postgres",)).images["postgres"].reference
+        name, image = self._project.name, self._image()
         with passfile(
             self._project.private, Vault(self._project.secrets).password("backup_password"), operator()
         ) as file:
             yield DockerPrograms(name, image, f"{name}_database", self._runner, file)
+
+    def places(self) -> DockerPlaces:
+        """Volumes of the project."""
+        data, mount = place.data_folder(self._postgres), data_mount(self._postgres)
+        fingerprint = Vault(self._project.secrets).fingerprint()
+        return DockerPlaces(self._project.name, self._image(), mount, data, fingerprint, self._runner)
 
     def repository(self) -> Path:
         """The project's, else in its folder."""
@@ -199,6 +212,9 @@ class DockerEngine:
         """Lines as they come."""
         for line in self._runner.stream(self._argv(*argv.logs(service, tail), "--follow")):
             yield line.removeprefix(_CLEAR_LINE)
+
+    def _image(self) -> str:
+        return images.supply(self._source, self._postgres, ("postgres",)).images["postgres"].reference
 
     def _supplied(self) -> images.Supply:
         assert self._supply is not None, "deployment() comes first"  # noqa: S101

@@ -17,6 +17,7 @@ from stackctl.engine.embedded.account import ensure_account, service_user
 from stackctl.engine.embedded.client import EmbeddedPrograms
 from stackctl.engine.embedded.cluster import Cluster, config_error
 from stackctl.engine.embedded.features import probe_build
+from stackctl.engine.embedded.generations import EmbeddedPlaces
 from stackctl.engine.embedded.own_app import own_program
 from stackctl.engine.embedded.programs import find_pooler, find_server, find_service
 from stackctl.engine.embedded.supervisor import Supervisor, end_orphans, orphans
@@ -49,13 +50,20 @@ class EmbeddedEngine:
     name = "embedded"
 
     def __init__(
-        self, project: Project, runner: Runner, postgres: int, ports: Ports, app: AppSection = REFERENCE_APP
+        self,
+        project: Project,
+        runner: Runner,
+        postgres: int,
+        ports: Ports,
+        app: AppSection = REFERENCE_APP,
+        generation: int = 0,
     ) -> None:
         self._project = project
         self._runner = runner
         self._postgres = postgres
         self._ports = ports
         self._app = app
+        self._generation = generation
         self._settle_on(service_user())
 
     def deployment(self, wanted: Sequence[str]) -> Deployment:
@@ -111,13 +119,11 @@ class EmbeddedEngine:
         # The checkpointer goes to sleep before it may archive, for as long as checkpoint_timeout.
         self._supervisor.reload("postgres")
         cluster.provision()
-        if self._app.own:
-            if self._app.migrate:
-                note("migrating the database")
-                self._supervisor.run_once("migrate", self._home.logs, deadline)
-            self._start_others(deployment, restarts)
-        else:
-            self._start_others(deployment, restarts)
+        if self._app.own and self._app.migrate:
+            note("migrating the database")
+            self._supervisor.run_once("migrate", self._home.logs, deadline)
+        self._start_others(deployment, restarts)
+        if not self._app.own:
             note("migrating the database")
             self._migrate(deployment)
         self._wait(deployment, deadline, note)
@@ -130,6 +136,10 @@ class EmbeddedEngine:
     def data_place(self) -> Path:
         """A path on the disk of the data."""
         return self._home.root
+
+    def places(self) -> EmbeddedPlaces:
+        """Folders of the home."""
+        return EmbeddedPlaces(self._home, self._cluster().server, self._runner)
 
     def stop(self, note: Note) -> None:
         """Stop the services in order, the database last and cleanly. Never another project's."""
@@ -193,7 +203,7 @@ class EmbeddedEngine:
         return [folder / f"{service}.log"] if service else sorted(folder.glob("*.log"))
 
     def _settle_on(self, user: SystemUser | None) -> None:
-        self._home = homes.home_of(self._project, user)
+        self._home = homes.home_of(self._project, user, self._generation)
         self._supervisor = Supervisor(self._home, self._runner)
 
     def _cluster(self) -> Cluster:

@@ -30,6 +30,7 @@ class Home:
     run: Path
     user: SystemUser | None
     repository: Path | None = None
+    generation: int = 0
 
     @property
     def work(self) -> Path:
@@ -54,8 +55,8 @@ class Home:
         )
 
     def data(self, postgres: int) -> Path:
-        """Data directory of PostgreSQL `postgres`."""
-        return self.root / "data" / str(postgres)
+        """Data directory of PostgreSQL `postgres`; each restore makes one with a number of its own."""
+        return self.root / "data" / (f"{postgres}.{self.generation}" if self.generation else str(postgres))
 
     @property
     def folders(self) -> tuple[Path, ...]:
@@ -64,13 +65,13 @@ class Home:
         return (self.work, self.logs, self.run, root / "data", root / "prometheus", root / "alertmanager")
 
 
-def home_of(project: Project, user: SystemUser | None) -> Home:
+def home_of(project: Project, user: SystemUser | None, generation: int = 0) -> Home:
     """The folders for `project`; nothing is made yet."""
     if user is None:
         root = project.private / "embedded"
-        return Home(root, project.rendered, project.secrets, _run(root), None, project.repository)
+        return Home(root, project.rendered, project.secrets, _run(root), None, project.repository, generation)
     root = SYSTEM / project.name
-    return Home(root, root / "rendered", root / "secrets", _run(root), user, project.repository)
+    return Home(root, root / "rendered", root / "secrets", _run(root), user, project.repository, generation)
 
 
 def settle(home: Home, project: Project, runner: Runner) -> None:

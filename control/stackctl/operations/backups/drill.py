@@ -14,6 +14,7 @@ from stackctl.backup import drill, restore
 from stackctl.backup.drill import Check
 from stackctl.backup.model import Backup, Kind, Status
 from stackctl.backup.repository import Repository
+from stackctl.backup.restore import Replay
 from stackctl.backup.restore_plan import Candidate, choose
 from stackctl.backup.retention import restorable
 from stackctl.backup.target import Target
@@ -90,7 +91,7 @@ def _try(
         if not trial.failed:
             with _noted(trial, "starts", "recovered, started and stopped"):
                 goal = Target() if chosen.window is not None else None
-                reached = restore.replay(repository, programs, backup, data, goal, note, drill.LIMITS)
+                reached = restore.replay(repository, programs, backup, data, goal, note, _along(chosen))
                 trial.rpo = max(0.0, (moment - (reached.reached_time or backup.finished_at)).total_seconds())
         if not trial.failed:
             note("checking every page")
@@ -101,6 +102,10 @@ def _try(
             with _noted(trial, "answers", "takes connections"):
                 _ask(trial, programs, data, opened.settings.questions)
     return trial
+
+
+def _along(chosen: Candidate) -> Replay:
+    return Replay(chosen.window.timeline if chosen.window else None, settings=drill.LIMITS)
 
 
 def _ask(trial: _Trial, programs: Programs, data: Path, questions: Mapping[str, str]) -> None:

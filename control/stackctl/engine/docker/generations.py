@@ -1,0 +1,110 @@
+"""Generations of the data as volumes."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from stackctl.engine.docker.client import DATABASE_USER, bind
+from stackctl.engine.docker.containers import FINGERPRINT
+from stackctl.engine.generation import Note, identifier
+from stackctl.engine.runner import Completed, Runner
+from stackctl.render.stack import DATA_VOLUME
+
+_HOURS = 3600.0
+# Compose takes a volume with these for its own.
+_COMPOSE = "com.docker.compose"
+
+
+def volume_key(generation: int) -> str:
+    """Name of a generation's volume in compose.yaml."""
+    return f"{DATA_VOLUME}_{generation}" if generation else DATA_VOLUME
+
+
+@dataclass(frozen=True)
+class DockerPlaces:
+    """Volumes of the project. `mount` is where the database has one, `data` the data directory below it."""
+
+    project: str
+    image: str
+    mount: str
+    data: str
+    fingerprint: str
+    runner: Runner
+
+    def there(self, generation: int) -> bool:
+        """Whether the volume has a cluster."""
+        if not self._exists(generation):
+            return False
+        return self._on(generation, ["test", "-e", f"{self.data}/PG_VERSION"], check=False).returncode == 0
+
+    def system(self, generation: int) -> str | None:
+        """As its control file says."""
+        if not self.there(generation):
+            return None
+        return identifier(self._on(generation, ["pg_controldata", self.data]).stdout)
+
+    def install(self, candidate: Path, generation: int, note: Note) -> None:
+        """Copy it into a new volume, whose files are the image's account's, whoever the operator is."""
+        name = self._volume(generation)
+        note(f"copying it into the volume {name}")
+        labels = {
+            f"{_COMPOSE}.project": self.project,
+            f"{_COMPOSE}.volume": volume_key(generation),
+            FINGERPRINT: self.fingerprint,
+        }
+        words = [word for key, value in labels.items() for word in ("--label", f"{key}={value}")]
+        self._docker("volume", "create", *words, name)
+        script = (
+            'set -e; mkdir -p "$2"; cp -a "$1/." "$2/"; chmod 0700 "$2"; chown -R "$3" "$4"; sync -f "$2"',
+            *("sh", str(candidate), self.data, f"{DATABASE_USER.uid}:{DATABASE_USER.gid}", self.mount),
+        )
+        mounts = ["--mount", bind(candidate, str(candidate)), *self._mounted(generation)]
+        # Root in the container alone can read the operator's files and give them to the account.
+        rights = [f"--cap-add={each}" for each in ("CHOWN", "DAC_OVERRIDE", "FOWNER")]
+        self._run([*mounts, "--user", "0:0", *rights], ["sh", "-c", *script], timeout=24 * _HOURS)
+
+    def remove(self, generation: int) -> None:
+        """Remove the volume; one that a container uses stays, and is told."""
+        if self._exists(generation):
+            self._docker("volume", "rm", self._volume(generation))
+
+    def copies(self) -> bool:
+        """Always: a volume is the engine's own."""
+        return True
+
+    def remove_all(self) -> None:
+        """Remove the volumes of all generations, those that compose.yaml does not name too."""
+        mine = f"label={_COMPOSE}.project={self.project}"
+        for name in self._docker("volume", "ls", "--quiet", "--filter", mine).stdout.split():
+            if name.startswith(self._volume(0)):
+                self._docker("volume", "rm", name)
+
+    def _volume(self, generation: int) -> str:
+        return f"{self.project}_{volume_key(generation)}"
+
+    def _exists(self, generation: int) -> bool:
+        return self._docker("volume", "inspect", self._volume(generation), check=False).returncode == 0
+
+    def _mounted(self, generation: int) -> list[str]:
+        return ["--mount", f"type=volume,source={self._volume(generation)},target={self.mount}"]
+
+    def _on(self, generation: int, words: list[str], *, check: bool = True) -> Completed:
+        user = f"{DATABASE_USER.uid}:{DATABASE_USER.gid}"
+        return self._run([*self._mounted(generation), "--user", user], words, check=check)
+
+    def _run(self, options: list[str], words: list[str], *, check: bool = True, timeout: float = 120) -> Completed:
+        """A container of the database's image without a network, that ends with its command."""
+        name = f"{self.project}-copy-{secrets.token_hex(4)}"
+        closed = ("--network", "none", "--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges")
+        start = ("run", "--rm", "--name", name, *closed, *options, "--entrypoint", words[0], self.image, *words[1:])
+        try:
+            return self._docker(*start, check=check, timeout=timeout)
+        except BaseException:
+            # Without its client the container would go on.
+            self._docker("rm", "--force", name, check=False)
+            raise
+
+    def _docker(self, *words: str, check: bool = True, timeout: float = 120) -> Completed:
+        return self.runner.run(["docker", *words], check=check, quiet=True, timeout=timeout)

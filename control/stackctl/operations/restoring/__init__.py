@@ -1,0 +1,1 @@
+"""Restore in place: plan, candidate, switch; undo and accept."""

@@ -1,0 +1,49 @@
+"""Build the data that is to take the place of the present data, and prove it, while the stack runs on."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from stackctl.backup import restore
+from stackctl.backup.proof import Proof, prove
+from stackctl.backup.repository import Repository
+from stackctl.backup.restore import Replay, Restored
+from stackctl.engine.base import Note, Programs, Throwaway
+from stackctl.engine.generation import DataPlaces
+from stackctl.operations.restoring.plan import Plan
+
+
+@dataclass(frozen=True)
+class Built:
+    """A candidate in its place, what was found in it, and how long its parts took, in seconds."""
+
+    restored: Restored
+    proof: Proof
+    copy_seconds: float
+    replay_seconds: float
+
+
+def build_candidate(
+    repository: Repository, programs: Programs, places: DataPlaces, plan: Plan, generation: int, note: Note
+) -> Built:
+    """Copy, recover, check, and put it in the place of `generation`. Raises StackError; the stack is not touched."""
+    began = time.monotonic()
+    found: list[tuple[float, Proof]] = []
+
+    def inspect(server: Throwaway) -> None:
+        reached = time.monotonic()
+        note("reading its tables and checking their structure")
+        found.append((reached, prove(server)))
+
+    backup = plan.chosen.backup
+    with restore.working(repository) as folder:
+        data = restore.build(repository, programs, backup, folder, note)
+        started = time.monotonic()
+        # Also to the end of the backup by recovery: only that gives the copy a timeline of its own.
+        how = Replay(plan.timeline, live=True, inspect=inspect)
+        restored = restore.recover(repository, programs, backup, data, plan.goal, note, how)
+        places.install(data, generation, note)
+    reached, proof = found[0]
+    replaying = reached - started
+    return Built(restored, proof, time.monotonic() - began - replaying, replaying)

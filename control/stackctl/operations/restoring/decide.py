@@ -1,0 +1,66 @@
+"""`stackctl restore --undo` and `--accept`: back to the data before, or on with the restored copy for good."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from stackctl.backup.generation import Generations
+from stackctl.errors import Problem, RestoreRefused, StackError, UsageError
+from stackctl.operations.apply import apply
+from stackctl.operations.plan import find_changes
+from stackctl.operations.restoring.in_place import How, opened
+from stackctl.operations.restoring.leftovers import remove_unfinished
+from stackctl.operations.restoring.switch import switch
+from stackctl.operations.result import Line, Request, Result
+from stackctl.operations.stack import Prepared, prepare
+from stackctl.operations.state import save
+
+_NONE = "there is no restored copy to decide about"
+
+
+def undo_command(request: Request, how: How) -> Result:
+    """Go back to the data before the restore; the copy is removed, with what was written to it since."""
+    with opened(request, how) as prepared:
+        found = _undecided(prepared)
+        if found.before is None:
+            raise RestoreRefused("there was no data before the restore", hint="stackctl restore --accept keeps it")
+        lines = [
+            f"back to data {found.before}, as it was when the restore stopped it",
+            f"data {found.current}, the restored copy, is removed with everything that was written to it since",
+        ]
+        if not how.agreed(lines):
+            raise UsageError("nothing was undone", hint="--yes answers the question")
+        after = switch(request, how.runner, prepared, found.undone(), how.timeout, how.note)
+        return _decided(after, how, "runs on the data before the restore again; its archive goes on where it was.")
+
+
+def accept_command(request: Request, how: How) -> Result:
+    """Keep the restored copy: archive from it, and remove the data before."""
+    with opened(request, how) as prepared:
+        found = _undecided(prepared)
+        gone = [] if found.before is None else [f"data {found.before}, from before the restore, is removed"]
+        if not how.agreed([f"data {found.current} is kept, and archived as a timeline of its own", *gone]):
+            raise UsageError("nothing was accepted", hint="--yes answers the question")
+        recorded = prepared.opened.state or prepared.state
+        save(prepared.opened.project.private, recorded.on(found.content()))
+        after = prepare(request, how.runner)
+        if after.engine.running() and (changes := find_changes(after)):
+            apply(after, changes, how.timeout, how.runner, how.note)
+        return _decided(after, how, "keeps the restored copy, and archives it. Take a backup of it: stackctl backup")
+
+
+def _undecided(prepared: Prepared) -> Generations:
+    found = prepared.state.generations
+    if found.accepted:
+        raise RestoreRefused(_NONE, hint="stackctl restore --dry-run shows what a restore would do")
+    return found
+
+
+def _decided(after: Prepared, how: How, text: str) -> Result:
+    left: list[Problem] = []
+    try:
+        remove_unfinished(after.opened.project.private, after.engine, how.note)
+    except StackError as error:
+        left = [Problem("not_removed", str(error), "the next stackctl up tries it again")]
+    data: dict[str, Any] = {"generation": after.state.generations.current, "accepted": True}
+    return Result(data, [Line(f"{after.opened.project.name} {text}", "good")], (*after.warnings, *left))

@@ -1,0 +1,140 @@
+"""`stackctl restore`: the stack on data of an earlier moment, proven before the running stack is touched."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from stackctl.backup.estimate import Run
+from stackctl.backup.model import spelled
+from stackctl.backup.repository import Repository
+from stackctl.engine.base import Note, Programs
+from stackctl.engine.runner import Runner
+from stackctl.errors import RestoreRefused, StackError, UsageError
+from stackctl.operations.backup import clean
+from stackctl.operations.lock import locked
+from stackctl.operations.project import project_folder
+from stackctl.operations.restoring.candidate import Built, build_candidate
+from stackctl.operations.restoring.leftovers import finish_interrupted, remove_unfinished
+from stackctl.operations.restoring.plan import Asked, Plan, make_plan, refuse_full
+from stackctl.operations.restoring.runs import remember
+from stackctl.operations.restoring.switch import switch
+from stackctl.operations.result import Line, Request, Result
+from stackctl.operations.stack import Prepared, make_secrets, prepare
+from stackctl.operations.state import make_private, save
+
+# Shows the plan to the user, and says whether to go on.
+Agreed = Callable[[Sequence[str]], bool]
+STEPS = ("verified", "copied", "recovered", "inspected", "checked", "moved", "stopped", "switched", "started")
+
+
+@dataclass(frozen=True)
+class How:
+    """What runs commands, what hears of progress, who is asked, and how many seconds a start may take."""
+
+    runner: Runner
+    note: Note
+    agreed: Agreed
+    timeout: float
+
+
+@contextmanager
+def opened(request: Request, how: How) -> Iterator[Prepared]:
+    """The project under its lock, without what an interrupted run left."""
+    private = project_folder(request) / ".stackctl"
+    if not private.is_dir():
+        # Nothing is written for a profile that is refused.
+        prepare(request, how.runner)
+        make_private(private)
+    with locked(private, "restore"):
+        finish_interrupted(request, how.runner, private, how.note)
+        prepared = prepare(request, how.runner)
+        make_secrets(prepared)
+        if not prepared.engine.running():
+            # They may be gone with the server.
+            prepared.engine.prepare(prepared.deployment, how.note)
+        yield prepared
+
+
+def in_place_command(request: Request, how: How, asked: Asked, *, dry_run: bool) -> Result:
+    """Plan, build a candidate, prove it, switch."""
+    with opened(request, how) as prepared:
+        if not prepared.state.generations.accepted:
+            raise RestoreRefused(
+                "the stack runs on a restored copy that was not accepted yet",
+                hint="stackctl restore --undo goes back first; stackctl restore --accept keeps the copy",
+            )
+        with prepared.engine.programs() as programs:
+            repository = Repository(prepared.engine.repository(), programs.group())
+            plan = make_plan(prepared, programs, repository, asked)
+            if dry_run:
+                return _planned(prepared, plan)
+            refuse_full(plan)
+            if not how.agreed(plan.lines()):
+                raise UsageError("nothing was restored", hint="--yes answers the question")
+            with repository.locked("stackctl restore"):
+                return _restore(request, how, prepared, repository, programs, plan)
+
+
+def _restore(
+    request: Request, how: How, prepared: Prepared, repository: Repository, programs: Programs, plan: Plan
+) -> Result:
+    began, private = time.monotonic(), prepared.opened.project.private
+    clean(repository, programs, how.note)
+    begun = (prepared.opened.state or prepared.state).generations.begun()
+    save(private, (prepared.opened.state or prepared.state).on(begun))
+    try:
+        assert begun.unfinished is not None, "begun"  # noqa: S101
+        built = build_candidate(repository, programs, prepared.engine.places(), plan, begun.unfinished, how.note)
+        ready, stopped = time.monotonic(), datetime.now(UTC)
+        to = begun.restored(before=plan.kept)
+        after = switch(request, how.runner, prepared, to, how.timeout, how.note)
+    except BaseException:
+        with suppress(StackError):
+            remove_unfinished(private, prepared.engine, how.note)
+        raise
+    over = time.monotonic()
+    size = sum(backup.bytes for backup in plan.chain)
+    remember(private, Run(size, plan.wal_files, built.copy_seconds, built.replay_seconds, over - ready))
+    return _done(after, plan, built, over - began, stopped)
+
+
+def _planned(prepared: Prepared, plan: Plan) -> Result:
+    full = [room.path for room in plan.rooms if room.needed > room.free]
+    data = _data(plan, None, None, None) | {"generation": prepared.state.generations.current}
+    lines = [Line(line) for line in plan.lines()]
+    verdict = f"It does not fit: {', '.join(full)} has not the room." if full else "Nothing was changed."
+    return Result(data, [*lines, Line(verdict, "bad" if full else "good")], prepared.warnings)
+
+
+def _done(after: Prepared, plan: Plan, built: Built, seconds: float, stopped: datetime) -> Result:
+    restored, proof, number = built.restored, built.proof, after.state.generations.current
+    lost = (stopped - restored.reached_time).total_seconds() if restored.reached_time else None
+    data = _data(plan, built, seconds, lost) | {"generation": number}
+    checked = "every page compared, all read by amcheck" if proof.amcheck else "every page compared"
+    undo = "stackctl restore --undo goes back to the data before; " if plan.kept else ""
+    lines = [
+        Line(f"{after.opened.project.name} runs on {plan.chosen.backup.id} recovered to {restored.reached}.", "good"),
+        Line(f"{proof.rows} rows in {proof.tables} tables, {checked}; {seconds:.0f} s in all."),
+        Line(f"Nothing is archived until you accept it: {undo}stackctl restore --accept keeps it for good.", "bad"),
+    ]
+    return Result(data, lines, after.warnings)
+
+
+def _data(plan: Plan, built: Built | None, seconds: float | None, lost: float | None) -> dict[str, Any]:
+    reached = built.restored.reached_time if built else None
+    return {
+        "backup": plan.chosen.backup.id,
+        "target": str(plan.goal),
+        "reached_time": spelled(reached) if reached else None,
+        "reached_lsn": str(built.restored.reached) if built else None,
+        "rto_seconds": None if seconds is None else round(seconds, 1),
+        "rpo_seconds": None if lost is None else round(lost, 1),
+        "steps": list(STEPS) if built else [],
+        "plan": plan.as_data(),
+        "accepted": built is None,
+    }

@@ -1,0 +1,226 @@
+"""What a restore in place will do, and whether it can: found out before anything is changed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from stackctl.backup import restore
+from stackctl.backup.estimate import Room, expected_seconds, needed_bytes
+from stackctl.backup.last_commit import last_commit
+from stackctl.backup.model import Backup, spelled
+from stackctl.backup.repository import Repository
+from stackctl.backup.restore_plan import Candidate, choose, refuse_later
+from stackctl.backup.retention import ancestors, restorable
+from stackctl.backup.target import Target, target
+from stackctl.backup.wal_name import SEGMENT_SIZE, parse_segment, segment_of
+from stackctl.engine.base import Engine, Programs
+from stackctl.errors import EngineFailed, RestoreRefused, StackError, UsageError
+from stackctl.operations.backup import find
+from stackctl.operations.candidates import candidates
+from stackctl.operations.restoring.runs import measured
+from stackctl.operations.stack import Prepared
+from stackctl.units import Bytes, human
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the user asked for: where to, from which backup, along which timeline, of which cluster."""
+
+    to: str
+    backup: str | None = None
+    timeline: int | None = None
+    cluster: str | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A restore in place. `last` is the last commit that it may hold, `kept` says that there is data to go back to."""
+
+    goal: Target
+    chosen: Candidate
+    chain: Sequence[Backup]
+    wal_files: int
+    size: int
+    rooms: Sequence[Room]
+    seconds: float | None
+    last: datetime | None
+    made: datetime
+    kept: bool
+
+    @property
+    def timeline(self) -> int | None:
+        """The history to follow."""
+        return self.chosen.window.timeline if self.chosen.window else self.chosen.backup.timeline
+
+    def as_data(self) -> dict[str, Any]:
+        """The plan for `--json`."""
+        return {
+            "backup": self.chosen.backup.id,
+            "chain": [backup.id for backup in self.chain],
+            "target": str(self.goal),
+            "timeline": self.timeline,
+            "wal_files": self.wal_files,
+            "expected_seconds": None if self.seconds is None else round(self.seconds, 1),
+            "rooms": [asdict(room) for room in self.rooms],
+            "lost_after": spelled(self.last) if self.last else None,
+            "keeps_present_data": self.kept,
+        }
+
+    def lines(self) -> list[str]:
+        """The plan for people, one line for each topic."""
+        chain = " + ".join(backup.id for backup in self.chain)
+        return [
+            f"target: {_both(self.goal)}",
+            f"from: {chain}, then up to {self.wal_files} files of WAL along timeline {self.timeline}",
+            f"lost: {self._lost()}",
+            *(f"disk: {human(Bytes(r.needed))} in {r.path}, {human(Bytes(r.free))} are free" for r in self.rooms),
+            "time: not measured yet"
+            if self.seconds is None
+            else f"time: about {self.seconds:.0f} s, as earlier runs took",
+            "the present data is kept; stackctl restore --undo goes back to it"
+            if self.kept
+            else "there is no data now, so there will be nothing to go back to",
+        ]
+
+    def _lost(self) -> str:
+        if self.last is None:
+            return f"what was committed after {self.goal}" if self.goal != Target() else "what was not archived"
+        minutes = (self.made - self.last).total_seconds() / 60
+        return f"what was committed after {_moment(self.last)}, {minutes:.1f} minutes ago"
+
+
+def make_plan(prepared: Prepared, programs: Programs, repository: Repository, asked: Asked) -> Plan:
+    """Choose, and refuse what cannot be. Raises RestoreRefused, WalGap, Damaged or UsageError."""
+    goal, engine = target(asked.to), prepared.engine
+    here = _system(engine, prepared)
+    chosen = _chosen(repository, goal, asked, here)
+    _refuse_version(chosen.backup, prepared)
+    last = _last(repository, programs, chosen, goal)
+    by_id = {backup.id: backup for backup in repository.backups()}
+    chain = [*reversed(ancestors(chosen.backup, by_id)), chosen.backup]
+    files, wal_bytes = _wal(repository, chosen, goal)
+    size = sum(backup.bytes for backup in chain)
+    rooms = _rooms(engine, repository, needed_bytes(chain, files, wal_bytes))
+    seconds = expected_seconds(measured(prepared.opened.project.private), size, files)
+    return Plan(goal, chosen, chain, files, size, rooms, seconds, last, datetime.now(UTC), here is not None)
+
+
+def refuse_full(plan: Plan) -> None:
+    """Raise EngineFailed where the candidate does not fit."""
+    for room in plan.rooms:
+        if room.needed > room.free:
+            raise EngineFailed(
+                f"the restored copy needs {human(Bytes(room.needed))} in {room.path}, "
+                f"and {human(Bytes(room.free))} are free there",
+                hint="free some space; nothing was changed",
+                code="disk_full",
+            )
+
+
+def _system(engine: Engine, prepared: Prepared) -> str | None:
+    """The cluster that the stack has now, None where its data is gone."""
+    if engine.running():
+        try:
+            found = engine.query("SELECT system_identifier::text AS system FROM pg_control_system()")
+            return str(found[0]["system"])
+        except StackError:
+            # A server that does not answer has its files all the same.
+            pass
+    return engine.places().system(prepared.state.generations.current)
+
+
+def _chosen(repository: Repository, goal: Target, asked: Asked, here: str | None) -> Candidate:
+    wanted = asked.cluster or here
+    if asked.backup:
+        backup = find(repository, asked.backup)
+        _refuse_other_cluster(backup, wanted, asked)
+        backups = [backup]
+    else:
+        every = restorable(repository.backups())
+        backups = [backup for backup in every if wanted in (None, backup.system)]
+        if every and not backups:
+            _refuse_other_cluster(every[-1], wanted, asked)
+    found = candidates(repository, backups, asked.timeline)
+    if asked.timeline is not None:
+        found = [each for each in found if each.window is not None and each.window.timeline == asked.timeline]
+        if backups and not found:
+            raise RestoreRefused(
+                f"no backup leads to timeline {asked.timeline}", hint="stackctl wal status shows what each reaches"
+            )
+    return choose(found, goal, named=asked.backup is not None)
+
+
+def _refuse_other_cluster(backup: Backup, wanted: str | None, asked: Asked) -> None:
+    if wanted in (None, backup.system):
+        return
+    if asked.cluster:
+        raise UsageError(f"no backup is of cluster {asked.cluster}", hint="stackctl backup show ID says of which it is")
+    raise RestoreRefused(
+        f"{backup.id} is of another cluster ({backup.system}) than the data of this stack ({wanted})",
+        hint=f"--cluster {backup.system} says that its data is to take the place of the present data",
+    )
+
+
+def _refuse_version(backup: Backup, prepared: Prepared) -> None:
+    mine = prepared.opened.settings.profile.postgres
+    if backup.postgres != mine:
+        raise RestoreRefused(
+            f"{backup.id} is of PostgreSQL {backup.postgres}, and the stack runs {mine}",
+            hint=f"restore it with --into, or into a project with --pg {backup.postgres}",
+        )
+
+
+def _last(repository: Repository, programs: Programs, chosen: Candidate, goal: Target) -> datetime | None:
+    """The last commit that will be there, as far as it is known before."""
+    if chosen.window is None or (goal.time is None and goal != Target()):
+        return None
+    with restore.working(repository) as folder:
+        archive, reach = repository.archive(chosen.backup.system), chosen.window
+        last = last_commit(archive, reach, chosen.backup.finished_at, programs, folder)
+    refuse_later(goal, reach, last)
+    return goal.time or last
+
+
+def _wal(repository: Repository, chosen: Candidate, goal: Target) -> tuple[int, int]:
+    """Archived files from the backup's start to the target, at most, and what they take on the disk."""
+    backup, reach = chosen.backup, chosen.window
+    if reach is None or backup.wal_start is None:
+        return 0, 0
+    first = segment_of(0, backup.wal_start).number
+    end = min(reach.end, goal.position) if goal.position else reach.end
+    count = max(0, -(-end.value // SEGMENT_SIZE) - first)
+    taken = 0
+    for file in repository.archive(backup.system).files():
+        segment = parse_segment(file.name)
+        if segment and first <= segment.number < first + count and segment.timeline <= reach.timeline:
+            taken += file.path.stat().st_blocks * 512
+    return count, taken
+
+
+def _rooms(engine: Engine, repository: Repository, size: int) -> list[Room]:
+    build, data = repository.root, engine.data_place()
+    if not engine.places().copies():
+        return [_room(build, size)]
+    if os.stat(build).st_dev == os.stat(data).st_dev:  # noqa: PTH116
+        return [_room(build, 2 * size)]
+    return [_room(build, size), _room(data, size)]
+
+
+def _room(path: Path, needed: int) -> Room:
+    return Room(str(path), needed, shutil.disk_usage(path).free)
+
+
+def _both(goal: Target) -> str:
+    return _moment(goal.time) if goal.time else str(goal)
+
+
+def _moment(moment: datetime) -> str:
+    """In UTC and as the clock on the wall has it."""
+    local = moment.astimezone()
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC ({local:%Y-%m-%d %H:%M:%S %Z})"

@@ -1,0 +1,66 @@
+"""Let the stack run on other data: stopped, switched, started; what fails goes back by itself."""
+
+from __future__ import annotations
+
+from stackctl.backup.generation import Generations
+from stackctl.engine.base import Note
+from stackctl.engine.runner import Runner
+from stackctl.errors import StackError
+from stackctl.operations.apply import begin, end
+from stackctl.operations.engines import recorded_engine
+from stackctl.operations.result import Request
+from stackctl.operations.stack import Prepared, prepare
+from stackctl.operations.state import State, load, save
+from stackctl.render.write import snapshot, write
+
+
+def switch(
+    request: Request, runner: Runner, prepared: Prepared, to: Generations, timeout: float, note: Note
+) -> Prepared:
+    """Stop the stack, write which data it has, start it; gives it back as it is then, healthy.
+
+    Raises what went wrong, after the stack runs again on what it had.
+    """
+    project = prepared.opened.project
+    before, ran = snapshot(project.rendered), prepared.engine.running()
+    back = load(project.private) or prepared.state
+    begin(project.private)
+    if ran:
+        note("stopping, the database last")
+        prepared.engine.stop(note)
+    # From here on an interrupted run is finished by `up`, on these data.
+    save(project.private, prepared.state.on(to))
+    try:
+        after = prepare(request, runner)
+        write(project.rendered, after.files())
+        note(f"starting on data {to.current}")
+        after.engine.start(after.deployment, (), timeout, note)
+    except StackError as error:
+        note(f"failed: {error}")
+        try:
+            _stop(request, runner, back, note)
+            if before:
+                write(project.rendered, before)
+            if ran:
+                _start(request, runner, timeout, note)
+            end(project.private)
+        except StackError as second:
+            note(f"going back failed too: {second}; stackctl up tries it again")
+        raise
+    end(project.private)
+    return after
+
+
+def _stop(request: Request, runner: Runner, back: State, note: Note) -> None:
+    """Stop what runs on the data that failed, and write that the stack has its old data."""
+    note("going back to the data before")
+    prepared = prepare(request, runner)
+    prepared.engine.stop(note)
+    save(prepared.opened.project.private, back)
+
+
+def _start(request: Request, runner: Runner, timeout: float, note: Note) -> None:
+    """Start what was recorded, from the files that were."""
+    prepared = prepare(request, runner)
+    engine = recorded_engine(prepared.opened, runner)
+    engine.start(engine.deployment(prepared.deployment.services), (), timeout, note)
