@@ -44,6 +44,8 @@ def expected_seconds(runs: Sequence[Run], size: int, files: int) -> float | None
     if not last:
         return None
     copied, replayed = sum(run.bytes for run in last), sum(run.files for run in last)
+    took = sum(run.replay_seconds for run in last)
     copying = sum(run.copy_seconds for run in last) * size / max(copied, 1)
-    replaying = sum(run.replay_seconds for run in last) * files / max(replayed, 1)
+    # The server's own start is in it, also where nothing was replayed.
+    replaying = took * files / replayed if replayed else took / len(last)
     return copying + replaying + sum(run.switch_seconds for run in last) / len(last)

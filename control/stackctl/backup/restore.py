@@ -32,8 +32,8 @@ SELECT pg_last_wal_replay_lsn()::text AS lsn, pg_current_wal_lsn()::text AS now,
        extract(epoch FROM pg_last_xact_replay_timestamp()) AS time
 """
 _HOURS = 3600.0
-# What the new timeline begins with is not archived from the copy, and must not be forgotten either. Triggers on commands,
-# which may refuse what is needed to inspect it, do not fire for a replica.
+# What the new timeline begins with is not archived from the copy, and must not be forgotten either. Triggers on
+# commands, which may refuse what is needed to inspect it, do not fire for a replica.
 _LIVE = {"archive_mode": "on", "archive_command": "", "archive_library": "", "session_replication_role": "replica"}
 _OTHER = "restore another backup with --backup; stackctl backup verify"
 

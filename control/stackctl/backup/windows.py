@@ -54,8 +54,8 @@ def window(backup: Backup, archived: Collection[Segment], histories: Histories, 
             if position not in there and not _copied(position, stop, legs, there):
                 return Window(backup.id, backup.wal_stop, position.start, leg.timeline, _gap(position, legs, there))
             position = position.next()
-        # The next timeline begins inside this segment.
-        position = stop
+        # The next timeline begins inside this segment, or with the next one.
+        position = segment_of(leg.timeline, leg.end) if leg.end is not None else position
     raise AssertionError("the last leg has no end")
 
 

@@ -57,7 +57,8 @@ def test_other_files_that_are_archived():
     assert history_of("000000010000000000000001") is None
     assert is_wal_file("00000002.history")
     assert is_wal_file("000000010000000000000002.00000028.backup")
-    assert not is_wal_file("000000010000000000000002.partial")
+    assert is_wal_file("000000010000000000000002.partial")
+    assert not is_wal_file("000000010000000000000002.part")
 
 
 @pytest.mark.parametrize("text", ["", "16", "16/", "16/G", "x/1", "123456789/0", "0/1 0/2"])

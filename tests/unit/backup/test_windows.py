@@ -64,8 +64,8 @@ def test_the_last_segment_of_the_old_timeline_is_in_neither():
 
 
 def test_along_two_promotions_the_second_at_the_first_byte_of_a_segment():
-    """All of segment 6 is needed, and nothing of segment 7 of timeline 2."""
-    archived = line(1, 2, 3, 4, 5) | line(2, 5, 6) | line(3, 6, 7, 8)
+    """All of segment 6 is needed, and nothing of segment 7 of timeline 2; timeline 3 has no copy of segment 6."""
+    archived = line(1, 2, 3, 4, 5) | line(2, 5, 6) | line(3, 7, 8)
     found = window(BACKUP, archived, HISTORIES, 3)
     assert (found.timeline, str(found.end), found.gap) == (3, "0/9000000", None)
 
@@ -89,5 +89,8 @@ def test_the_newest_descendant():
     assert newest_timeline({}, line(1, 2), 1) == 1
     assert newest_timeline(HISTORIES, line(3, 7), 1) == 3
     assert newest_timeline(HISTORIES, line(1, 2), 2) == 3
+    # A backup that ended behind the branch goes on where its own timeline does.
+    assert newest_timeline(HISTORIES, line(1, 9), 1, lsn("0/5000100")) == 3
+    assert newest_timeline(HISTORIES, line(1, 9), 1, lsn("0/5000101")) == 1
     # Without its history nobody knows where timeline 9 comes from.
     assert newest_timeline(HISTORIES, line(9, 2), 1) == 3
