@@ -1,0 +1,221 @@
+"""Restores in place while something goes wrong, on both engines: the stack runs on what it had or on what is proven."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from archived_stack import archived, moment
+from running_stack import Stack, docker, eventually
+from stackctl.backup.model import Backup
+from stackctl.backup.repository import Repository
+
+
+@pytest.fixture(scope="module")
+def mine(engine: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A stack with a backup; each test leaves it running on data 0."""
+    made = Stack(tmp_path_factory.mktemp(f"restore-{engine}"), engine)
+    made.write()
+    try:
+        made.up()
+        made.add_tools("first")
+        assert made.run("backup").code == 0
+        yield made
+    finally:
+        made.remove()
+
+
+def repository(stack: Stack) -> Path:
+    (backup, *_) = stack.run("backup", "list", "--json").data["backups"]
+    return Path(backup["path"]).parents[1]
+
+
+def generations(stack: Stack) -> dict[str, Any]:
+    found: dict[str, Any] = stack.state["data"].get(stack.engine, {"current": 0, "unfinished": None})
+    return found
+
+
+def places(stack: Stack) -> int:
+    """How many data directories there are."""
+    if stack.engine == "docker":
+        return len([name for name in stack.volumes() if "_pgdata" in name])
+    return len(list((stack.home / "data").iterdir()))
+
+
+def clean(stack: Stack) -> bool:
+    """Whether nothing is left of a restore: no copy, no server on one, no second data directory."""
+    folder = repository(stack)
+    if stack.engine == "docker":
+        servers = docker("ps", "-aq", "--filter", f"name=^{stack.name}-copy-").out.split()
+    else:
+        listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+        servers = [line for line in listed.splitlines() if f"{folder}/.restore-" in line]
+    return (list(folder.glob(".restore-*")), servers, places(stack)) == ([], [], 1)
+
+
+# A class of operators whose order can be turned round under an index.
+_UNSOUND = """
+CREATE FUNCTION turning(int, int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT btint4cmp($1, $2)';
+CREATE OPERATOR CLASS turning FOR TYPE int USING btree AS
+    OPERATOR 1 <, OPERATOR 2 <=, OPERATOR 3 =, OPERATOR 4 >=, OPERATOR 5 >, FUNCTION 1 turning(int, int);
+CREATE TABLE unsound AS SELECT generate_series(1, 1000) AS n;
+CREATE INDEX ON unsound (n turning);
+"""
+
+
+def test_a_copy_that_fails_its_checks_is_never_switched_to(mine: Stack) -> None:
+    stack = mine
+    stack.sql(_UNSOUND)
+    stack.sql("CREATE OR REPLACE FUNCTION turning(int, int) RETURNS int LANGUAGE sql AS 'SELECT -btint4cmp($1, $2)'")
+    bad = moment(stack)
+    stack.sql("DROP TABLE unsound")
+    archived(stack)
+    before = stack.identity()
+    done = stack.run("restore", "--to", bad, "--json", seconds=600)
+    assert (done.code, "the restored copy is damaged" in done.said) == (41, True), done.said
+    assert "unsound_n_idx" in done.said
+    assert stack.identity() == before, "nothing was restarted"
+    assert clean(stack)
+    stack.sql("DROP OPERATOR CLASS turning USING btree; DROP FUNCTION turning")
+
+
+def test_a_stack_that_does_not_start_on_the_copy_goes_back_by_itself(mine: Stack) -> None:
+    """There, a trigger refuses what states the roles anew."""
+    stack = mine
+    stack.sql("CREATE FUNCTION no() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'refused here'; END $$")
+    stack.sql("CREATE EVENT TRIGGER no ON ddl_command_start EXECUTE FUNCTION no()")
+    bad = moment(stack)
+    stack.sql("DROP EVENT TRIGGER no")
+    stack.sql("DROP FUNCTION no")
+    stack.add_tools("after the trigger")
+    archived(stack)
+    done = stack.run("restore", "--to", bad, "--json", seconds=600)
+    assert (done.code, "refused here" in done.said) == (20, True), done.said
+    assert "going back to the data before" in done.err
+    assert "after the trigger" in stack.tools()
+    assert (generations(stack)["current"], clean(stack)) == (0, True)
+    assert stack.run("plan").code == 0
+
+
+def test_killed_while_it_builds_a_copy_nothing_changed_and_the_next_command_cleans(mine: Stack) -> None:
+    stack, folder = mine, repository(mine)
+    before = stack.identity()
+    process = stack.start("restore", "--json")
+    eventually(lambda: list(folder.glob(".restore-*/data/postmaster.pid")), 120, "a server runs on the copy")
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=60)
+    assert generations(stack)["unfinished"] is not None
+    assert stack.healthy()
+    assert stack.run("up").code == 0
+    assert clean(stack)
+    assert stack.identity() == before
+
+
+def test_killed_while_it_switches_the_next_up_finishes(mine: Stack) -> None:
+    stack = mine
+    stack.add_tools("before the kill")
+    archived(stack)
+    process = stack.start("restore", "--json")
+    eventually(lambda: generations(stack)["current"] != 0, 300, "it switches")
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=60)
+    stack.up()
+    assert generations(stack)["current"] != 0
+    assert "before the kill" in stack.tools()
+    assert stack.run("restore", "--undo").code == 0
+    assert (generations(stack)["current"], clean(stack)) == (0, True)
+
+
+def test_what_cannot_be_meant_is_refused_while_planning(mine: Stack) -> None:
+    stack, place = mine, Repository(repository(mine))
+    (backup,) = place.backups()
+    before = stack.identity()
+    refused = {
+        ("--to", "2001-01-01T00:00:00Z"): (42, "is before the oldest backup"),
+        ("--to", "2026-03-01 12:00"): (42, "has no time zone"),
+        ("--to", "lsn:F/0"): (42, "the archived WAL ends at"),
+        ("--timeline", "7"): (42, "no backup leads to timeline 7"),
+        ("--cluster", "1"): (2, "no backup is of cluster 1"),
+        ("--undo",): (42, "there is no restored copy"),
+        ("--accept",): (42, "there is no restored copy"),
+        ("--undo", "--accept"): (2, "contradict"),
+        ("--undo", "--to", "latest", "--dry-run"): (2, "leave the other options out"),
+    }
+    for words, (code, sentence) in refused.items():
+        done = stack.run("restore", *words)
+        assert (done.code, sentence in done.said) == (code, True), (words, done.said)
+    for other, sentence in (
+        ("postgres", "of PostgreSQL 16, and the stack runs"),
+        ("system", "of another cluster (16)"),
+    ):
+        with_other(place, backup, other)
+        done = stack.run("restore", "--backup", backup.id)
+        place.update(backup)
+        assert (done.code, sentence in done.said) == (42, True), done.said
+    with place.locked("stackctl backup"):
+        assert stack.run("restore").code == 44
+    assert stack.identity() == before
+    assert clean(stack)
+
+
+def with_other(place: Repository, backup: Backup, field: str) -> None:
+    """The record of a backup that another stack, or another version, took."""
+    values: dict[str, Any] = {"postgres": 16, "system": "16"}
+    place.update(replace(backup, **{field: values[field]}))
+
+
+def test_a_copy_that_does_not_fit_is_refused_with_numbers(mine: Stack) -> None:
+    if mine.engine == "docker" or os.geteuid() != 0:
+        pytest.skip("a small disk is mounted by root, and is asked the same way on both engines")
+    place, small = repository(mine), Path(tempfile.mkdtemp(prefix="small-", dir="/var/tmp"))
+    used = sum(path.stat().st_blocks * 512 for path in place.rglob("*")) // 2**20
+    size = f"size={used + 20}m,mode=755"
+    subprocess.run(["mount", "-t", "tmpfs", "-o", size, "small", str(small)], check=True)
+    try:
+        subprocess.run(["cp", "-a", str(place), str(small / "repository")], check=True)
+        mine.write(backup={"repository": str(small / "repository")})
+        done = mine.run("restore", "--json")
+        assert (done.code, "MiB are free there" in done.said) == (20, True), done.said
+        plan = mine.run("restore", "--dry-run", "--json").data["plan"]
+        assert plan["rooms"][0]["needed"] > plan["rooms"][0]["free"]
+    finally:
+        mine.write()
+        subprocess.run(["umount", str(small)], check=True)
+        small.rmdir()
+    assert clean(mine)
+
+
+def test_a_stack_whose_data_is_lost_comes_back(mine: Stack) -> None:
+    """The last test here, as there is no way back from it."""
+    stack = mine
+    stack.add_tools("last before the loss")
+    archived(stack)
+    assert stack.run("down").code == 0
+    if stack.engine == "docker":
+        for name in stack.volumes():
+            assert docker("volume", "rm", name).code == 0
+    else:
+        shutil.rmtree(stack.home / "data")
+    done = stack.run("restore", "--json", seconds=600)
+    assert done.code == 0, done.said
+    assert done.data["plan"]["keeps_present_data"] is False
+    assert {"first", "last before the loss"} <= stack.tools()
+    refused = stack.run("restore", "--undo")
+    assert (refused.code, "no data before the restore" in refused.said) == (42, True), refused.said
+    assert stack.run("restore", "--accept").code == 0
+    stack.add_tools("after the loss")
+    archived(stack)
+    planned = stack.run("restore", "--dry-run", "--json").data["plan"]
+    assert (planned["timeline"], planned["wal_files"] > 1) == (2, True), planned
+    assert stack.run("backup").code == 0
+    assert stack.run("backup", "verify").code == 0
+    assert [each["id"] for each in stack.run("health", "--json").data["checks"] if each["status"] == "fail"] == []
