@@ -25,10 +25,11 @@ Clock = Callable[[], datetime]
 
 @dataclass(frozen=True)
 class Cluster:
-    """What is backed up: its identifier, the server's major version, whether it notes which blocks change."""
+    """What is backed up: its identifier, the major version, the timeline, and whether it notes what changes."""
 
     system: str
     postgres: int
+    timeline: int
     summarizes: bool = False
 
 
@@ -57,7 +58,9 @@ def take_incremental(repository: Repository, programs: Programs, cluster: Cluste
 
 
 def _fits(parent: Backup, cluster: Cluster) -> bool:
-    return parent.system == cluster.system and parent.postgres == cluster.postgres
+    """A restored server knows what changed since it began its timeline, and not what changed before."""
+    mine = (cluster.system, cluster.postgres, cluster.timeline)
+    return (parent.system, parent.postgres, parent.timeline) == mine
 
 
 def _take(

@@ -15,10 +15,19 @@ from stackctl.errors import RestoreRefused, WalGap
 
 @dataclass(frozen=True)
 class Candidate:
-    """A backup and how far recovery reaches from it; None where no WAL was archived."""
+    """A backup, how far recovery reaches from it (None where no WAL was archived), and the newest timeline from it."""
 
     backup: Backup
     window: Window | None
+    timeline: int | None = None
+
+
+def of_newest_history(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Those that lead to the newest timeline of their cluster: the others are of a history that a restore has left."""
+    newest: dict[str, int] = {}
+    for each in candidates:
+        newest[each.backup.system] = max(newest.get(each.backup.system, 0), each.timeline or 0)
+    return [each for each in candidates if (each.timeline or 0) == newest[each.backup.system]]
 
 
 def choose(candidates: Sequence[Candidate], target: Target, *, named: bool = False) -> Candidate:

@@ -28,8 +28,8 @@ from stackctl.units import Bytes, human
 
 CLUSTER = """
 SELECT system_identifier::text AS system, current_setting('server_version_num')::int / 10000 AS postgres,
-       current_setting('summarize_wal', true) AS summarizes
-FROM pg_control_system()
+       current_setting('summarize_wal', true) AS summarizes, timeline_id AS timeline
+FROM pg_control_system(), pg_control_checkpoint()
 """
 
 
@@ -66,7 +66,7 @@ def take_command(request: Request, runner: Runner, note: Note, *, incremental: b
         repository = Repository(opened.repository.root, programs.group())
         make_reachable(repository, programs)
         with working(opened, "stackctl backup", note):
-            cluster = native.Cluster(row["system"], row["postgres"], row["summarizes"] == "on")
+            cluster = native.Cluster(row["system"], row["postgres"], row["timeline"], row["summarizes"] == "on")
             take = native.take_incremental if incremental else native.take_full
             taken = take(repository, programs, cluster, _now, note)
     seconds = (taken.finished_at - taken.started_at).total_seconds()

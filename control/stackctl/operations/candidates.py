@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from stackctl.backup.gaps import own_segments
 from stackctl.backup.model import Backup
 from stackctl.backup.repository import Repository
-from stackctl.backup.restore_plan import Candidate
+from stackctl.backup.restore_plan import Candidate, of_newest_history
 from stackctl.backup.wal_name import Lsn
 from stackctl.backup.windows import newest_timeline, window
 from stackctl.errors import Damaged
@@ -25,10 +25,15 @@ def candidates(repository: Repository, chosen: Sequence[Backup], timeline: int |
             archived, histories = archive.segments(), archive.histories()
         except ValueError as error:
             raise Damaged(f"{archive.folder}: {error}", hint="stackctl wal verify names the file") from error
-        reach = None
+        reach, newest = None, backup.timeline
         if archived and backup.timeline is not None:
             newest = timeline or newest_timeline(histories, archived, backup.timeline, backup.wal_stop or Lsn(0))
             # Recovery finds in the backup what the archive lacks of its own time.
             reach = window(backup, archived | own_segments(backup), histories, newest)
-        found.append(Candidate(backup, reach))
+        found.append(Candidate(backup, reach, newest))
     return found
+
+
+def present_candidates(repository: Repository, chosen: Sequence[Backup]) -> list[Candidate]:
+    """As `candidates`, without those of a history that was left: nobody means them who does not name them."""
+    return of_newest_history(candidates(repository, chosen))

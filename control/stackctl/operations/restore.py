@@ -20,7 +20,7 @@ from stackctl.engine.base import Note, Programs
 from stackctl.engine.runner import Runner
 from stackctl.errors import Problem, RestoreRefused
 from stackctl.operations.backup import find, open_backups, working
-from stackctl.operations.candidates import candidates
+from stackctl.operations.candidates import candidates, present_candidates
 from stackctl.operations.result import Line, Request, Result
 
 
@@ -57,8 +57,9 @@ def restore_command(request: Request, runner: Runner, note: Note, wanted: Wanted
 
 
 def _chosen(repository: Repository, goal: Target, identifier: str | None) -> Candidate:
-    backups = [find(repository, identifier)] if identifier else restorable(repository.backups())
-    return choose(candidates(repository, backups), goal, named=identifier is not None)
+    if identifier:
+        return choose(candidates(repository, [find(repository, identifier)]), goal, named=True)
+    return choose(present_candidates(repository, restorable(repository.backups())), goal)
 
 
 def _refuse_later(repository: Repository, programs: Programs, chosen: Candidate, goal: Target, folder: Path) -> None:

@@ -30,11 +30,14 @@ def test_a_wrong_delete_is_undone_and_the_restore_too(running: Stack) -> None:
     stack.add_tools("before the backup")
     assert stack.run("backup").code == 0
     stack.add_tools("before the delete")
+    # The app logs in to the restored copy all the same.
+    stack.sql("ALTER ROLE app PASSWORD 'of another time'")
     right = moment(stack)
     stack.add_tools("a mark for the end of recovery")
     stack.sql("DELETE FROM tools WHERE name LIKE 'before%'")
     archived(stack)
     deleted = moment(stack)
+    assert stack.run("backup").code == 0
 
     found = restore(stack, "--to", right)
     assert found["target"][:19] == right[:19].replace("T", " ")
@@ -60,6 +63,8 @@ def test_a_wrong_delete_is_undone_and_the_restore_too(running: Stack) -> None:
     stack.add_tools("on the second timeline")
     restore(stack, "--accept")
     archived(stack)
+    alone = stack.run("backup", "--incremental")
+    assert (alone.code, "no good backup to build on" in alone.said) == (40, True), alone.said
     later = moment(stack)
     stack.add_tools("the last")
     archived(stack)

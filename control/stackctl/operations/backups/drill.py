@@ -24,7 +24,7 @@ from stackctl.errors import Damaged, EngineFailed, Problem, UsageError
 from stackctl.hardware.detect import available_memory, free_disk
 from stackctl.hardware.priority import step_back
 from stackctl.operations.backup import Opened, find, open_backups, working
-from stackctl.operations.candidates import candidates
+from stackctl.operations.candidates import candidates, present_candidates
 from stackctl.operations.result import Line, Request, Result, Table
 from stackctl.units import GIB, MIB, Bytes, human
 
@@ -64,7 +64,7 @@ def drill_command(request: Request, runner: Runner, note: Note, identifier: str 
 
 def _chosen(repository: Repository, identifier: str | None) -> Candidate:
     if identifier is None:
-        return choose(candidates(repository, restorable(repository.backups())), Target())
+        return choose(present_candidates(repository, restorable(repository.backups())), Target())
     backup = find(repository, identifier)
     if backup.kind is Kind.LOGICAL:
         raise UsageError(f"{identifier} is a dump", hint="stackctl restore --into DIR proves it; a drill is for files")

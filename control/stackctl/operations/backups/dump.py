@@ -46,7 +46,7 @@ def dump_command(request: Request, runner: Runner, note: Note) -> Result:
         repository = Repository(opened.repository.root, programs.group())
         make_reachable(repository, programs)
         with working(opened, "stackctl backup --logical", note):
-            cluster = Cluster(row["system"], row["postgres"])
+            cluster = Cluster(row["system"], row["postgres"], row["timeline"])
             taken = dump.take(repository, programs, cluster, jobs, lambda: datetime.now(UTC), note)
     seconds = (taken.finished_at - taken.started_at).total_seconds()
     text = f"{taken.id}: {human(Bytes(taken.bytes))} in {seconds:.0f} s, read, in {repository.path(taken.id)}"

@@ -113,7 +113,7 @@ def _planned(prepared: Prepared, plan: Plan) -> Result:
 
 def _done(after: Prepared, plan: Plan, built: Built, seconds: float, stopped: datetime) -> Result:
     restored, proof, number = built.restored, built.proof, after.state.generations.current
-    lost = (stopped - restored.reached_time).total_seconds() if restored.reached_time else None
+    lost = (stopped - (restored.reached_time or plan.chosen.backup.finished_at)).total_seconds()
     data = _data(plan, built, seconds, lost) | {"generation": number}
     checked = "every page compared, all read by amcheck" if proof.amcheck else "every page compared"
     undo = "stackctl restore --undo goes back to the data before; " if plan.kept else ""

@@ -22,7 +22,7 @@ from stackctl.backup.wal_name import SEGMENT_SIZE, parse_segment, segment_of
 from stackctl.engine.base import Engine, Programs
 from stackctl.errors import EngineFailed, RestoreRefused, StackError, UsageError
 from stackctl.operations.backup import find
-from stackctl.operations.candidates import candidates
+from stackctl.operations.candidates import candidates, present_candidates
 from stackctl.operations.restoring.runs import measured
 from stackctl.operations.stack import Prepared
 from stackctl.units import Bytes, human
@@ -146,7 +146,8 @@ def _chosen(repository: Repository, goal: Target, asked: Asked, here: str | None
         backups = [backup for backup in every if wanted in (None, backup.system)]
         if every and not backups:
             _refuse_other_cluster(every[-1], wanted, asked)
-    found = candidates(repository, backups, asked.timeline)
+    followed = asked.timeline or asked.backup
+    found = candidates(repository, backups, asked.timeline) if followed else present_candidates(repository, backups)
     if asked.timeline is not None:
         found = [each for each in found if each.window is not None and each.window.timeline == asked.timeline]
         if backups and not found:

@@ -1,0 +1,29 @@
+"""Which backups lead to the present history of a cluster."""
+
+from datetime import UTC, datetime
+
+from stackctl.backup.model import Backup, Kind
+from stackctl.backup.restore_plan import Candidate, of_newest_history
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def candidate(number, system, timeline):
+    backup = Backup(f"{number:06d}-20260301T120000Z-full", Kind.FULL, "native", NOON, NOON, 0, 18, system, "")
+    return Candidate(backup, None, timeline)
+
+
+def test_a_backup_of_a_history_that_a_restore_left_is_passed_over_though_it_is_newer():
+    before, left = candidate(1, "7", 2), candidate(2, "7", 1)
+    assert of_newest_history([before, left]) == [before]
+
+
+def test_each_cluster_has_a_history_of_its_own():
+    old, new = candidate(1, "7", 3), candidate(2, "8", 1)
+    assert of_newest_history([old, new]) == [old, new]
+
+
+def test_without_archived_wal_all_are_as_they_are():
+    one, two = candidate(1, "7", 1), candidate(2, "7", 1)
+    assert of_newest_history([one, two]) == [one, two]
+    assert of_newest_history([]) == []
