@@ -7,6 +7,8 @@ RAM ?=
 ENGINE ?=
 IMAGES ?=
 ARGS ?=
+# Tests wait more than they compute: two processes, one for each engine's stack, and files of the others between them.
+BESIDE ?= -n 2 --dist loadgroup
 UP_FLAGS = $(if $(RAM),--ram $(RAM)) $(if $(ENGINE),--engine $(ENGINE)) $(if $(IMAGES),--images $(IMAGES)) $(ARGS)
 
 .DEFAULT_GOAL := help
@@ -32,10 +34,10 @@ down: $(VENV)/.installed  ## Stop the stack; its data stays
 	@$(RUN)stackctl --project "$(DIR)" down $(ARGS)
 
 test: $(VENV)/.developer check  ## Run all checks and tests on both engines
-	@$(RUN)python -m pytest $(ARGS)
+	@$(RUN)python -m pytest $(BESIDE) $(ARGS)
 
 test-full: $(VENV)/.developer  ## Run the exhaustive matrices too
-	@$(RUN)python -m pytest --full $(ARGS)
+	@$(RUN)python -m pytest --full $(BESIDE) $(ARGS)
 
 check: $(VENV)/.developer  ## Lint, types, import contracts
 	@$(RUN)ruff check .

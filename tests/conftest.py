@@ -13,8 +13,27 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave the exhaustive matrices to `make test-full`; a part of each is in the ordinary run."""
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(_group(item)))
     if config.getoption("--full"):
         return
     full = [item for item in items if item.get_closest_marker("full")]
     config.hook.pytest_deselected(items=full)
     items[:] = [item for item in items if item not in full]
+
+
+def _group(item: pytest.Item) -> str:
+    """What one process runs from beginning to end: the tests that share a stack, else those of one file."""
+    shared = getattr(item, "callspec", None)
+    if shared is not None and "stack" in getattr(item, "fixturenames", ()):
+        return f"stack-{shared.params['engine']}"
+    return str(item.path)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show what tests measured on their way."""
+    reports = [report for found in terminalreporter.stats.values() for report in found if hasattr(report, "when")]
+    for report in reports:
+        for name, value in report.user_properties:
+            if name == "measured" and report.when == "call":
+                terminalreporter.write_line(f"measured: {value}")

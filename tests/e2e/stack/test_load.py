@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import signal
-import sys
 import time
+from collections.abc import Callable
 
 import psutil
 import pytest
@@ -22,6 +22,7 @@ from e2e.stack.pool_watch import (
 from http_load import Load, get, post
 from running_stack import Stack, eventually
 
+Record = Callable[[str, object], None]
 LIST = "/tools?limit=50"
 POOL_TIMEOUT_SECONDS = 30
 # A machine with two cores is shared with the clients.
@@ -45,7 +46,7 @@ def all_answered(load: Load) -> bool:
 
 
 def test_a_hundred_clients_for_a_minute_see_no_error_and_share_the_connections(
-    stack: Stack, capsys: pytest.CaptureFixture[str]
+    stack: Stack, record_property: Record
 ) -> None:
     eventually(lambda: pool_is_idle(stack), 60, "the pool is idle")
     most, postmaster = most_connections(stack), root_process(stack, "postgres")
@@ -55,8 +56,8 @@ def test_a_hundred_clients_for_a_minute_see_no_error_and_share_the_connections(
         eventually(lambda: len(load.outcomes) > 10_000, 120, "10,000 requests were made")
     seconds = time.monotonic() - started
     cpu, rate = (cpu_seconds(postmaster) - before) / seconds, len(load.outcomes) / seconds
-    with capsys.disabled():
-        sys.stdout.write(f"\n{stack.engine}: 100 clients, {rate:.0f} requests/s, {cpu:.0%} of a CPU for the database\n")
+    said = f"{stack.engine}: 100 clients, {rate:.0f} requests/s, {cpu:.0%} of a CPU for the database"
+    record_property("measured", said)
     assert load.troubles == {}
     assert set(load.statuses) == {200}
     assert watch.samples > 20
@@ -69,7 +70,7 @@ def test_a_hundred_clients_for_a_minute_see_no_error_and_share_the_connections(
 
 
 def test_five_hundred_requests_in_a_second_leave_the_database_a_third_of_its_cpu(
-    stack: Stack, capsys: pytest.CaptureFixture[str]
+    stack: Stack, record_property: Record
 ) -> None:
     """Paced, at 100 clients. A machine that is busy gives fewer; what one costs the database is the same."""
     cpus = next(share["cpus"] for share in stack.run("size", "--json").data["budget"] if share["service"] == "postgres")
@@ -79,8 +80,8 @@ def test_five_hundred_requests_in_a_second_leave_the_database_a_third_of_its_cpu
         time.sleep(30)
     used, rate = cpu_seconds(postmaster) - before, len(load.outcomes) / (time.monotonic() - started)
     at_500 = used / len(load.outcomes) * 500 / cpus
-    with capsys.disabled():
-        sys.stdout.write(f"\n{stack.engine}: {rate:.0f} requests/s; 500 take {at_500:.0%} of the database's CPU\n")
+    said = f"{stack.engine}: {rate:.0f} requests/s; 500 take {at_500:.0%} of the database's CPU"
+    record_property("measured", said)
     assert set(load.statuses) == {200}
     assert load.troubles == {}
     assert rate < 510
