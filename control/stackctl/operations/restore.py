@@ -17,6 +17,7 @@ from stackctl.backup.restore_plan import Candidate, choose, refuse_later
 from stackctl.backup.retention import restorable
 from stackctl.backup.target import Target, target
 from stackctl.engine.base import Note, Programs
+from stackctl.engine.embedded.generations import postmaster_of
 from stackctl.engine.runner import Runner
 from stackctl.errors import Problem, RestoreRefused
 from stackctl.operations.backup import find, open_backups, working
@@ -79,6 +80,11 @@ def _gap_warning(chosen: Candidate, goal: Target) -> list[Problem]:
 def empty_folder(into: Path) -> Path:
     """The folder to restore into, made absolute. Raises RestoreRefused where something is in it."""
     folder = into.absolute()
+    if pid := postmaster_of(folder):
+        raise RestoreRefused(
+            f"a server runs on {folder} (process {pid})",
+            hint="name another folder; to replace its data, leave --into out",
+        )
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise RestoreRefused(f"{folder} is not empty", hint="name a folder that is empty or not there")
     if not folder.parent.is_dir():

@@ -161,6 +161,12 @@ def test_what_cannot_be_meant_is_refused_while_planning(mine: Stack) -> None:
         done = stack.run("restore", "--backup", backup.id)
         place.update(backup)
         assert (done.code, sentence in done.said) == (42, True), done.said
+    if stack.engine == "embedded":
+        live = Path(stack.home / "data" / str(backup.postgres))
+        done = stack.run("restore", "--into", str(live))
+        assert (done.code, f"a server runs on {live} (process {stack.postmaster()})" in done.said) == (42, True), (
+            done.said
+        )
     with place.locked("stackctl backup"):
         assert stack.run("restore").code == 44
     assert stack.identity() == before

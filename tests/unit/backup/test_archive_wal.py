@@ -221,3 +221,14 @@ def test_a_segment_that_was_cut_short_takes_no_room_for_its_zeros(server: Server
     (path,) = server.files()
     assert path.read_bytes() == content
     assert path.stat().st_blocks * 512 < 2 * 2**20
+
+
+def test_wal_of_a_copy_that_is_not_accepted_waits_and_never_more_than_the_bound(server: Server) -> None:
+    held = Server(server.data, Path("-"))
+    done = held.run(FIRST, "1")
+    assert (done.returncode, "held back until the restored copy is accepted" in done.stderr) == (1, True), done.stderr
+    assert not (server.data / "-").exists()
+    server.wait(SECOND, segment(2))
+    done = held.run(FIRST, "1")
+    assert (done.returncode, "GIVEN UP: more than 1 files wait" in done.stderr) == (0, True), done.stderr
+    assert server.archived() == {}

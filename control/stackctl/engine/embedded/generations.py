@@ -54,7 +54,7 @@ class EmbeddedPlaces:
     def remove(self, generation: int) -> None:
         """Remove the folder, as the account."""
         target = self._folder(generation)
-        if target.is_dir() and (pid := _postmaster(target)):
+        if target.is_dir() and (pid := postmaster_of(target)):
             raise EngineFailed(f"a server runs on {target} (process {pid})", hint="stackctl down ends it")
         as_account(self.home, self.runner, "rm", "-rf", f"{target}.new", str(target))
 
@@ -67,8 +67,8 @@ class EmbeddedPlaces:
         return replace(self.home, generation=generation).data(self.server.major)
 
 
-def _postmaster(data: Path) -> int | None:
-    """The server that runs on `data`; a stale postmaster.pid is none."""
+def postmaster_of(data: Path) -> int | None:
+    """Process id of the server that runs on `data` on this machine; a stale postmaster.pid is none."""
     try:
         pid = int((data / "postmaster.pid").read_text().split("\n", 1)[0])
         return pid if Path(f"/proc/{pid}/cwd").resolve(strict=True) == data.resolve() else None

@@ -53,11 +53,21 @@ def opened(request: Request, how: How) -> Iterator[Prepared]:
     with locked(private, "restore"):
         finish_interrupted(request, how.runner, private, how.note)
         prepared = prepare(request, how.runner)
+        _refuse_other_engine(prepared)
         make_secrets(prepared)
         if not prepared.engine.running():
             # They may be gone with the server.
             prepared.engine.prepare(prepared.deployment, how.note)
         yield prepared
+
+
+def _refuse_other_engine(prepared: Prepared) -> None:
+    state = prepared.opened.state
+    if state is not None and state.engine != prepared.choice.engine:
+        raise RestoreRefused(
+            f"the data is on the {state.engine} engine, and stackctl.yaml says {prepared.choice.engine}",
+            hint="take it out, or let stackctl up move to the other engine first",
+        )
 
 
 def in_place_command(request: Request, how: How, asked: Asked, *, dry_run: bool) -> Result:
