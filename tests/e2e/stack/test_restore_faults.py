@@ -135,6 +135,16 @@ def test_killed_while_it_switches_the_next_up_finishes(mine: Stack) -> None:
     assert (generations(stack)["current"], clean(stack)) == (0, True)
 
 
+def test_interrupted_while_it_switches_it_goes_back(mine: Stack) -> None:
+    stack = mine
+    process = stack.start("restore", "--json")
+    eventually(lambda: generations(stack)["current"] != 0, 300, "it switches")
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=300)
+    assert (process.returncode, "going back to the data before" in said) == (130, True), said
+    assert (generations(stack)["current"], clean(stack), stack.healthy()) == (0, True, True)
+
+
 def test_what_cannot_be_meant_is_refused_while_planning(mine: Stack) -> None:
     stack, place = mine, Repository(repository(mine))
     (backup,) = place.backups()

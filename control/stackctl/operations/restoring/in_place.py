@@ -80,7 +80,8 @@ def in_place_command(request: Request, how: How, asked: Asked, *, dry_run: bool)
             )
         with prepared.engine.programs() as programs:
             repository = Repository(prepared.engine.repository(), programs.group())
-            plan = make_plan(prepared, programs, repository, asked)
+            with repository.shared("stackctl restore", lambda: clean(repository, programs, how.note)):
+                plan = make_plan(prepared, programs, repository, asked)
             if dry_run:
                 return _planned(prepared, plan)
             refuse_full(plan)

@@ -25,18 +25,18 @@ def switch(
     before, ran = snapshot(project.rendered), prepared.engine.running()
     back = load(project.private) or prepared.state
     begin(project.private)
-    if ran:
-        note("stopping, the database last")
-        prepared.engine.stop(note)
-    # From here on an interrupted run is finished by `up`, on these data.
-    save(project.private, prepared.state.on(to))
     try:
+        if ran:
+            note("stopping, the database last")
+            prepared.engine.stop(note)
+        # From here on a run that is killed is finished by `up`, on these data.
+        save(project.private, prepared.state.on(to))
         after = prepare(request, runner)
         write(project.rendered, after.files())
         note(f"starting on data {to.current}")
         after.engine.start(after.deployment, (), timeout, note)
-    except StackError as error:
-        note(f"failed: {error}")
+    except (StackError, KeyboardInterrupt) as error:
+        note(f"failed: {error}" if isinstance(error, StackError) else "interrupted")
         try:
             _stop(request, runner, back, note)
             if before:
