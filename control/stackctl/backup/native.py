@@ -9,8 +9,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from stackctl.backup.follow import Follower, following
 from stackctl.backup.guide import GUIDE, guide
 from stackctl.backup.model import Backup, Kind
+from stackctl.backup.progress import Progress
 from stackctl.backup.repository import DATA, Repository
 from stackctl.backup.retention import ancestors, restorable
 from stackctl.backup.wal_name import lsn
@@ -25,12 +27,13 @@ Clock = Callable[[], datetime]
 
 @dataclass(frozen=True)
 class Cluster:
-    """What is backed up: its identifier, the major version, the timeline, and whether it notes what changes."""
+    """What is backed up: its identifier, the major version, the timeline, whether it notes what changes, its size."""
 
     system: str
     postgres: int
     timeline: int
     summarizes: bool = False
+    bytes: int = 0
 
 
 def take_full(repository: Repository, programs: Programs, cluster: Cluster, clock: Clock, note: Note) -> Backup:
@@ -76,13 +79,27 @@ def _take(
             base, folders = [f"--incremental={before / MANIFEST}"], [data, before]
         note(f"copying to {repository.path(identifier)}" + (f", what changed since {parent.id}" if parent else ""))
         label = ("--label", identifier, "--pgdata", str(data))
-        _run(programs, "pg_basebackup", *programs.login(), *_OPTIONS, *base, *label, folders=folders)
+        with following(data, Progress(note, 0 if parent else cluster.bytes).told) as follower:
+            _run(programs, "pg_basebackup", *programs.login(), *_OPTIONS, *base, *label, folders=folders)
         note("verifying the copy")
-        _run(programs, "pg_verifybackup", str(data), folders=[data])
+        # Every byte was read and compared with the manifest; what is left are the manifest itself and the WAL.
+        known = _compared(follower, data)
+        _run(programs, "pg_verifybackup", "--skip-checksums", str(data), folders=[data])
         chain = [each.id for each in reversed(_chain(repository, parent))]
         (folder / GUIDE).write_text(guide(identifier, cluster.postgres, cluster.system, chain))
         described = _described(identifier, data, cluster, started, clock())
-        return repository.finish(folder, replace(described, kind=kind, parent=parent.id if parent else None))
+        return repository.finish(folder, replace(described, kind=kind, parent=parent.id if parent else None), known)
+
+
+def _compared(follower: Follower, data: Path) -> dict[str, str]:
+    """Checksums by path in the backup of all files that the manifest lists. Raises BackupFailed where one differs."""
+    try:
+        digests, wrong = follower.finish((data / MANIFEST).read_bytes())
+    except (OSError, ValueError) as error:
+        raise BackupFailed(f"{data}: {error}", hint="take the backup again") from error
+    if wrong:
+        raise BackupFailed(f"{wrong[0]} is not as the server sent it", hint="check the disk; take the backup again")
+    return {f"{DATA}/{path}": digest for path, digest in digests.items()}
 
 
 def _chain(repository: Repository, parent: Backup | None) -> list[Backup]:

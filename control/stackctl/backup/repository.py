@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -121,11 +121,15 @@ class Repository:
             shutil.rmtree(folder, ignore_errors=True)
             raise
 
-    def finish(self, folder: Path, backup: Backup) -> Backup:
-        """List what is in `folder` and its checksums, write the record, and give the backup its name."""
+    def finish(self, folder: Path, backup: Backup, known: Mapping[str, str] | None = None) -> Backup:
+        """List what is in `folder` and its checksums, write the record, and give the backup its name.
+
+        `known` are checksums, by path, of files that need no other reading.
+        """
         folders = "".join(f"{path}\n" for path in checksums.folders_below(folder))
         catalog.write_whole(folder / checksums.FOLDERS, os.fsencode(folders))
-        listed = checksums.digests(folder, frozenset([checksums.LIST, catalog.RECORD]))
+        known = dict(known or {})
+        listed = known | checksums.digests(folder, frozenset([checksums.LIST, catalog.RECORD, *known]))
         content = checksums.written(listed)
         done = replace(backup, checksums=checksums.digest_of(content), bytes=checksums.size_below(folder))
         catalog.write_whole(folder / checksums.LIST, content)

@@ -16,6 +16,7 @@ from typing import Any
 from stackctl import assets
 from stackctl.backup.model import Backup
 from stackctl.backup.moving import move_whole
+from stackctl.backup.progress import Progress
 from stackctl.backup.repository import COPY, DATA, Repository
 from stackctl.backup.retention import ancestors
 from stackctl.backup.target import Target
@@ -68,7 +69,7 @@ def build(repository: Repository, programs: Programs, backup: Backup, folder: Pa
         raise Damaged(f"{chain[0].id} is built on {chain[0].parent}, which is not there", hint=_OTHER)
     for member in chain:
         note(f"comparing {member.id} with its checksums")
-        if found := verify_backup(repository, member):
+        if found := verify_backup(repository, member, Progress(note, member.bytes).told):
             raise Damaged(f"{found[0].what}: {found[0].reason}", hint=_OTHER)
     if len(chain) > 1:
         return _combine(repository, programs, chain, folder, note)

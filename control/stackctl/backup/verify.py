@@ -25,7 +25,7 @@ class Finding:
     reason: str
 
 
-def verify_all(repository: Repository) -> list[Finding]:
+def verify_all(repository: Repository, told: Told = lambda _bytes: None) -> list[Finding]:
     """Everything in the repository that is not as it was written, or cannot be read."""
     found: list[Finding] = []
     known = {backup.id for backup in repository.backups()}
@@ -33,7 +33,7 @@ def verify_all(repository: Repository) -> list[Finding]:
         if isinstance(entry, Unreadable):
             found.append(Finding(entry.id, entry.reason))
             continue
-        found += verify_backup(repository, entry)
+        found += verify_backup(repository, entry, told)
         if entry.parent is not None and entry.parent not in known:
             found.append(Finding(entry.id, f"{entry.parent}, which it is built on, is not there"))
     found += [Finding(name, "does not belong to the repository") for name in repository.strangers()]

@@ -10,6 +10,7 @@ from typing import Any
 
 from stackctl.backup import native
 from stackctl.backup.model import DRILLED, Backup, Status, spelled
+from stackctl.backup.progress import Progress
 from stackctl.backup.repository import Repository, Unreadable
 from stackctl.backup.verify import verify_all, verify_backup
 from stackctl.engine.base import Engine, Note, Programs
@@ -28,7 +29,8 @@ from stackctl.units import Bytes, human
 
 CLUSTER = """
 SELECT system_identifier::text AS system, current_setting('server_version_num')::int / 10000 AS postgres,
-       current_setting('summarize_wal', true) AS summarizes, timeline_id AS timeline
+       current_setting('summarize_wal', true) AS summarizes, timeline_id AS timeline,
+       (SELECT sum(pg_database_size(oid)) FROM pg_database)::bigint AS bytes
 FROM pg_control_system(), pg_control_checkpoint()
 """
 
@@ -66,7 +68,8 @@ def take_command(request: Request, runner: Runner, note: Note, *, incremental: b
         repository = Repository(opened.repository.root, programs.group())
         make_reachable(repository, programs)
         with working(opened, "stackctl backup", note):
-            cluster = native.Cluster(row["system"], row["postgres"], row["timeline"], row["summarizes"] == "on")
+            summarizes = row["summarizes"] == "on"
+            cluster = native.Cluster(row["system"], row["postgres"], row["timeline"], summarizes, row["bytes"])
             take = native.take_incremental if incremental else native.take_full
             taken = take(repository, programs, cluster, _now, note)
     seconds = (taken.finished_at - taken.started_at).total_seconds()
@@ -102,7 +105,8 @@ def verify_command(request: Request, runner: Runner, identifier: str | None, not
     repository = opened.repository
     with working(opened, "stackctl backup verify", note):
         chosen = [find(repository, identifier)] if identifier else repository.backups()
-        found = verify_backup(repository, chosen[0]) if identifier else verify_all(repository)
+        told = Progress(note, sum(backup.bytes for backup in chosen)).told
+        found = verify_backup(repository, chosen[0], told) if identifier else verify_all(repository, told)
         bad = {finding.what for finding in found}
         for backup in chosen:
             # What only a drill can find is not healed by bytes that are as they were written.
