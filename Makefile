@@ -12,7 +12,7 @@ BESIDE ?= -n 2 --dist loadgroup
 UP_FLAGS = $(if $(RAM),--ram $(RAM)) $(if $(ENGINE),--engine $(ENGINE)) $(if $(IMAGES),--images $(IMAGES)) $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down test test-full check golden bench-cli bench-app clean
+.PHONY: help install up down test test-full check golden bench-cli bench-app bench-backup clean
 
 help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -53,6 +53,9 @@ bench-cli: $(VENV)/.developer  ## Time the command line against a bare interpret
 
 bench-app: $(VENV)/.developer  ## Load the app beside what it is compared to; ARGS="--quick bound"
 	@$(RUN)python tools/bench_app.py $(ARGS)
+
+bench-backup: $(VENV)/.developer  ## Time backups beside what they are compared to; as root; ARGS="--runs 2 verify"
+	@$(RUN)python tools/bench_backup.py $(ARGS)
 
 clean:  ## Remove the virtual environment and caches; never data
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

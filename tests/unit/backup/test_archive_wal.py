@@ -82,7 +82,8 @@ def test_the_same_file_again_is_a_success_and_changes_nothing(server: Server) ->
     (path,) = server.files()
     before = path.stat()
     assert server.run(FIRST).returncode == 0
-    assert path.stat() == before
+    after = path.stat()
+    assert (after.st_ino, after.st_mtime_ns, after.st_size) == (before.st_ino, before.st_mtime_ns, before.st_size)
     assert len(server.archived()) == 1
     assert server.listed == [path.name]
 
