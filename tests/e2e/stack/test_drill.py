@@ -5,11 +5,12 @@ from __future__ import annotations
 import shutil
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from running_stack import Done, Stack, docker, eventually
@@ -84,6 +85,36 @@ def test_a_good_backup_passes(stack: Stack, taken: dict[str, Any]) -> None:
     assert left_behind(stack, Path(taken["path"]).parents[1]) == []
     assert stack.run("backup", "verify").code == 0, "the record is whole"
     assert stack.run("backup", "status", "--json").data["drilled_at"] == found["drilled_at"]
+
+
+def standing(stack: Stack, repository: Path) -> tuple[Any, ...]:
+    """How the copy's server stands to others at the disk and the CPUs; nothing while there is none."""
+    # It may end while it is looked at.
+    with suppress(OSError, ValueError, psutil.Error):
+        if stack.engine == "docker":
+            (name,) = docker("ps", "-q", "--filter", f"name={stack.name}-copy").out.split()
+            state = docker(
+                "inspect", "--format", "{{.State.Pid}} {{.HostConfig.NanoCpus}} {{.HostConfig.Memory}}", name
+            )
+            pid, cpus, memory = map(int, state.out.split())
+            return psutil.Process(pid).ionice().ioclass, cpus, memory <= 2**30
+        (file,) = repository.glob(".restore-*/data/postmaster.pid")
+        copy = psutil.Process(int(file.read_text().splitlines()[0]))
+        limits = Path(f"/proc/{copy.pid}/limits").read_text()
+        (memory,) = (int(line.split()[3]) for line in limits.splitlines() if line.startswith("Max data size"))
+        return copy.ionice().ioclass, copy.nice(), memory <= 2**30
+    return ()
+
+
+def test_a_drill_takes_what_others_leave_of_the_disk_and_the_cpus(stack: Stack, taken: dict[str, Any]) -> None:
+    process = stack.start("backup", "drill")
+    least = 1_000_000_000 if stack.engine == "docker" else 19
+    wanted = (psutil.IOPRIO_CLASS_IDLE, least, True)
+    try:
+        eventually(lambda: standing(stack, Path(taken["path"]).parents[1]) == wanted, 120, "the copy's server is last")
+    finally:
+        out, err = process.communicate(timeout=600)
+    assert process.returncode == 0, out + err
 
 
 @contextmanager

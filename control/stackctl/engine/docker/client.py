@@ -41,6 +41,7 @@ class DockerPrograms:
     runner: Runner
     passfile: Path
     limits: tuple[str, ...] = ()
+    wrapper: tuple[str, ...] = ()
 
     def run(
         self, program: str, *arguments: str, folders: Sequence[Path] = (), check: bool = True, timeout: float = 60
@@ -59,7 +60,11 @@ class DockerPrograms:
         where = self.network if "--host" in arguments else "none"
         network = ("--rm", "--network", where, "--mount", bind(self.passfile, _PASSFILE))
         start = self._start(name, network, folders)
-        return [*start, "--env", f"PGPASSFILE={_PASSFILE}", "--entrypoint", program, self.image, *arguments]
+        return [*start, "--env", f"PGPASSFILE={_PASSFILE}", *self._entry(program), *arguments]
+
+    def _entry(self, program: str) -> tuple[str, ...]:
+        first, *others = *self.wrapper, program
+        return ("--entrypoint", first, self.image, *others)
 
     def _start(self, name: str, own: Sequence[str], folders: Sequence[Path]) -> list[str]:
         user = operator()
@@ -81,13 +86,16 @@ class DockerPrograms:
         """A container with a server on `data`."""
         name = f"{self.project}-copy-{secrets.token_hex(4)}"
         start = self._start(name, ("--detach", "--network", "none", "--shm-size", "1g"), [data, *folders])
-        words = ("--entrypoint", "postgres", self.image, "-D", str(data))
-        return serve(start, words, name, self.runner, settings, timeout)
+        return serve(start, (*self._entry("postgres"), "-D", str(data)), name, self.runner, settings, timeout)
 
     def gentle(self, memory: Bytes) -> DockerPrograms:
-        """With limits of the kernel; without swap, as a limit that swaps slows down all others."""
+        """With limits of the kernel; without swap, as a limit that swaps slows down all others.
+
+        Containers are no children of ours, so that they step back behind others at the disk by themselves.
+        """
         most = str(memory)
-        return replace(self, limits=("--cpus", "1", "--cpu-shares", "128", "--memory", most, "--memory-swap", most))
+        limits = ("--cpus", "1", "--cpu-shares", "128", "--memory", most, "--memory-swap", most)
+        return replace(self, limits=limits, wrapper=("ionice", "-c", "3"))
 
     def login(self) -> tuple[str, ...]:
         """Over the stack's own network."""
