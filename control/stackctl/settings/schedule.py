@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -52,10 +53,11 @@ class Job:
         times = f"{_numbers(cron.hours, _ANY.hours)}:{_numbers(cron.minutes, _ANY.minutes)}:00"
         months, days = _numbers(cron.months, _ANY.months), _numbers(cron.days, _ANY.days)
         weekdays = ",".join(_WEEKDAYS[number] for number in _weekdays(cron))
-        if len(_weekdays(cron)) == len(_WEEKDAYS):
-            return (f"*-{months}-{days} {times}",)
+        any_weekday = len(_weekdays(cron)) == len(_WEEKDAYS)
         if cron.day_and:
-            return (f"{weekdays} *-{months}-{days} {times}",)
+            return (f"*-{months}-{days} {times}" if any_weekday else f"{weekdays} *-{months}-{days} {times}",)
+        if any_weekday:
+            return (f"*-{months}-* {times}",)
         return (f"*-{months}-{days} {times}", f"{weekdays} *-{months}-* {times}")
 
 
@@ -76,6 +78,8 @@ def check_expression(text: str) -> str:
     # "The last day" and "the second Monday" are neither cron's nor systemd's.
     if min(cron.days) < 0 or any(isinstance(day, tuple) for day in cron.weekdays):
         raise ValueError("L and # are not understood by cron")
+    if re.search(r"(^|[ ,])[0-9A-Za-z]+/", expression):
+        raise ValueError("a step belongs behind a star or a range")
     return expression
 
 

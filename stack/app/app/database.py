@@ -150,7 +150,8 @@ class Database:
         for delay in delays():
             try:
                 await loop.run_in_executor(self._threads, self._pool.fill)
-            except (DBAPIError, OSError) as error:
+            # Without a thread it is a RuntimeError, with half a password in its file a UnicodeDecodeError: both pass.
+            except (DBAPIError, OSError, RuntimeError, UnicodeDecodeError) as error:
                 metrics.CONNECTION_ERRORS.inc()
                 log.warning("waiting for the database at %s: %s", self._settings.endpoint, error)
                 await asyncio.sleep(delay)

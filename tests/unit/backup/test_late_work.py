@@ -1,10 +1,13 @@
 """Scheduled work whose time passed."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from stackctl.backup.model import Backup, Kind, Status
+from stackctl.backup.repository import Repository
+from stackctl.operations.backup_health import judge_schedule
 from stackctl.operations.backups.schedule import late
 from stackctl.settings.schedule import Job
 
@@ -28,24 +31,55 @@ def test_a_full_backup_that_nobody_took(hours, expected):
     assert names("full", [yesterday], TWO + timedelta(hours=hours)) == expected
 
 
-def test_a_full_backup_that_nobody_ever_took():
-    assert names("full", [], TWO + timedelta(minutes=5)) == ["full"]
+def test_what_nobody_ever_did_counts_from_the_first_backup_on():
+    dump = backup(Kind.LOGICAL, TWO - timedelta(hours=1))
+    assert names("full", [dump], TWO + timedelta(hours=2.9)) == []
+    assert names("full", [dump], TWO + timedelta(hours=3.1)) == ["full"]
+    late_dump = backup(Kind.LOGICAL, TWO + timedelta(hours=1))
+    assert names("full", [late_dump], TWO + timedelta(hours=3.1)) == []
 
 
 def test_one_that_was_taken():
     now = TWO + timedelta(hours=10)
     assert names("full", [backup(Kind.FULL, TWO + timedelta(minutes=5))], now) == []
-    assert names("full", [backup(Kind.FULL, TWO + timedelta(minutes=5), status=Status.DAMAGED)], now) == ["full"]
-    assert names("full", [backup(Kind.INCREMENTAL, TWO + timedelta(minutes=5))], now) == ["full"]
+    old = backup(Kind.FULL, TWO - timedelta(days=3))
+    assert names("full", [old, backup(Kind.FULL, TWO + timedelta(minutes=5), status=Status.DAMAGED)], now) == ["full"]
+    assert names("full", [old, backup(Kind.INCREMENTAL, TWO + timedelta(minutes=5))], now) == ["full"]
     assert names("incremental", [backup(Kind.FULL, TWO + timedelta(minutes=5))], now) == []
 
 
-def test_proofs_are_judged_by_their_own_times():
+def test_a_drill_of_any_backup_will_do():
     now, done = TWO + timedelta(hours=10), TWO + timedelta(hours=1)
-    assert names("drill", [backup(Kind.FULL, done)], now) == ["drill"]
-    assert names("drill", [backup(Kind.FULL, TWO - timedelta(days=3), drilled_at=done)], now) == []
-    assert names("verify", [backup(Kind.FULL, TWO - timedelta(days=3), verified_at=done)], now) == []
+    old = backup(Kind.FULL, TWO - timedelta(days=3))
+    assert names("drill", [old], now) == ["drill"]
+    assert names("drill", [old, backup(Kind.FULL, done, drilled_at=done)], now) == []
+
+
+def test_verification_is_of_all_backups():
+    now, done = TWO + timedelta(hours=10), TWO + timedelta(hours=1)
+    # Each is verified when it is taken: the newest says nothing of the others.
+    old = TWO - timedelta(days=3)
+    taken = backup(Kind.FULL, done, verified_at=done)
+    assert names("verify", [backup(Kind.FULL, old, verified_at=old), taken], now) == ["verify"]
+    assert names("verify", [backup(Kind.FULL, old, verified_at=done), taken], now) == []
 
 
 def test_what_leaves_no_trace_is_never_late():
     assert names("expire", [], TWO + timedelta(hours=10)) == []
+
+
+def test_health_warns_of_what_is_late(tmp_path):
+    repository = Repository(tmp_path / "backups")
+    repository.create()
+    long_ago = datetime.now(UTC) - timedelta(days=40)
+    identifier, folder = repository.begin(Kind.FULL, long_ago)
+    (folder / "data").mkdir()
+    repository.finish(folder, replace(backup(Kind.FULL, long_ago), id=identifier))
+    (tmp_path / "stackctl.yaml").write_text("backup: {schedule: {drill: 0 5 1 * *, expire: 0 5 * * *}}\n")
+    (check,) = judge_schedule(tmp_path, repository)
+    assert (check.id, check.status, check.evidence) == ("backup_schedule", "warn", "not done when it was due: drill")
+    (tmp_path / "stackctl.yaml").write_text("backup: {schedule: {expire: 0 5 * * *}}\n")
+    (check,) = judge_schedule(tmp_path, repository)
+    assert check.status == "ok"
+    (tmp_path / "stackctl.yaml").write_text("backup: {redundancy: 3}\n")
+    assert judge_schedule(tmp_path, repository) == ()

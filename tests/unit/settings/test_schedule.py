@@ -19,6 +19,8 @@ CALENDAR = {
     "0 5 * feb mon-wed": ("Mon,Tue,Wed *-02-* 05:00:00",),
     # cron runs it on the first, and on every Friday too.
     "0 5 1 * 5": ("*-*-01 05:00:00", "Fri *-*-* 05:00:00"),
+    # Each weekday by its number is no star: either will do, which is every day.
+    "0 2 1 * 0-6": ("*-*-* 02:00:00",),
     # With a star in front, both must be right.
     "0 5 */10 * 5": ("Fri *-*-01,11,21,31 05:00:00",),
 }
@@ -78,6 +80,9 @@ def test_the_order_of_what_is_due_at_once():
         ("0 2 * * 5#2", "not understood by cron"),
         ("@daily", "number of fields"),
         ("0 2 31 2 *", "bad day-of-month"),
+        # Debian's cron takes it as 2 alone.
+        ("0 2/6 * * *", "behind a star or a range"),
+        ("0 0 * * MON/2", "behind a star or a range"),
     ],
 )
 def test_what_is_no_expression(text, reason):

@@ -78,7 +78,13 @@ def _jobs(opened: Opened) -> tuple[Job, ...]:
 
 
 def _program(opened: Opened) -> list[str]:
-    return [sys.executable, "-m", "stackctl", "--project", str(opened.recorded.project.folder)]
+    words = [sys.executable, "-m", "stackctl", "--project", str(opened.recorded.project.folder)]
+    if not all(word.isprintable() for word in words):
+        # A line break would begin a line of its own in the unit.
+        raise ProfileError(
+            f"{words[-1]!r} has characters that no unit or crontab can hold", hint="give the folder another name"
+        )
+    return words
 
 
 def _entry(job: Job, backups: Sequence[Backup], now: datetime) -> dict[str, Any]:
@@ -96,17 +102,23 @@ def _entry(job: Job, backups: Sequence[Backup], now: datetime) -> dict[str, Any]
 def _state(job: Job, backups: Sequence[Backup], now: datetime) -> str:
     if job.name == "expire":
         return "not recorded"
-    done = _done(job, backups)
-    if done is None or done < job.last_before(now - _GRACE):
+    done, missed = _done(job, backups), job.last_before(now - _GRACE)
+    # What was never done counts from the first backup on: nobody is late for a time before that.
+    since = done or min((backup.started_at for backup in backups), default=now)
+    if since < missed:
         return "late"
-    return "done" if done >= job.last_before(now) else "due"
+    return "done" if done is not None and done >= job.last_before(now) else "due"
 
 
 def _done(job: Job, backups: Sequence[Backup]) -> datetime | None:
     if job.name == "expire":
         return None
-    if job.name in ("verify", "drill"):
-        moments = [backup.verified_at if job.name == "verify" else backup.drilled_at for backup in backups]
+    if job.name == "verify":
+        # It reads all of them; each is verified also when it is taken.
+        read = [backup.verified_at for backup in backups]
+        return None if None in read else min((moment for moment in read if moment is not None), default=None)
+    if job.name == "drill":
+        moments = [backup.drilled_at for backup in backups]
     else:
         # A full backup is as good as an incremental one.
         kinds = {Kind(job.name), Kind.FULL} if job.name == "incremental" else {Kind(job.name)}

@@ -73,9 +73,9 @@ def _advice(backups: Sequence[Backup], verdict: Verdict, beside: bool, now: date
         yield "stackctl backup: " + ("there is no good one" if newest is None else "the newest is older than a day")
     if any(backup.status is not Status.OK for backup in backups):
         yield "stackctl backup verify: a damaged one does not count"
-    if newest and _older(backups, "verified_at", now - _VERIFY_EACH):
-        yield "stackctl backup verify: none was read through for a week"
-    if newest and _older(backups, "drilled_at", now - _DRILL_EACH):
+    if newest and min(backup.verified_at or backup.finished_at for backup in backups) < now - _VERIFY_EACH:
+        yield "stackctl backup verify: some were not read through for a week"
+    if newest and _drilled_before(backups, now - _DRILL_EACH):
         yield "stackctl backup drill: none was restored for a month"
     if verdict.retention.expired or verdict.wal:
         yield f"stackctl backup expire --apply: {human(verdict.bytes)} are past their time"
@@ -83,8 +83,8 @@ def _advice(backups: Sequence[Backup], verdict: Verdict, beside: bool, now: date
         yield "set backup.repository to another disk: one failure takes data and backups"
 
 
-def _older(backups: Sequence[Backup], field: str, edge: datetime) -> bool:
-    moments = [moment for backup in backups if (moment := getattr(backup, field)) is not None]
+def _drilled_before(backups: Sequence[Backup], edge: datetime) -> bool:
+    moments = [backup.drilled_at for backup in backups if backup.drilled_at is not None]
     return not moments or max(moments) < edge
 
 
