@@ -105,6 +105,17 @@ def test_other_bytes_under_the_same_name_fail_and_overwrite_nothing(server: Serv
     assert "is there with other bytes" in done.stderr
 
 
+def test_other_bytes_under_the_same_name_do_not_fill_the_database_s_disk(server: Server) -> None:
+    """They stay as they are, and no more than the bound wait behind them."""
+    server.run(FIRST)
+    server.wait(FIRST, segment(2))
+    server.wait(SECOND, segment(2))
+    assert server.run(FIRST, "2").returncode == 1
+    done = server.run(FIRST, "1")
+    assert (done.returncode, "GIVEN UP: more than 1 files wait" in done.stderr) == (0, True), done.stderr
+    assert server.archived() == {FIRST: segment(1)}
+
+
 def test_an_archived_file_that_was_cut_off_is_not_taken_for_archived(server: Server) -> None:
     server.run(FIRST)
     (path,) = server.files()
@@ -232,4 +243,30 @@ def test_wal_of_a_copy_that_is_not_accepted_waits_and_never_more_than_the_bound(
     server.wait(SECOND, segment(2))
     done = held.run(FIRST, "1")
     assert (done.returncode, "GIVEN UP: more than 1 files wait" in done.stderr) == (0, True), done.stderr
+    assert server.archived() == {}
+
+
+def test_a_history_that_was_given_up_goes_along_with_the_next_segment(server: Server) -> None:
+    """The server offers it first and once; without it, no recovery goes along the new timeline."""
+    history, later = "00000002.history", "000000020000000000000002"
+    content = b"1\t0/1800000\tno recovery target specified\n"
+    server.wait(history, content)
+    assert Server(server.data, Path("-")).run(history, "1").returncode == 0
+    (server.data / "pg_wal" / "archive_status" / f"{history}.ready").rename(
+        server.data / "pg_wal" / "archive_status" / f"{history}.done"
+    )
+    server.wait(later, segment(2))
+    assert server.run(later, "9").returncode == 0
+    assert server.archived() == {history: content, later: segment(2)}
+    assert [name.split("-")[0] for name in server.listed] == [history, later]
+    assert server.run(later, "9").returncode == 0
+    assert len(server.listed) == 2
+
+
+def test_a_segment_whose_history_cannot_be_archived_waits_within_the_bound(server: Server) -> None:
+    (server.data / "pg_wal" / "00000002.history").mkdir()
+    done = server.run(FIRST, "1")
+    assert (done.returncode, "00000002.history must be archived before it" in done.stderr) == (1, True), done.stderr
+    server.wait(SECOND, segment(2))
+    assert server.run(FIRST, "1").returncode == 0
     assert server.archived() == {}
