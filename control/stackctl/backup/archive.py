@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
@@ -68,16 +69,18 @@ class Archive:
         return sorted(there - listed.names - listed.expired)
 
     def remove(self, files: Iterable[Archived]) -> None:
-        """Remove files that no backup needs, once the list says that they may be gone. Raises OSError."""
+        """Remove files that no backup needs, once the list says that they may be gone.
+
+        Raises OSError, also where the folder or the list is a link: they are the account's, and this may run as root.
+        """
         gone = list(files)
-        # It is the account's to make.
-        if (self.folder / LIST).exists():
-            with (self.folder / LIST).open("ab") as file:
-                file.write(archived_list.expiry(each.name for each in gone))
-                file.flush()
-                os.fsync(file.fileno())
-        for each in gone:
-            each.path.unlink()
+        folder = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        try:
+            _append(folder, archived_list.expiry(each.name for each in gone))
+            for each in gone:
+                os.unlink(each.path.name, dir_fd=folder)
+        finally:
+            os.close(folder)
 
     def _there(self) -> set[str]:
         return {path.name for path in self.folder.iterdir()} if self.folder.is_dir() else set()
@@ -99,6 +102,20 @@ class Archive:
             match = _NAME.fullmatch(path.name)
             if match and is_wal_file(match["name"]):
                 yield Archived(match["name"], int(match["sum"]), int(match["size"]), path)
+
+
+def _append(folder: int, line: bytes) -> None:
+    """Write a line to the list where there is one; to make it is the account's."""
+    try:
+        file = os.open(LIST, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
+    except FileNotFoundError:
+        return
+    with os.fdopen(file, "wb") as opened:
+        if not stat.S_ISREG(os.fstat(file).st_mode):
+            raise OSError(errno.EINVAL, "no ordinary file", LIST)
+        opened.write(line)
+        opened.flush()
+        os.fsync(file)
 
 
 def damage(file: Archived) -> str:

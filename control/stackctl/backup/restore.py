@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -140,7 +141,7 @@ def replay(
     """
     settings = {**(_LIVE if how.live else {}), **how.settings}
     if target is not None:
-        (data / "recovery.signal").touch()
+        ask_for_recovery(data)
         programs.own(data / "recovery.signal")
         archive = repository.archive(backup.system).folder
         settings |= _recovery(data.parent, archive, target, how.timeline)
@@ -152,6 +153,17 @@ def replay(
     except EngineFailed as error:
         raise _explained(error, target) from error
     return Restored(data, lsn(reached["lsn"] or reached["now"]), _moment(reached["time"]))
+
+
+def ask_for_recovery(data: Path) -> None:
+    """Make recovery.signal; never what a link of that name leads to, as the folder is the account's already."""
+    folder = os.open(data, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        with suppress(FileNotFoundError):
+            os.unlink("recovery.signal", dir_fd=folder)
+        os.close(os.open("recovery.signal", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=folder))
+    finally:
+        os.close(folder)
 
 
 def check_pages(programs: Programs, data: Path) -> None:

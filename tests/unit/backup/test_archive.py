@@ -112,6 +112,40 @@ def test_what_was_removed_is_not_missed_and_what_lies_before_it_neither(archive)
     assert (archive.lost(), archive.unlisted(), archive.listed().damaged) == ([], [], ("not a line",))
 
 
+def linked(path, elsewhere):
+    path.unlink()
+    path.symlink_to(elsewhere)
+
+
+def piped(path, _elsewhere):
+    path.unlink()
+    os.mkfifo(path)
+
+
+@pytest.mark.parametrize("becomes", [linked, piped])
+def test_what_the_account_puts_in_the_place_of_the_list_is_not_written_to(archive, tmp_path_factory, becomes):
+    elsewhere = tmp_path_factory.mktemp("etc") / "shadow"
+    elsewhere.write_bytes(b"root\n")
+    files = archive.files()
+    becomes(archive.folder / LIST, elsewhere)
+    # Where a reader waits, a pipe would be written to.
+    reader = os.open(archive.folder / LIST, os.O_RDONLY | os.O_NONBLOCK)
+    with pytest.raises(OSError, match=LIST):
+        archive.remove(files[:1])
+    assert (elsewhere.read_bytes(), os.read(reader, 99)[:4]) == (b"root\n", b"root" if becomes is linked else b"")
+    os.close(reader)
+    assert archive.files() == files
+
+
+def test_nothing_is_removed_through_a_link(archive, tmp_path_factory):
+    link = tmp_path_factory.mktemp("wal") / "42"
+    link.symlink_to(archive.folder)
+    before = archive.files()
+    with pytest.raises(NotADirectoryError):
+        Archive(link).remove(Archive(link).files())
+    assert archive.files() == before
+
+
 def test_no_archive_yet(tmp_path):
     nothing = Archive(tmp_path / "none")
     assert (nothing.files(), nothing.strangers(), nothing.segments()) == ([], [], frozenset())
