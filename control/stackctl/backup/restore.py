@@ -29,6 +29,8 @@ from stackctl.errors import Damaged, EngineFailed, RestoreRefused, StackError
 _NO_END = re.compile(r"recovery ended before configured recovery target was reached")
 _TOO_EARLY = re.compile(r"recovery stop point is before consistent recovery point")
 _BROKEN = re.compile(r'could not restore file "([0-9A-F.a-z]+)" from archive')
+# What restore-wal exits with where the copy's disk is at fault, and not the archive.
+_NO_ROOM = re.compile(_BROKEN.pattern + r".*\b200\b")
 _REACHED = """
 SELECT pg_last_wal_replay_lsn()::text AS lsn, pg_current_wal_lsn()::text AS now,
        extract(epoch FROM pg_last_xact_replay_timestamp()) AS time
@@ -151,7 +153,7 @@ def replay(
             reached = _reached(server)
             how.inspect(server)
     except EngineFailed as error:
-        raise _explained(error, target) from error
+        raise explained(error, target) from error
     return Restored(data, lsn(reached["lsn"] or reached["now"]), _moment(reached["time"]))
 
 
@@ -176,7 +178,7 @@ def check_pages(programs: Programs, data: Path) -> None:
         ) from error
 
 
-def _explained(error: EngineFailed, target: Target | None) -> StackError:
+def explained(error: EngineFailed, target: Target | None) -> StackError:
     """The server's words in ours, where they are about the target or the WAL."""
     if _NO_END.search(str(error)):
         return RestoreRefused(
@@ -187,6 +189,11 @@ def _explained(error: EngineFailed, target: Target | None) -> StackError:
         return RestoreRefused(
             f"{target} is before the end of the backup, from where on it is consistent",
             hint="name an older one with --backup",
+        )
+    if found := _NO_ROOM.search(str(error)):
+        return EngineFailed(
+            f"{found[1]} could not be written into the copy: is its disk full?",
+            hint="free some space and run it again; the archive is sound there",
         )
     if found := _BROKEN.search(str(error)):
         return Damaged(

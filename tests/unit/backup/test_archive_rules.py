@@ -129,3 +129,12 @@ def test_all_who_judge_an_archived_file_agree(place: Place, case: str) -> None:
     # What could be archived again is good again; nothing else changed.
     assert place.wrong() == ([] if again == 0 else wrong)
     assert place.restore() == (0 if again == 0 else restored)
+
+
+def test_a_copy_that_cannot_be_written_is_not_called_damage_of_the_archive(place: Place) -> None:
+    full = place.data / "disk"
+    full.symlink_to("/dev/full")
+    assert run("restore-wal", str(place.folder), NAME, str(full), cwd=place.data) == 200
+    assert run("restore-wal", str(place.folder), NAME, str(place.data / "none" / NAME), cwd=place.data) == 200
+    place.archived.write_bytes(CONTENT[::-1])
+    assert run("restore-wal", str(place.folder), NAME, str(place.data / "none" / NAME), cwd=place.data) == 126
