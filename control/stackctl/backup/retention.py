@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 from stackctl.backup.model import Backup, Kind, Status
+from stackctl.backup.windows import Histories, leads
 
 
 @dataclass(frozen=True)
@@ -33,14 +35,20 @@ class Retention:
     expired: tuple[Backup, ...]
 
 
-def retain(backups: Sequence[Backup], policy: Policy, now: datetime, used: Iterable[str] = ()) -> Retention:
-    """Divide `backups`, oldest first; `used` are ids that a run needs now.
+def retain(
+    backups: Sequence[Backup],
+    policy: Policy,
+    now: datetime,
+    used: Iterable[str] = (),
+    histories: Mapping[str, Histories] = MappingProxyType({}),
+) -> Retention:
+    """Divide `backups`, oldest first; `used` are ids that a run needs now, `histories` those of each cluster's archive.
 
     What a backup that stays is built on stays too. A damaged backup counts for nothing, and goes when its time is over.
     """
     reasons: dict[str, str] = {}
     dated = _dated(backups, now)
-    for rule in (_marked(used), _window, _redundant, _calendar, _minimum):
+    for rule in (_marked(used), _window(histories), _redundant, _calendar, _minimum):
         for identifier, reason in rule(dated, policy, now):
             reasons.setdefault(identifier, reason)
     by_id = {backup.id: backup for backup in backups}
@@ -92,15 +100,31 @@ def _marked(used: Iterable[str]) -> _Rule:
     return rule
 
 
-def _window(backups: Sequence[Backup], policy: Policy, now: datetime) -> Reasons:
-    """Everything inside the window, and the last good one before it, from which recovery into the window begins."""
-    edge = now - policy.window
-    before = [backup for backup in restorable(backups) if backup.finished_at <= edge]
-    if before:
-        yield before[-1].id, f"recovery to {edge:%Y-%m-%d %H:%M} UTC begins with it"
-    for backup in backups:
-        if backup.finished_at > edge and backup.kind is not Kind.LOGICAL:
-            yield backup.id, "inside the recovery window"
+def _window(histories: Mapping[str, Histories]) -> _Rule:
+    """Everything inside the window, and the last good one before it, from which recovery into the window begins.
+
+    That one may be of a history that a restore left. Then the last that leads to the present one stays too.
+    """
+
+    def rule(backups: Sequence[Backup], policy: Policy, now: datetime) -> Reasons:
+        edge = now - policy.window
+        before = [backup for backup in restorable(backups) if backup.finished_at <= edge]
+        for backup in before[-1:]:
+            yield backup.id, f"recovery to {edge:%Y-%m-%d %H:%M} UTC begins with it"
+        for backup in _to_the_present(before, histories)[-1:]:
+            yield backup.id, f"recovery to {edge:%Y-%m-%d %H:%M} UTC in the present history begins with it"
+        for backup in backups:
+            if backup.finished_at > edge and backup.kind is not Kind.LOGICAL:
+                yield backup.id, "inside the recovery window"
+
+    return rule
+
+
+def _to_the_present(backups: Sequence[Backup], histories: Mapping[str, Histories]) -> list[Backup]:
+    """Those that lead to the newest known timeline of the last one's cluster; none where no history is known."""
+    system = backups[-1].system if backups else ""
+    known = histories.get(system, {})
+    return [each for each in backups if known and each.system == system and leads(each, max(known), known)]
 
 
 def _redundant(backups: Sequence[Backup], policy: Policy, _now: datetime) -> Reasons:

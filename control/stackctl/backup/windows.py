@@ -65,6 +65,13 @@ def newest_timeline(histories: Histories, archived: Collection[Segment], start: 
     return max(timeline for timeline in known if timeline == start or _descends(timeline, start, after, histories))
 
 
+def leads(backup: Backup, timeline: int, histories: Histories) -> bool:
+    """Whether recovery from `backup` can go along `timeline`, as far as the histories say."""
+    if backup.timeline is None or backup.wal_stop is None:
+        return False
+    return _legs(backup.timeline, backup.wal_stop, timeline, histories) is not None
+
+
 def _descends(timeline: int, start: int, after: Lsn, histories: Histories) -> bool:
     return any(branch.parent == start and branch.at >= after for branch in histories.get(timeline, ()))
 

@@ -42,7 +42,7 @@ def held_archives(repository: Repository, use: ArchiveUse | None) -> list[Held]:
         # A label has the name of the segment in which its backup began.
         newest = parse_segment(use.last.partition(".")[0]) if use and use.last and use.system == system else None
         backups = [backup for backup in repository.backups() if backup.system == system]
-        gaps = find_gaps(archive.segments(), _histories(archive), newest)
+        gaps = find_gaps(archive.segments(), known_histories(archive), newest)
         found.append(_held(system, archive, gaps, backups))
     return found
 
@@ -78,7 +78,8 @@ def _held(system: str, archive: Archive, gaps: Sequence[Gap], backups: Sequence[
     )
 
 
-def _histories(archive: Archive) -> Histories:
+def known_histories(archive: Archive) -> Histories:
+    """The branches by timeline; none where a history is damaged."""
     try:
         return archive.histories()
     except ValueError:

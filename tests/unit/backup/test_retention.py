@@ -1,11 +1,13 @@
 """Which backups stay."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from stackctl.backup.model import Backup, Kind, Status
 from stackctl.backup.retention import Policy, retain
+from stackctl.backup.wal_name import Branch, lsn
 
 NOW = datetime(2026, 3, 31, 12, tzinfo=UTC)
 WEEK = Policy(window=timedelta(days=7), redundancy=1, minimum=1)
@@ -98,3 +100,27 @@ def test_dumps_follow_redundancy_alone_and_count_for_nothing_else():
 @pytest.mark.parametrize("policy", [WEEK, Policy(), Policy(timedelta(0), 0, 0, 5, 5)])
 def test_nothing_is_expired_of_nothing(policy):
     assert expired([], policy) == []
+
+
+def placed(made, timeline, stop):
+    return replace(made, timeline=timeline, wal_start=lsn(stop), wal_stop=lsn(stop))
+
+
+def test_the_way_into_the_present_history_stays_though_a_later_one_of_the_history_that_was_left_does_too():
+    """Full ones at 0/2 and 0/4 on timeline 1, then a restore to 0/3, which timeline 2 goes on from."""
+    histories = {"1": {2: (Branch(1, lsn("0/3000100")),)}}
+    way, left = placed(backup(1, 15), 1, "0/2000100"), placed(backup(2, 14), 1, "0/4000100")
+    present = [placed(backup(3, 6), 2, "0/5000100"), placed(backup(4, 1), 2, "0/6000100")]
+    backups = [placed(backup(0, 20), 1, "0/1000100"), way, left, *present]
+    verdict = retain(backups, WEEK, NOW, histories=histories)
+    assert [int(each.id) for each in verdict.expired] == [0]
+    assert "in the present history" in verdict.reasons["000001"]
+    # Once one of the present history is old enough, it leads there, and the others go.
+    later = [placed(backup(3, 8), 2, "0/5000100"), present[1]]
+    assert [int(each.id) for each in retain([way, left, *later], WEEK, NOW, histories=histories).expired] == [1, 2]
+
+
+def test_the_history_of_another_cluster_keeps_nothing():
+    histories = {"2": {2: (Branch(1, lsn("0/3000100")),)}}
+    backups = [placed(backup(1, 15), 1, "0/2000100"), placed(backup(2, 14), 1, "0/4000100"), backup(3, 1)]
+    assert [int(each.id) for each in retain(backups, WEEK, NOW, histories=histories).expired] == [1]

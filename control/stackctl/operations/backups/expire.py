@@ -14,6 +14,7 @@ from stackctl.backup.wal_retention import unneeded
 from stackctl.engine.base import Note
 from stackctl.engine.runner import Runner
 from stackctl.errors import Problem, UsageError
+from stackctl.operations.archives import known_histories
 from stackctl.operations.backup import backup_data, find, open_backups, working
 from stackctl.operations.result import Block, Line, Request, Result, Table
 from stackctl.settings.backup import BackupSettings
@@ -44,7 +45,8 @@ def judge(repository: Repository, settings: BackupSettings) -> Verdict:
     """Apply the policy to what is there now. While a backup cannot be read, no WAL goes: it may need it."""
     entries = repository.entries()
     backups = [entry for entry in entries if isinstance(entry, Backup)]
-    verdict = retain(backups, policy_of(settings), datetime.now(UTC))
+    histories = {system: known_histories(repository.archive(system)) for system in repository.systems()}
+    verdict = retain(backups, policy_of(settings), datetime.now(UTC), histories=histories)
     kept = [backup for backup in backups if backup.id in verdict.reasons]
     if len(backups) < len(entries) or not repository.wal_folder.is_dir():
         return Verdict(verdict, [])
