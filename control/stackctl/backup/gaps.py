@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -31,16 +32,18 @@ class Gap:
 
 
 def find_gaps(archived: Collection[Segment], histories: Histories, newest: Segment | None = None) -> list[Gap]:
-    """Gaps between the first segment of each timeline and where it was left.
+    """Gaps between where each timeline begins and where it was left.
 
+    It begins with its first segment that is there, or where its history says, while WAL of before that is kept.
     `newest` is the last that the server archived, or gave up, as it says itself.
     """
     ends = [*archived, *([newest] if newest else []), *_left(archived, histories)]
     found: list[Gap] = []
     for timeline in sorted({segment.timeline for segment in archived}):
         there = {segment.number for segment in archived if segment.timeline == timeline}
+        first = min(_beginning(timeline, archived, histories), *there)
         last = max(segment.number for segment in ends if segment.timeline == timeline)
-        missing = (Segment(timeline, number) for number in range(min(there), last + 1) if number not in there)
+        missing = (Segment(timeline, number) for number in range(first, last + 1) if number not in there)
         found += _joined(missing)
     return found
 
@@ -71,6 +74,16 @@ def needed(gap: Gap, backups: Sequence[Backup]) -> bool:
     """Whether recovery from any of `backups` would need it; without a backup nobody knows what will."""
     own = [segments for backup in backups if (segments := own_segments(backup))]
     return not own or any(min(segments) <= gap.last for segments in own)
+
+
+def _beginning(timeline: int, archived: Collection[Segment], histories: Histories) -> int:
+    """Where a timeline began, which needs a segment of its own even inside one of its parent's.
+
+    Above all where no history says so, and where the older WAL is gone: then that segment was expired too.
+    """
+    oldest = min(segment.number for segment in archived)
+    starts = [segment_of(timeline, branch.at).number for branch in histories.get(timeline, ())[-1:]]
+    return next((start for start in starts if start >= oldest), sys.maxsize)
 
 
 def _left(archived: Collection[Segment], histories: Histories) -> Iterator[Segment]:

@@ -48,10 +48,20 @@ def test_what_the_server_archived_last_must_be_there():
         (line(1, 2, 3, 4) | line(2, 5, 6), []),
         (line(1, 2, 3) | line(2, 5, 6), [gap(1, 4, 4)]),
         (line(1, 2, 3, 4, 5) | line(2, 5, 7), [gap(2, 6, 6)]),
+        # What it began with was never archived; that the old history went on with the same numbers does not help.
+        (line(1, 2, 3, 4) | line(2, 7), [gap(2, 5, 6)]),
+        (line(1, 2, 3, 4, 5, 6) | line(2, 6), [gap(2, 5, 5)]),
+        # Its beginning was expired with all before it.
+        (line(2, 6, 7), []),
+        (line(1, 6) | line(2, 6, 7), []),
     ],
 )
 def test_along_a_promotion(archived, found):
     assert find_gaps(archived, {2: (Branch(1, lsn("0/5000100")),)}) == found
+
+
+def test_a_timeline_without_a_history_begins_with_what_is_there():
+    assert find_gaps(line(1, 2, 3) | line(2, 7), {}) == []
 
 
 def test_a_good_backup_behind_it_heals():
