@@ -13,7 +13,7 @@ from stackctl.backup.last_commit import last_commit
 from stackctl.backup.model import Backup, spelled
 from stackctl.backup.repository import Repository
 from stackctl.backup.restore import Replay, Restored
-from stackctl.backup.restore_plan import Candidate, choose, refuse_later
+from stackctl.backup.restore_plan import Candidate, choose, refuse_later, refuse_several_clusters
 from stackctl.backup.retention import restorable
 from stackctl.backup.target import Target, target
 from stackctl.engine.base import Note, Programs
@@ -42,7 +42,7 @@ def restore_command(request: Request, runner: Runner, note: Note, wanted: Wanted
     began = time.monotonic()
     with working(opened, "stackctl restore", note, shared=True), opened.engine.programs() as programs:
         repository = Repository(opened.repository.root, programs.group())
-        chosen = _chosen(repository, goal, wanted.backup)
+        chosen = choose_backup(repository, goal, wanted.backup)
         with restore.working(repository) as folder:
             _refuse_later(repository, programs, chosen, goal, folder)
             data = restore.build(repository, programs, chosen.backup, folder, note)
@@ -57,10 +57,16 @@ def restore_command(request: Request, runner: Runner, note: Note, wanted: Wanted
     return Result(data_out, [Line(text, "good")], warnings)
 
 
-def _chosen(repository: Repository, goal: Target, identifier: str | None) -> Candidate:
+def choose_backup(repository: Repository, goal: Target, identifier: str | None) -> Candidate:
+    """The named backup, or the one that leads to `goal`, with its reach.
+
+    Raises RestoreRefused also where none is named and there are usable ones of several clusters; WalGap; Damaged.
+    """
     if identifier:
         return choose(candidates(repository, [find(repository, identifier)]), goal, named=True)
-    return choose(present_candidates(repository, restorable(repository.backups())), goal)
+    usable = restorable(repository.backups())
+    refuse_several_clusters(usable)
+    return choose(present_candidates(repository, usable), goal)
 
 
 def _refuse_later(repository: Repository, programs: Programs, chosen: Candidate, goal: Target, folder: Path) -> None:

@@ -2,8 +2,11 @@
 
 from datetime import UTC, datetime
 
+import pytest
+
 from stackctl.backup.model import Backup, Kind
-from stackctl.backup.restore_plan import Candidate, of_newest_history
+from stackctl.backup.restore_plan import Candidate, of_newest_history, refuse_several_clusters
+from stackctl.errors import RestoreRefused
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -27,3 +30,11 @@ def test_without_archived_wal_all_are_as_they_are():
     one, two = candidate(1, "7", 1), candidate(2, "7", 1)
     assert of_newest_history([one, two]) == [one, two]
     assert of_newest_history([]) == []
+
+
+def test_among_backups_of_several_clusters_nobody_s_data_is_taken_unasked():
+    one, two, other = (candidate(*each, 1).backup for each in ((1, "7"), (2, "7"), (3, "8")))
+    refuse_several_clusters([one, two])
+    with pytest.raises(RestoreRefused, match=f"2 clusters, .*: {two.id} of 7, {other.id} of 8") as refused:
+        refuse_several_clusters([one, two, other])
+    assert (refused.value.exit_code, "--backup ID" in refused.value.hint) == (42, True)

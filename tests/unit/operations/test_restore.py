@@ -1,0 +1,53 @@
+"""Which backup `restore --into` and `backup expire` take, out of a repository."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from stackctl.backup.model import Backup, Kind
+from stackctl.backup.repository import Repository
+from stackctl.backup.target import Target
+from stackctl.backup.wal_name import lsn
+from stackctl.errors import RestoreRefused
+from stackctl.operations.backups.expire import judge
+from stackctl.operations.restore import choose_backup
+from stackctl.settings.backup import BackupSettings
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+
+
+@pytest.fixture
+def repository(tmp_path):
+    made = Repository(tmp_path / "repository")
+    made.create()
+    return made
+
+
+def take(repository, days, system="7", timeline=1, stop="0/2000120"):
+    """A full backup, finished so many days ago."""
+    at = NOW - timedelta(days=days)
+    identifier, folder = repository.begin(Kind.FULL, at)
+    (folder / "data").mkdir(parents=True)
+    (folder / "data" / "PG_VERSION").write_text("17\n")
+    made = Backup(identifier, Kind.FULL, "native", at, at, 0, 17, system, "")
+    return repository.finish(folder, replace(made, timeline=timeline, wal_start=lsn(stop), wal_stop=lsn(stop)))
+
+
+def test_into_a_folder_comes_no_cluster_that_nobody_chose(repository):
+    mine, other = take(repository, 2), take(repository, 1, system="8")
+    with pytest.raises(RestoreRefused, match="backups of 2 clusters"):
+        choose_backup(repository, Target(), None)
+    assert choose_backup(repository, Target(), mine.id).backup == mine
+    repository.remove(mine.id)
+    assert choose_backup(repository, Target(), None).backup == other
+
+
+def test_the_archived_histories_say_what_leads_to_the_present(repository):
+    stops = {15: "0/2000120", 14: "0/4000120", 6: "0/5000120", 1: "0/6000120"}
+    taken = [take(repository, days, timeline=2 if days < 10 else 1, stop=stop) for days, stop in stops.items()]
+    policy = BackupSettings(window=timedelta(days=7), redundancy=1, minimum=1)
+    assert [each.id for each in judge(repository, policy).retention.expired] == [taken[0].id]
+    (repository.wal_folder / "7").mkdir()
+    (repository.wal_folder / "7" / "00000002.history-1-2").write_text("1\t0/3000158\tbefore the wrong DELETE\n")
+    assert judge(repository, policy).retention.expired == ()
