@@ -135,6 +135,21 @@ def test_killed_while_it_switches_the_next_up_finishes(mine: Stack) -> None:
     assert (generations(stack)["current"], clean(stack)) == (0, True)
 
 
+@pytest.mark.parametrize("engine", ["embedded"], indirect=True)
+def test_data_that_is_gone_is_not_gone_back_to(mine: Stack) -> None:
+    """An empty database would be made in its place, and the copy removed."""
+    stack = mine
+    assert stack.run("restore", seconds=600).code == 0
+    (old,) = [path for path in (stack.home / "data").iterdir() if "." not in path.name]
+    away = old.rename(stack.home / "away")
+    refused = stack.run("restore", "--undo")
+    assert (refused.code, "from before the restore, is not there" in refused.said) == (42, True), refused.said
+    assert "first" in stack.tools()
+    away.rename(old)
+    assert stack.run("restore", "--undo").code == 0
+    assert (generations(stack)["current"], clean(stack)) == (0, True)
+
+
 def test_interrupted_while_it_switches_it_goes_back(mine: Stack) -> None:
     stack = mine
     process = stack.start("restore", "--json")

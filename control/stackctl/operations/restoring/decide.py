@@ -10,6 +10,7 @@ from stackctl.operations.apply import apply
 from stackctl.operations.plan import find_changes
 from stackctl.operations.restoring.in_place import How, opened
 from stackctl.operations.restoring.leftovers import remove_unfinished
+from stackctl.operations.restoring.present import refuse_gone
 from stackctl.operations.restoring.switch import switch
 from stackctl.operations.result import Line, Request, Result
 from stackctl.operations.stack import Prepared, prepare
@@ -24,6 +25,7 @@ def undo_command(request: Request, how: How) -> Result:
         found = _undecided(prepared)
         if found.before is None:
             raise RestoreRefused("there was no data before the restore", hint="stackctl restore --accept keeps it")
+        refuse_gone(prepared.engine.places(), found.before)
         lines = [
             f"back to data {found.before}, as it was when the restore stopped it",
             f"data {found.current}, the restored copy, is removed with everything that was written to it since",
