@@ -13,6 +13,7 @@ class Generations:
 
     `before` is what undoing goes back to, None where there was no data. `accepted` is false from a restore on until the
     user is content with it: so long nothing is archived. `unfinished` is what a run just makes, or just removes.
+    `replaced` is what the stack ran on: it is kept until the stack was seen to run on the current data.
     """
 
     current: int = 0
@@ -20,6 +21,7 @@ class Generations:
     accepted: bool = True
     unfinished: int | None = None
     last: int = 0
+    replaced: int | None = None
 
     def begun(self) -> Generations:
         """With the next number for a candidate."""
@@ -37,13 +39,17 @@ class Generations:
         )
 
     def undone(self) -> Generations:
-        """Back on the data before the restore; the restored copy is to be removed."""
+        """Back on the data before the restore; the restored copy goes once the stack runs on them."""
         assert self.before is not None, "there is nothing to go back to"  # noqa: S101
-        return replace(self, current=self.before, before=None, accepted=True, unfinished=self.current)
+        return replace(self, current=self.before, before=None, accepted=True, replaced=self.current)
 
     def content(self) -> Generations:
-        """With the restored copy for good; what was before it is to be removed."""
-        return replace(self, before=None, accepted=True, unfinished=self.before)
+        """With the restored copy for good; what was before it goes once the stack runs and archives."""
+        return replace(self, before=None, accepted=True, replaced=self.before)
+
+    def settled(self) -> Generations:
+        """The stack runs on its data: what it ran on before is to be removed."""
+        return replace(self, unfinished=self.replaced, replaced=None)
 
     def finished(self) -> Generations:
         """Without anything to be removed."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from stackctl.engine.base import ServiceState
 from stackctl.engine.runner import Runner
-from stackctl.errors import EngineFailed, Unhealthy
+from stackctl.errors import EngineFailed, Problem, Unhealthy
 from stackctl.health.probes import observe
 from stackctl.operations import plan
 from stackctl.operations.apply import apply
@@ -17,7 +17,7 @@ from stackctl.operations.changes import Changes
 from stackctl.operations.drift import drift_warnings, mild_lines
 from stackctl.operations.lock import locked
 from stackctl.operations.own_app import metrics_url
-from stackctl.operations.restoring.leftovers import finish_interrupted
+from stackctl.operations.restoring.leftovers import finish_interrupted, settle
 from stackctl.operations.result import Block, Line, Request, Result, Table
 from stackctl.operations.stack import Prepared, make_secrets, prepare
 from stackctl.operations.state import make_private, save
@@ -45,7 +45,8 @@ def up_command(request: Request, runner: Runner, note: Note, timeout: float = DE
         else:
             note("nothing to change")
             save(private, prepared.state)
-    return _result(prepared, changes)
+        left = settle(private, prepared.engine, note)
+    return _result(prepared, changes, left)
 
 
 def _left(prepared: Prepared, changes: Changes) -> Changes:
@@ -76,7 +77,7 @@ def _refuse_two_engines(prepared: Prepared, runner: Runner) -> None:
         )
 
 
-def _result(prepared: Prepared, changes: Changes) -> Result:
+def _result(prepared: Prepared, changes: Changes, left: tuple[Problem, ...]) -> Result:
     services = prepared.engine.services()
     urls = addresses(prepared)
     data: dict[str, Any] = {
@@ -92,7 +93,8 @@ def _result(prepared: Prepared, changes: Changes) -> Result:
         Table(["service", "state", "health"], rows),
         Table(["address", ""], [[name, url] for name, url in urls.items()]),
     ]
-    return Result(data, [*out, *mild_lines(changes)], (*prepared.warnings, *drift_warnings(changes, done=True)))
+    warnings = (*prepared.warnings, *drift_warnings(changes, done=True), *left)
+    return Result(data, [*out, *mild_lines(changes)], warnings)
 
 
 def addresses(prepared: Prepared) -> dict[str, str]:

@@ -150,6 +150,37 @@ def test_data_that_is_gone_is_not_gone_back_to(mine: Stack) -> None:
     assert (generations(stack)["current"], clean(stack)) == (0, True)
 
 
+def test_killed_while_it_undoes_the_copy_stays_until_the_old_data_runs(mine: Stack) -> None:
+    stack = mine
+    assert stack.run("restore", seconds=600).code == 0
+    process = stack.start("restore", "--undo")
+    eventually(lambda: generations(stack)["current"] == 0, 300, "it switches back")
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=60)
+    assert places(stack) == 2
+    failed = stack.run("up", "--set", "unix_socket_group=nosuchgroup", "--timeout", "60")
+    assert (failed.code, places(stack)) == (20, 2), failed.said
+    stack.up()
+    assert (generations(stack)["current"], clean(stack), stack.healthy()) == (0, True, True)
+
+
+def test_an_acceptance_that_fails_accepts_nothing(mine: Stack) -> None:
+    stack, folder = mine, Repository(repository(mine)).backups_folder
+    assert stack.run("restore", seconds=600).code == 0
+    mode = folder.stat().st_mode & 0o777
+    folder.chmod(mode | 0o001)
+    try:
+        failed = stack.run("restore", "--accept")
+    finally:
+        folder.chmod(mode)
+    assert (failed.code, "is open to everybody" in failed.said) == (10, True), failed.said
+    assert (generations(stack)["accepted"], generations(stack)["before"], places(stack)) == (False, 0, 2)
+    assert stack.run("up").code == 0
+    assert places(stack) == 2, "both are kept until it is decided"
+    assert stack.run("restore", "--undo").code == 0
+    assert (generations(stack)["current"], clean(stack)) == (0, True)
+
+
 def test_interrupted_while_it_switches_it_goes_back(mine: Stack) -> None:
     stack = mine
     process = stack.start("restore", "--json")

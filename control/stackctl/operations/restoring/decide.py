@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from stackctl.backup.generation import Generations
-from stackctl.errors import Problem, RestoreRefused, StackError, UsageError
+from stackctl.errors import RestoreRefused, UsageError
 from stackctl.operations.apply import apply
 from stackctl.operations.plan import find_changes
 from stackctl.operations.restoring.in_place import How, opened
-from stackctl.operations.restoring.leftovers import remove_unfinished
+from stackctl.operations.restoring.leftovers import settle
 from stackctl.operations.restoring.present import refuse_gone
 from stackctl.operations.restoring.switch import switch
 from stackctl.operations.result import Line, Request, Result
@@ -43,12 +43,22 @@ def accept_command(request: Request, how: How) -> Result:
         gone = [] if found.before is None else [f"data {found.before}, from before the restore, is removed"]
         if not how.agreed([f"data {found.current} is kept, and archived as a timeline of its own", *gone]):
             raise UsageError("nothing was accepted", hint="--yes answers the question")
-        recorded = prepared.opened.state or prepared.state
-        save(prepared.opened.project.private, recorded.on(found.content()))
+        after = _accept(request, how, prepared, found)
+        return _decided(after, how, "keeps the restored copy, and archives it. Take a backup of it: stackctl backup")
+
+
+def _accept(request: Request, how: How, prepared: Prepared, found: Generations) -> Prepared:
+    """Let the stack archive; where it does not get there, nothing is accepted."""
+    private, undecided = prepared.opened.project.private, prepared.opened.state or prepared.state
+    save(private, undecided.on(found.content()))
+    try:
         after = prepare(request, how.runner)
         if after.engine.running() and (changes := find_changes(after)):
             apply(after, changes, how.timeout, how.runner, how.note)
-        return _decided(after, how, "keeps the restored copy, and archives it. Take a backup of it: stackctl backup")
+    except BaseException:
+        save(private, undecided)
+        raise
+    return after
 
 
 def _undecided(prepared: Prepared) -> Generations:
@@ -59,10 +69,7 @@ def _undecided(prepared: Prepared) -> Generations:
 
 
 def _decided(after: Prepared, how: How, text: str) -> Result:
-    left: list[Problem] = []
-    try:
-        remove_unfinished(after.opened.project.private, after.engine, how.note)
-    except StackError as error:
-        left = [Problem("not_removed", str(error), "the next stackctl up tries it again")]
+    private = after.opened.project.private
+    left = settle(private, after.engine, how.note)
     data: dict[str, Any] = {"generation": after.state.generations.current, "accepted": True}
     return Result(data, [Line(f"{after.opened.project.name} {text}", "good")], (*after.warnings, *left))

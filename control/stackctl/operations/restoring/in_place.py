@@ -19,7 +19,7 @@ from stackctl.operations.backup import clean
 from stackctl.operations.lock import locked
 from stackctl.operations.project import project_folder
 from stackctl.operations.restoring.candidate import Built, build_candidate
-from stackctl.operations.restoring.leftovers import finish_interrupted, remove_unfinished
+from stackctl.operations.restoring.leftovers import finish_interrupted, remove_unfinished, settle
 from stackctl.operations.restoring.plan import Asked, Plan, make_plan, refuse_full
 from stackctl.operations.restoring.runs import remember
 from stackctl.operations.restoring.switch import switch
@@ -109,6 +109,8 @@ def _restore(
             remove_unfinished(private, prepared.engine, how.note)
         raise
     over = time.monotonic()
+    # An undoing that was interrupted may have left its copy.
+    settle(private, after.engine, how.note)
     size = sum(backup.bytes for backup in plan.chain)
     remember(private, Run(size, plan.wal_files, built.copy_seconds, built.replay_seconds, over - ready))
     return _done(after, plan, built, over - began, stopped)

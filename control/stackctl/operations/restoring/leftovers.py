@@ -6,6 +6,7 @@ from pathlib import Path
 
 from stackctl.engine.base import Engine, Note
 from stackctl.engine.runner import Runner
+from stackctl.errors import Problem, StackError
 from stackctl.operations.backup import open_backups, working
 from stackctl.operations.result import Request
 from stackctl.operations.state import load, save
@@ -23,8 +24,21 @@ def finish_interrupted(request: Request, runner: Runner, private: Path, note: No
     remove_unfinished(private, opened.engine, note)
 
 
+def settle(private: Path, engine: Engine, note: Note) -> tuple[Problem, ...]:
+    """Remove what the stack ran on before. Only once it runs on its present data; gives back what stays."""
+    state = load(private)
+    if state is None or state.generations.replaced is None:
+        return ()
+    save(private, state.on(state.generations.settled()))
+    try:
+        remove_unfinished(private, engine, note)
+    except StackError as error:
+        return (Problem("not_removed", str(error), "the next stackctl up tries it again"),)
+    return ()
+
+
 def remove_unfinished(private: Path, engine: Engine, note: Note) -> None:
-    """Remove the generation that the state names as unfinished: a candidate, or data that is no longer wanted.
+    """Remove the generation that the state names as unfinished: a candidate, or data that was settled to go.
 
     Raises StackError where something still uses it; the next run tries again.
     """
