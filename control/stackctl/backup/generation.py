@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -23,9 +23,10 @@ class Generations:
     last: int = 0
     replaced: int | None = None
 
-    def begun(self) -> Generations:
-        """With the next number for a candidate."""
-        return replace(self, unfinished=self.last + 1, last=self.last + 1)
+    def begun(self, taken: Collection[int] = ()) -> Generations:
+        """With a number for a candidate, beyond those of which anything is there: the record may be an old one."""
+        number = max(self.last, self.current, *taken) + 1
+        return replace(self, unfinished=number, last=number)
 
     def restored(self, *, before: bool) -> Generations:
         """The candidate as the stack's data; `before` says whether there is data to go back to."""

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
+from stackctl.errors import EngineFailed
+
 Note = Callable[[str], None]
 _IDENTIFIER = re.compile(r"^Database system identifier:\s*(\d+)$", re.MULTILINE)
 # In the place of the archive's folder: keep WAL back until the restored copy is accepted.
@@ -15,6 +17,9 @@ HELD = "-"
 
 class DataPlaces(Protocol):
     """Where an engine keeps the data of its generations."""
+
+    def taken(self) -> frozenset[int]:
+        """The numbers of which anything is there, unfinished or not."""
 
     def there(self, generation: int) -> bool:
         """Whether there is a cluster."""
@@ -36,3 +41,9 @@ def identifier(control: str) -> str | None:
     """The cluster's identifier, as `pg_controldata` prints it."""
     match = _IDENTIFIER.search(control)
     return match[1] if match else None
+
+
+def refuse_taken(places: DataPlaces, generation: int) -> None:
+    """Raise EngineFailed where anything of this number is there."""
+    if generation in places.taken():
+        raise EngineFailed(f"data {generation} is there already", hint="nothing was changed; run the command again")

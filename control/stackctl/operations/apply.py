@@ -13,6 +13,7 @@ from stackctl.operations.changes import Changes, reload_needed, reload_suffices
 from stackctl.operations.engines import EMBEDDED, recorded_engine
 from stackctl.operations.ports import host_ports
 from stackctl.operations.reload import reload_back, reload_server
+from stackctl.operations.restoring.present import refuse_stray
 from stackctl.operations.stack import Prepared
 from stackctl.operations.state import save
 from stackctl.render.manifest import ENGINE_FILES
@@ -33,6 +34,7 @@ def apply(prepared: Prepared, changes: Changes, timeout: float, runner: Runner, 
     if problems := taken(_new_ports(prepared, changes)):
         raise _port_error(problems)
     engine.prepare(prepared.deployment, note)
+    refuse_stray(engine.places(), prepared.state.generations.current)
     # Where the server could not archive to, its WAL would be given up in the end.
     usable_repository(engine)
     files, before = prepared.files(), snapshot(project.rendered)

@@ -4,12 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from stackctl.backup.generation import Generations
 from stackctl.engine.embedded.generations import EmbeddedPlaces
 from stackctl.engine.embedded.home import Home
 from stackctl.engine.embedded.programs import Server
 from stackctl.engine.runner import Runner
-from stackctl.errors import RestoreRefused
-from stackctl.operations.restoring.present import refuse_gone
+from stackctl.errors import EngineFailed, RestoreRefused
+from stackctl.operations.restoring.present import refuse_gone, refuse_stray
 
 
 @pytest.fixture
@@ -29,3 +30,37 @@ def test_nothing_goes_back_to_data_that_is_gone(places, tmp_path):
     with pytest.raises(RestoreRefused, match="data 0, from before the restore, is not there"):
         refuse_gone(places, 0)
     refuse_gone(places, 1)
+
+
+def test_no_database_is_made_beside_the_data_of_another_number(places, tmp_path):
+    """As after a restore that was accepted, with a state.json from before it."""
+    refuse_stray(places, 0)
+    (tmp_path / "data/18.2.new").mkdir(parents=True)
+    refuse_stray(places, 0)
+    cluster(tmp_path / "data/18.1")
+    cluster(tmp_path / "data/16")
+    with pytest.raises(EngineFailed, match=r"data 0, which .* is not there, but data 1 is"):
+        refuse_stray(places, 0)
+    refuse_stray(places, 1)
+    cluster(tmp_path / "data/18")
+    refuse_stray(places, 0)
+
+
+def test_no_number_is_given_of_which_anything_is_there(places, tmp_path):
+    cluster(tmp_path / "data/18")
+    cluster(tmp_path / "data/18.1")
+    (tmp_path / "data/18.3.new").mkdir()
+    cluster(tmp_path / "data/16.7")
+    assert places.taken() == {0, 1, 3}
+    assert Generations().begun(places.taken()) == Generations(unfinished=4, last=4)
+
+
+def test_data_of_the_same_number_is_neither_overwritten_nor_joined(places, tmp_path):
+    cluster(tmp_path / "data/18.1")
+    cluster(tmp_path / "restore/data")
+    (tmp_path / "data/18.1/real").touch()
+    with pytest.raises(EngineFailed, match="data 1 is there already"):
+        places.install(tmp_path / "restore/data", 1, print)
+    assert sorted(path.name for path in (tmp_path / "data/18.1").iterdir()) == ["PG_VERSION", "real"]
+    places.install(tmp_path / "restore/data", 2, print)
+    assert (tmp_path / "data/18.2/PG_VERSION").exists()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
 from stackctl.engine.docker.client import DATABASE_USER, bind
 from stackctl.engine.docker.containers import FINGERPRINT
-from stackctl.engine.generation import Note, identifier
+from stackctl.engine.generation import Note, identifier, refuse_taken
 from stackctl.engine.runner import Completed, Runner
 from stackctl.render.stack import DATA_VOLUME
 
@@ -33,6 +34,12 @@ class DockerPlaces:
     fingerprint: str
     runner: Runner
 
+    def taken(self) -> frozenset[int]:
+        """As the volumes' names say."""
+        name = re.compile(rf"{re.escape(self._volume(0))}(?:_(\d+))?")
+        found = map(name.fullmatch, self._docker("volume", "ls", "--quiet").stdout.split())
+        return frozenset(int(match[1] or 0) for match in found if match)
+
     def there(self, generation: int) -> bool:
         """Whether the volume has a cluster."""
         if not self._exists(generation):
@@ -48,6 +55,7 @@ class DockerPlaces:
     def install(self, candidate: Path, generation: int, note: Note) -> None:
         """Copy it into a new volume, whose files are the image's account's, whoever the operator is."""
         name = self._volume(generation)
+        refuse_taken(self, generation)
         note(f"copying it into the volume {name}")
         labels = {
             f"{_COMPOSE}.project": self.project,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stackctl.engine.embedded.home import Home, as_account
 from stackctl.engine.embedded.programs import Server
-from stackctl.engine.generation import Note, identifier
+from stackctl.engine.generation import Note, identifier, refuse_taken
 from stackctl.engine.runner import Runner
 from stackctl.errors import EngineFailed
 
@@ -20,6 +21,13 @@ class EmbeddedPlaces:
     home: Home
     server: Server
     runner: Runner
+
+    def taken(self) -> frozenset[int]:
+        """As the folders' names say."""
+        name = re.compile(rf"{self.server.major}(?:\.(\d+))?(?:\.new)?")
+        folder = self._folder(0).parent
+        found = [name.fullmatch(path.name) for path in folder.iterdir()] if folder.is_dir() else []
+        return frozenset(int(match[1] or 0) for match in found if match)
 
     def there(self, generation: int) -> bool:
         """Whether the folder has a cluster."""
@@ -38,6 +46,7 @@ class EmbeddedPlaces:
     def install(self, candidate: Path, generation: int, note: Note) -> None:
         """Move it, as the account; to another disk it is copied first and then renamed."""
         target = self._folder(generation)
+        refuse_taken(self, generation)
         note(f"moving the copy to {target}")
         # The account takes it out of the folder that it was built in.
         if self.home.user is not None:

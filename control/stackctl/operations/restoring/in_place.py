@@ -96,7 +96,7 @@ def _restore(
 ) -> Result:
     began, private = time.monotonic(), prepared.opened.project.private
     clean(repository, programs, how.note)
-    begun = (prepared.opened.state or prepared.state).generations.begun()
+    begun = (prepared.opened.state or prepared.state).generations.begun(prepared.engine.places().taken())
     save(private, (prepared.opened.state or prepared.state).on(begun))
     try:
         assert begun.unfinished is not None, "begun"  # noqa: S101

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stackctl.engine.generation import DataPlaces
-from stackctl.errors import RestoreRefused
+from stackctl.errors import EngineFailed, RestoreRefused
 
 
 def refuse_gone(places: DataPlaces, before: int) -> None:
@@ -12,4 +12,16 @@ def refuse_gone(places: DataPlaces, before: int) -> None:
         raise RestoreRefused(
             f"data {before}, from before the restore, is not there any more",
             hint="put it back where it was; or stackctl restore --accept keeps the restored copy",
+        )
+
+
+def refuse_stray(places: DataPlaces, current: int) -> None:
+    """Raise EngineFailed where the current data is not there, but other data is: state.json is lost or an old copy."""
+    others = sorted(places.taken() - {current})
+    if not others or places.there(current):
+        return
+    if there := [str(each) for each in others if places.there(each)]:
+        raise EngineFailed(
+            f"data {current}, which .stackctl/state.json names, is not there, but data {', '.join(there)} is",
+            hint="put a newer copy of state.json back, or name the right number as data.ENGINE.current there",
         )
