@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from stackctl.backup.catalog import write_whole
 from stackctl.backup.generation import Generations, generations_of
 from stackctl.errors import ProfileError, unwritable
 from stackctl.settings.app_section import REFERENCE_APP, AppSection, from_record
@@ -113,15 +114,10 @@ def default_name(folder: Path) -> str:
 
 
 def save(private: Path, state: State) -> None:
-    """Write the state in one step."""
+    """Write the state in one step, durable at its end: what it no longer names may be removed after it."""
     path = private / "state.json"
-    staged = path.with_suffix(".new")
     try:
-        with staged.open("w") as stream:
-            stream.write(json.dumps(asdict(state), indent=1) + "\n")
-            stream.flush()
-            os.fsync(stream.fileno())
-        staged.replace(path)
+        write_whole(path, (json.dumps(asdict(state), indent=1) + "\n").encode())
     except OSError as error:
         raise unwritable(path, error) from error
 

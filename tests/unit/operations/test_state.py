@@ -1,7 +1,9 @@
 """What a project remembers."""
 
 import json
+import os
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -19,6 +21,19 @@ def test_what_is_saved_is_loaded(tmp_path):
     save(tmp_path, STATE)
     assert load(tmp_path) == STATE
     assert [path.name for path in tmp_path.iterdir()] == ["state.json"]
+
+
+def test_what_is_saved_outlasts_a_power_cut(tmp_path, monkeypatch):
+    """The rename too: its folder reaches the disk, and after it."""
+    synced, sync = [], os.fsync
+
+    def watched(descriptor):
+        synced.append((Path(f"/proc/self/fd/{descriptor}").readlink(), (tmp_path / "state.json").exists()))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", watched)
+    save(tmp_path, STATE)
+    assert synced[-1] == (tmp_path, True)
 
 
 def test_flags_and_pins_may_be_missing(tmp_path):
@@ -82,7 +97,7 @@ def test_the_other_engines_data_is_then_the_projects(tmp_path):
 
 def test_a_state_that_cannot_be_written_leaves_the_old_one(tmp_path):
     save(tmp_path, STATE)
-    (tmp_path / "state.new").mkdir()
+    (tmp_path / ".state.json.new").mkdir()
     with pytest.raises(ProfileError):
         save(tmp_path, State("other", "docker", "", "", {}))
     assert json.loads((tmp_path / "state.json").read_text())["name"] == "shop"
