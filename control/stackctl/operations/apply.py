@@ -48,7 +48,8 @@ def apply(prepared: Prepared, changes: Changes, timeout: float, runner: Runner, 
         if reload_needed(changes) and changes.running:
             note("reloading PostgreSQL")
             reload_server(prepared)
-    except StackError as error:
+    except Exception as error:
+        # A full disk, too, may end it half way.
         note(f"failed: {error}")
         _show_logs(prepared, ["migrate"] if "migrate" in str(error) else [], note)
         _go_back(prepared, before, changes, timeout, runner, note)
@@ -90,7 +91,7 @@ def _go_back(
             if state is not None:
                 save(project.private, state)
         end(project.private)
-    except StackError as second:
+    except Exception as second:
         note(f"going back failed too: {second}")
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from stackctl.backup.generation import Generations
 from stackctl.engine.base import Note
 from stackctl.engine.runner import Runner
-from stackctl.errors import StackError
 from stackctl.operations.apply import begin, end
 from stackctl.operations.engines import recorded_engine
 from stackctl.operations.result import Request
 from stackctl.operations.stack import Prepared, prepare
 from stackctl.operations.state import State, load, save
-from stackctl.render.write import snapshot, write
+from stackctl.render.model import File
+from stackctl.render.write import compare, snapshot, write
 
 
 def switch(
@@ -35,16 +37,16 @@ def switch(
         write(project.rendered, after.files())
         note(f"starting on data {to.current}")
         after.engine.start(after.deployment, (), timeout, note)
-    except (StackError, KeyboardInterrupt) as error:
-        note(f"failed: {error}" if isinstance(error, StackError) else "interrupted")
+    except (Exception, KeyboardInterrupt) as error:
+        note("interrupted" if isinstance(error, KeyboardInterrupt) else f"failed: {error}")
         try:
             _stop(request, runner, back, note)
             if before:
-                write(project.rendered, before)
+                _write_back(project.rendered, before)
             if ran:
                 _start(request, runner, timeout, note)
             end(project.private)
-        except StackError as second:
+        except Exception as second:
             note(f"going back failed too: {second}; stackctl up tries it again")
         raise
     end(project.private)
@@ -56,7 +58,18 @@ def _stop(request: Request, runner: Runner, back: State, note: Note) -> None:
     note("going back to the data before")
     prepared = prepare(request, runner)
     prepared.engine.stop(note)
-    save(prepared.opened.project.private, back)
+    record(prepared.opened.project.private, back)
+
+
+def record(private: Path, back: State) -> None:
+    """Write the state where it is another one: on a full disk, the old one may never have left."""
+    if load(private) != back:
+        save(private, back)
+
+
+def _write_back(rendered: Path, before: tuple[File, ...]) -> None:
+    if compare(rendered, before):
+        write(rendered, before)
 
 
 def _start(request: Request, runner: Runner, timeout: float, note: Note) -> None:
