@@ -257,6 +257,25 @@ def test_a_copy_that_does_not_fit_is_refused_with_numbers(mine: Stack) -> None:
     assert clean(mine)
 
 
+@pytest.mark.parametrize("engine", ["embedded"], indirect=True)
+def test_data_without_its_control_file_is_replaced_once_its_cluster_is_named(mine: Stack) -> None:
+    stack = mine
+    stack.add_tools("before the damage")
+    archived(stack)
+    (backup, *_) = Repository(repository(stack)).backups()
+    assert stack.run("down").code == 0
+    control = stack.home / "data" / str(backup.postgres) / "global" / "pg_control"
+    away = control.rename(control.with_name("pg_control.away"))
+    refused = stack.run("restore")
+    assert (refused.code, "--cluster IDENTIFIER" in refused.said) == (42, True), refused.said
+    done = stack.run("restore", "--cluster", backup.system, "--json", seconds=600)
+    assert (done.code, done.data["plan"]["keeps_present_data"]) == (0, True), done.said
+    assert "before the damage" in stack.tools()
+    away.rename(control)
+    assert stack.run("restore", "--undo").code == 0
+    assert (generations(stack)["current"], clean(stack)) == (0, True)
+
+
 def test_a_stack_whose_data_is_lost_comes_back(mine: Stack) -> None:
     """The last test here, as there is no way back from it."""
     stack = mine

@@ -7,10 +7,10 @@ import pytest
 from stackctl.backup.generation import Generations
 from stackctl.engine.embedded.generations import EmbeddedPlaces
 from stackctl.engine.embedded.home import Home
-from stackctl.engine.embedded.programs import Server
+from stackctl.engine.embedded.programs import Server, find_server
 from stackctl.engine.runner import Runner
 from stackctl.errors import EngineFailed, RestoreRefused
-from stackctl.operations.restoring.present import refuse_gone, refuse_stray
+from stackctl.operations.restoring.present import Present, present_data, refuse_gone, refuse_stray
 
 
 @pytest.fixture
@@ -64,3 +64,24 @@ def test_data_of_the_same_number_is_neither_overwritten_nor_joined(places, tmp_p
     assert sorted(path.name for path in (tmp_path / "data/18.1").iterdir()) == ["PG_VERSION", "real"]
     places.install(tmp_path / "restore/data", 2, print)
     assert (tmp_path / "data/18.2/PG_VERSION").exists()
+
+
+class Stopped:
+    """Of an engine whose server does not run, the data directories only."""
+
+    def __init__(self, root):
+        home = Home(root, root / "rendered", root / "secrets", root / "run", None)
+        self._places = EmbeddedPlaces(home, find_server(Runner(), 18), Runner())
+
+    def running(self):
+        return False
+
+    def places(self):
+        return self._places
+
+
+def test_data_without_its_control_file_is_data(tmp_path):
+    engine = Stopped(tmp_path)
+    assert present_data(engine, 0) == Present(there=False)
+    cluster(tmp_path / "data/18")
+    assert present_data(engine, 0) == Present(there=True, system=None)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from stackctl.backup import restore
@@ -19,10 +16,12 @@ from stackctl.backup.restore_plan import Candidate, choose, refuse_later
 from stackctl.backup.retention import ancestors, restorable
 from stackctl.backup.target import Target, target
 from stackctl.backup.wal_name import SEGMENT_SIZE, parse_segment, segment_of
-from stackctl.engine.base import Engine, Programs
-from stackctl.errors import EngineFailed, RestoreRefused, StackError, UsageError
+from stackctl.engine.base import Programs
+from stackctl.errors import EngineFailed, RestoreRefused, UsageError
 from stackctl.operations.backup import find
 from stackctl.operations.candidates import candidates, present_candidates
+from stackctl.operations.restoring.present import Present, present_data
+from stackctl.operations.restoring.rooms import rooms
 from stackctl.operations.restoring.runs import measured
 from stackctl.operations.stack import Prepared
 from stackctl.units import Bytes, human
@@ -98,7 +97,7 @@ class Plan:
 def make_plan(prepared: Prepared, programs: Programs, repository: Repository, asked: Asked) -> Plan:
     """Choose, and refuse what cannot be. Raises RestoreRefused, WalGap, Damaged or UsageError."""
     goal, engine = target(asked.to), prepared.engine
-    here = _system(engine, prepared)
+    here = present_data(engine, prepared.state.generations.current)
     chosen = _chosen(repository, goal, asked, here)
     _refuse_version(chosen.backup, prepared)
     last = _last(repository, programs, chosen, goal)
@@ -106,9 +105,10 @@ def make_plan(prepared: Prepared, programs: Programs, repository: Repository, as
     chain = [*reversed(ancestors(chosen.backup, by_id)), chosen.backup]
     files, wal_bytes = _wal(repository, chosen, goal)
     size = sum(backup.bytes for backup in chain)
-    rooms = _rooms(engine, repository, needed_bytes(chain, files, wal_bytes))
+    needed = needed_bytes(chain, files, wal_bytes)
+    places = rooms(repository.root, engine.data_place(), needed, copies=engine.places().copies())
     seconds = expected_seconds(measured(prepared.opened.project.private), size, files)
-    return Plan(goal, chosen, chain, files, size, rooms, seconds, last, datetime.now(UTC), here is not None)
+    return Plan(goal, chosen, chain, files, size, places, seconds, last, datetime.now(UTC), here.there)
 
 
 def refuse_full(plan: Plan) -> None:
@@ -123,20 +123,13 @@ def refuse_full(plan: Plan) -> None:
             )
 
 
-def _system(engine: Engine, prepared: Prepared) -> str | None:
-    """The cluster that the stack has now, None where its data is gone."""
-    if engine.running():
-        try:
-            found = engine.query("SELECT system_identifier::text AS system FROM pg_control_system()")
-            return str(found[0]["system"])
-        except StackError:
-            # A server that does not answer has its files all the same.
-            pass
-    return engine.places().system(prepared.state.generations.current)
-
-
-def _chosen(repository: Repository, goal: Target, asked: Asked, here: str | None) -> Candidate:
-    wanted = asked.cluster or here
+def _chosen(repository: Repository, goal: Target, asked: Asked, here: Present) -> Candidate:
+    wanted = asked.cluster or here.system
+    if here.there and wanted is None:
+        raise RestoreRefused(
+            "the control file of the present data cannot be read, so that nobody knows of which cluster it is",
+            hint="--cluster IDENTIFIER says whose data is to take its place: stackctl backup show ID has it",
+        )
     if asked.backup:
         backup = find(repository, asked.backup)
         _refuse_other_cluster(backup, wanted, asked)
@@ -202,19 +195,6 @@ def _wal(repository: Repository, chosen: Candidate, goal: Target) -> tuple[int, 
         if segment and first <= segment.number < first + count and segment.timeline <= reach.timeline:
             taken += file.path.stat().st_blocks * 512
     return count, taken
-
-
-def _rooms(engine: Engine, repository: Repository, size: int) -> list[Room]:
-    build, data = repository.root, engine.data_place()
-    if not engine.places().copies():
-        return [_room(build, size)]
-    if os.stat(build).st_dev == os.stat(data).st_dev:  # noqa: PTH116
-        return [_room(build, 2 * size)]
-    return [_room(build, size), _room(data, size)]
-
-
-def _room(path: Path, needed: int) -> Room:
-    return Room(str(path), needed, shutil.disk_usage(path).free)
 
 
 def _both(goal: Target) -> str:

@@ -2,8 +2,37 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from stackctl.engine.base import Engine
 from stackctl.engine.generation import DataPlaces
-from stackctl.errors import EngineFailed, RestoreRefused
+from stackctl.errors import EngineFailed, RestoreRefused, StackError
+
+
+@dataclass(frozen=True)
+class Present:
+    """Whether the stack has data, and of which cluster: None where nobody can tell."""
+
+    there: bool
+    system: str | None = None
+
+
+def present_data(engine: Engine, generation: int) -> Present:
+    """What the stack has now. Data whose control file is damaged or missing is data all the same."""
+    if engine.running():
+        try:
+            found = engine.query("SELECT system_identifier::text AS system FROM pg_control_system()")
+            return Present(True, str(found[0]["system"]))
+        except StackError:
+            # A server that does not answer has its files all the same.
+            pass
+    places = engine.places()
+    if not places.there(generation):
+        return Present(False)
+    try:
+        return Present(True, places.system(generation))
+    except EngineFailed:
+        return Present(True)
 
 
 def refuse_gone(places: DataPlaces, before: int) -> None:
