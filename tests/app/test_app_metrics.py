@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import signal
@@ -10,7 +11,10 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
+from prometheus_client import REGISTRY
+from sqlalchemy import QueuePool, create_engine
 
+from app.pool import PUBLISH_SECONDS, WatchedPool
 from running_app import Database, Serve, Served
 from running_postgres import wait_until
 
@@ -113,3 +117,22 @@ def test_statements_are_compiled_once_in_each_worker(database: Database, serve: 
     assert served.metric("app_db_compiled_cache_total", result="hit") == before["hit"] + 10
     assert served.metric("app_db_compiled_cache_total", result="miss") == before["miss"]
     assert served.metric("app_db_compiled_cache_size") == before["miss"]
+
+
+def test_the_gauges_follow_a_thread_that_took_long_to_its_connection(tmp_path: Path) -> None:
+    engine = create_engine(f"sqlite:///{tmp_path}/app.db", poolclass=QueuePool)
+
+    async def seen() -> float | None:
+        await asyncio.sleep(3 * PUBLISH_SECONDS)
+        return REGISTRY.get_sample_value("app_db_pool_checked_out")
+
+    async def story() -> list[float | None]:
+        pool = WatchedPool(engine, 0)
+        pool.entered()
+        before = await seen()
+        with engine.connect():
+            meanwhile = await seen()
+        pool.left()
+        return [before, meanwhile, await seen()]
+
+    assert asyncio.run(story()) == [0, 1, 0]

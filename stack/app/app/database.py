@@ -75,7 +75,6 @@ class Database:
         """Run a unit in a thread of its own."""
         started = time.perf_counter()
         await self._admit(deadline - started)
-        self._pool.publish_soon()
         loop = asyncio.get_running_loop()
         try:
             thread = loop.run_in_executor(self._threads, self._connected, unit, started, deadline)
@@ -84,6 +83,7 @@ class Database:
             log.error("no thread for the database: %s", error)
             self._admission.leave()
             raise _no_answer(unit) from error
+        self._pool.entered()
         # The slot is free when the thread is, which is later than this coroutine's end if the client
         # goes away and the server cancels it.
         thread.add_done_callback(self._release)
@@ -124,7 +124,7 @@ class Database:
 
     def _release(self, _thread: asyncio.Future[T]) -> None:
         self._admission.leave()
-        self._pool.publish_soon()
+        self._pool.left()
 
     def _connected(self, unit: Unit[T], queued: float, deadline: float) -> T:
         try:

@@ -52,6 +52,7 @@ class WatchedPool:
     def __init__(self, engine: Engine, max_overflow: int) -> None:
         self._engine = engine
         self._due = False
+        self._units = 0
         metrics.POOL_SIZE.set(self._pool.size())
         metrics.POOL_MAX_OVERFLOW.set(max_overflow)
         event.listen(engine, "invalidate", _count_invalidation)
@@ -61,15 +62,31 @@ class WatchedPool:
     def _pool(self) -> QueuePool:
         return cast(QueuePool, self._engine.pool)
 
-    def publish_soon(self) -> None:
-        """Set the gauges in a moment, once for all that changes until then; call it in the event loop."""
+    def entered(self) -> None:
+        """Count one more unit of work; call it in the event loop, like `left`."""
+        self._units += 1
+        self._publish_soon()
+
+    def left(self) -> None:
+        """Count one less."""
+        self._units -= 1
+        self._publish_soon()
+
+    def _publish_soon(self) -> None:
+        # Once for all that changes until then.
         if not self._due:
             self._due = True
-            asyncio.get_running_loop().call_later(PUBLISH_SECONDS, self.publish)
+            asyncio.get_running_loop().call_later(PUBLISH_SECONDS, self._publish_again)
+
+    def _publish_again(self) -> None:
+        self._due = False
+        self.publish()
+        # A thread may take longer than that to have its connection.
+        if self._units:
+            self._publish_soon()
 
     def publish(self) -> None:
         """Set the gauges to what the pool holds now."""
-        self._due = False
         pool = self._pool
         metrics.POOL_CHECKED_OUT.set(pool.checkedout())
         metrics.POOL_IDLE.set(pool.checkedin())
