@@ -12,7 +12,7 @@ BESIDE ?= -n 2 --dist loadgroup
 UP_FLAGS = $(if $(RAM),--ram $(RAM)) $(if $(ENGINE),--engine $(ENGINE)) $(if $(IMAGES),--images $(IMAGES)) $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down test test-full check golden bench-cli bench-app bench-backup clean
+.PHONY: help install up down test test-full check golden bench-cli bench-app bench-backup bench-pace clean
 
 help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -56,6 +56,9 @@ bench-app: $(VENV)/.developer  ## Load the app beside what it is compared to; AR
 
 bench-backup: $(VENV)/.developer  ## Time backups beside what they are compared to; as root; ARGS="--runs 2 verify"
 	@$(RUN)python tools/bench_backup.py $(ARGS)
+
+bench-pace: $(VENV)/.developer  ## Measure what a backup does to the app beside it; as root; ARGS="--megabytes 2000"
+	@$(RUN)python tools/bench_pace.py $(ARGS)
 
 clean:  ## Remove the virtual environment and caches; never data
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -17,6 +17,8 @@ from stackctl.sizing.model import Sizing
 from stackctl.units import Bytes
 
 Note = Callable[[str], None]
+# A part of full speed, from 0 to 1, asked for again and again.
+Share = Callable[[], float]
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,9 @@ class Programs(Protocol):
 
         Processes of this machine have the limits of the process that starts them.
         """
+
+    def paced(self, share: Share) -> Programs:
+        """The same, each run slowed down to `share` of its speed while it goes on."""
 
     def login(self) -> tuple[str, ...]:
         """Options that lead a client program to the running database, as the role backup."""

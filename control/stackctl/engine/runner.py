@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,12 @@ from stackctl.errors import EngineFailed, NoEngine, TimedOut
 
 # After its error, a program may go on to say how it cleans up.
 _ERROR = re.compile(r"\b(error|fatal|panic): ", re.IGNORECASE)
+Beside = Callable[[int], AbstractContextManager[None]]
 _PASSED_ON = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR")
+
+
+def _nothing(_pid: int) -> AbstractContextManager[None]:
+    return nullcontext()
 
 
 @dataclass(frozen=True)
@@ -55,33 +61,34 @@ class Runner:
         user: SystemUser | None = None,
         clean: bool = False,
         quiet: bool = False,
+        beside: Beside = _nothing,
     ) -> Completed:
         """Run `argv` and wait. `env` is added to this process's environment; `quiet` leaves the echo out.
 
         `clean`, as any other `user`, gets none of the operator's own variables, such as PGHOST or GUNICORN_CMD_ARGS.
+        `beside` makes a context from the number of the process, which lasts as long as it runs.
         Raises NoEngine where the program is missing, TimedOut after `timeout` seconds, and EngineFailed for a non-zero
         exit status unless `check` is False.
         """
         if not quiet:
             self._echo(shlex.join(argv))
         try:
-            done = subprocess.run(
+            process = subprocess.Popen(
                 argv,
                 env=_environment(env, user, clean),
                 cwd=cwd,
-                input=input,
-                stdin=subprocess.DEVNULL if input is None else None,
-                capture_output=True,
+                stdin=subprocess.DEVNULL if input is None else subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
                 errors="replace",
-                timeout=timeout,
-                check=False,
                 **_identity(user),
             )
+            done = _ended(process, argv, input, timeout, beside)
         except FileNotFoundError as error:
             raise NoEngine(f"{argv[0]} is not installed", hint="stackctl doctor lists what is missing") from error
         except subprocess.TimeoutExpired as error:
             raise TimedOut(f"{shlex.join(argv)} took more than {timeout:.0f} s", hint="run it by hand") from error
-        return _checked(Completed(tuple(argv), done.returncode, done.stdout, done.stderr), check)
+        return _checked(done, check)
 
     def stream(self, argv: Sequence[str]) -> Iterator[str]:
         """Lines of `argv`'s output as they come; the process ends with the iteration."""
@@ -98,6 +105,20 @@ class Runner:
                     yield line.rstrip("\n")
             finally:
                 process.terminate()
+
+
+def _ended(
+    process: subprocess.Popen[str], argv: Sequence[str], input: str | None, timeout: float | None, beside: Beside
+) -> Completed:
+    """Wait for its end; it does not outlive an error of ours."""
+    with process:
+        try:
+            with beside(process.pid):
+                stdout, stderr = process.communicate(input, timeout)
+        except BaseException:
+            process.kill()
+            raise
+    return Completed(tuple(argv), process.returncode, stdout, stderr)
 
 
 def _checked(done: Completed, check: bool) -> Completed:

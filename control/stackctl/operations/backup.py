@@ -10,6 +10,7 @@ from typing import Any
 
 from stackctl.backup import native
 from stackctl.backup.model import DRILLED, Backup, Status, spelled
+from stackctl.backup.pacing import pacing
 from stackctl.backup.progress import Progress
 from stackctl.backup.repository import Repository, Unreadable
 from stackctl.backup.verify import verify_all, verify_backup
@@ -22,7 +23,7 @@ from stackctl.operations.engines import recorded_engine
 from stackctl.operations.project import Recorded, open_recorded
 from stackctl.operations.restored import refuse_undecided
 from stackctl.operations.result import Line, Request, Result, Table
-from stackctl.settings.backup import SECTION, BackupSettings, backup_settings
+from stackctl.settings.backup import FULL, SECTION, BackupSettings, backup_settings
 from stackctl.settings.layers import PROJECT_FILE
 from stackctl.settings.project_file import load_section
 from stackctl.units import Bytes, human
@@ -71,10 +72,20 @@ def take_command(request: Request, runner: Runner, note: Note, *, incremental: b
             summarizes = row["summarizes"] == "on"
             cluster = native.Cluster(row["system"], row["postgres"], row["timeline"], summarizes, row["bytes"])
             take = native.take_incremental if incremental else native.take_full
-            taken = take(repository, programs, cluster, _now, note)
+            with _paced(opened, programs, note) as slowed:
+                taken = take(repository, slowed, cluster, _now, note)
     seconds = (taken.finished_at - taken.started_at).total_seconds()
     text = f"{taken.id}: {human(Bytes(taken.bytes))} in {seconds:.0f} s, verified, in {repository.path(taken.id)}"
     return Result(backup_data(repository, taken), [Line(text, "good")], opened.recorded.warnings)
+
+
+@contextmanager
+def _paced(opened: Opened, programs: Programs, note: Note) -> Iterator[Programs]:
+    if opened.settings.pace == FULL:
+        yield programs
+    else:
+        with pacing(opened.engine.query, note) as share:
+            yield programs.paced(share)
 
 
 def list_command(request: Request, runner: Runner) -> Result:

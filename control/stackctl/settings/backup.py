@@ -16,6 +16,8 @@ QUESTION = f"{SECTION}.drill_sql."
 SCHEDULE = f"{SECTION}.schedule."
 WINDOW_PATTERN = r"^\s*[0-9]{1,4}\s*[hdw]\s*$"
 MOST = 1000
+GENTLE, FULL = "gentle", "full"
+PACES = (GENTLE, FULL)
 _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -23,7 +25,8 @@ _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 class BackupSettings:
     """What the project says of its backups. `repository` is None for the engine's own place.
 
-    `questions` are the queries of a drill by name; each must be true. `schedule` has a cron expression for each job.
+    `pace` says whether a copy gives way to the database's own work. `questions` are the queries of a drill by name:
+    each must be true. `schedule` has a cron expression for each job.
     """
 
     repository: Path | None = None
@@ -32,6 +35,7 @@ class BackupSettings:
     minimum: int = 2
     weekly: int = 0
     monthly: int = 0
+    pace: str = GENTLE
     questions: Mapping[str, str] = field(default_factory=dict)
     schedule: Mapping[str, str] = field(default_factory=dict)
 
@@ -65,6 +69,13 @@ def at_least_one(text: str) -> int:
 def none_or_more(text: str) -> int:
     """How many more stay."""
     return whole(text, 0, MOST)
+
+
+def pace(text: str) -> str:
+    """Whether a copy gives way to the database's own work, or goes as fast as it can."""
+    if text.strip() not in PACES:
+        raise Fault(f"{text!r} is no pace", nearest(text.strip(), PACES))
+    return text.strip()
 
 
 def question(text: str) -> str:
@@ -108,6 +119,7 @@ READERS: Mapping[str, Callable[[str], object]] = {
     "minimum": at_least_one,
     "weekly": none_or_more,
     "monthly": none_or_more,
+    "pace": pace,
 }
 _KEYS = {"window": "recovery_window"}
 

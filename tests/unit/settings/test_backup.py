@@ -36,13 +36,14 @@ backup:
   minimum: 3
   weekly: 4
   monthly: 12
+  pace: full
   drill_sql:
     rows: SELECT count(*) > 0 FROM tools;
     young: "SELECT true"
 """
     found = backup_settings(load(file(text)).keys, Path("/p"))
     questions = {"rows": "SELECT count(*) > 0 FROM tools", "young": "SELECT true"}
-    assert found == BackupSettings(Path("/srv/backups"), timedelta(days=14), 1, 3, 4, 12, questions)
+    assert found == BackupSettings(Path("/srv/backups"), timedelta(days=14), 1, 3, 4, 12, "full", questions)
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("36h", 129_600), (" 14 d ", 1_209_600), ("1w", 604_800), ("0d", 0)])
@@ -67,6 +68,7 @@ def test_a_relative_repository_is_below_the_project(file):
         ("repository: ../backups", "'../backups' is no folder", "absolute"),
         ("repository: /", "'/' is no folder", ""),
         ("repository: .stackctl/backups", "is no place for backups", ""),
+        ("pace: gentel", "'gentel' is no pace", "did you mean gentle?"),
         ("minimun: 2", "there is no such key", "did you mean minimum?"),
         ("drill_sql: SELECT true", "holds keys of its own", ""),
         ("drill_sql: {a b: SELECT true}", "is no name for a query", ""),

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from stackctl.engine.base import Throwaway
+from stackctl.engine.base import Share, Throwaway
+from stackctl.engine.docker.slow import cpus, slowed
 from stackctl.engine.docker.throwaway import serve
 from stackctl.engine.ownership import give
 from stackctl.engine.runner import Completed, Runner, SystemUser
@@ -42,6 +43,7 @@ class DockerPrograms:
     passfile: Path
     limits: tuple[str, ...] = ()
     wrapper: tuple[str, ...] = ()
+    share: Share | None = None
 
     def run(
         self, program: str, *arguments: str, folders: Sequence[Path] = (), check: bool = True, timeout: float = 60
@@ -49,7 +51,9 @@ class DockerPrograms:
         """Run `program` to its end. Folders are mounted under the paths that they have here."""
         name = f"{self.project}-{program.replace('_', '-')}-{secrets.token_hex(4)}"
         try:
-            return self.runner.run(self._argv(name, program, arguments, folders), check=check, timeout=timeout)
+            slow = slowed(name, self.share, self.runner) if self.share else nullcontext()
+            with slow:
+                return self.runner.run(self._argv(name, program, arguments, folders), check=check, timeout=timeout)
         except BaseException:
             # Without its client the container would go on.
             self.runner.run(["docker", "rm", "--force", name], check=False, quiet=True, timeout=60)
@@ -73,6 +77,7 @@ class DockerPrograms:
             *("--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--tmpfs", "/tmp"),  # noqa: S108
             *("--env", "LC_ALL=C.UTF-8", "--env", "TZ=UTC"),
             *self.limits,
+            *(("--cpus", cpus(self.share)) if self.share else ()),
             *(word for folder in folders for word in ("--mount", bind(folder, str(folder)))),
         ]
 
@@ -96,6 +101,10 @@ class DockerPrograms:
         most = str(memory)
         limits = ("--cpus", "1", "--cpu-shares", "128", "--memory", most, "--memory-swap", most)
         return replace(self, limits=limits, wrapper=("ionice", "-c", "3"))
+
+    def paced(self, share: Share) -> DockerPrograms:
+        """With a limit on the CPU that follows `share`: who may not run cannot copy."""
+        return replace(self, share=share)
 
     def login(self) -> tuple[str, ...]:
         """Over the stack's own network."""

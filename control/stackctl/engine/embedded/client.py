@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from stackctl.engine.base import Throwaway
+from stackctl.engine.base import Share, Throwaway
 from stackctl.engine.embedded import processes
 from stackctl.engine.embedded.home import Home
 from stackctl.engine.embedded.place import LOOPBACK
 from stackctl.engine.embedded.programs import Server
+from stackctl.engine.embedded.stop_and_go import slowed
 from stackctl.engine.embedded.throwaway import serve
 from stackctl.engine.ownership import give
 from stackctl.engine.runner import Completed, Runner
@@ -27,6 +28,7 @@ class EmbeddedPrograms:
     runner: Runner
     port: int
     passfile: Path
+    share: Share | None = None
 
     def run(
         self, program: str, *arguments: str, folders: Sequence[Path] = (), check: bool = True, timeout: float = 60
@@ -40,11 +42,19 @@ class EmbeddedPrograms:
             clean=True,
             check=check,
             timeout=timeout,
+            beside=self._beside,
         )
+
+    def _beside(self, pid: int) -> AbstractContextManager[None]:
+        return slowed(pid, self.share) if self.share else nullcontext()
 
     def gentle(self, memory: Bytes) -> EmbeddedPrograms:
         """Itself: processes inherit what bounds this one."""
         return self
+
+    def paced(self, share: Share) -> EmbeddedPrograms:
+        """Stopped and let go again many times a second."""
+        return replace(self, share=share)
 
     def login(self) -> tuple[str, ...]:
         """Over TCP on loopback."""

@@ -52,6 +52,8 @@ def end_all(found: Sequence[psutil.Process]) -> None:
     for process in found:
         with suppress(psutil.NoSuchProcess):
             process.send_signal(signal.SIGQUIT if process.name().startswith("postgres") else signal.SIGTERM)
+            # One that was held back hears no signal before it goes on.
+            process.resume()
     _, left = psutil.wait_procs(found, timeout=_SECONDS)
     for process in left:
         with suppress(psutil.NoSuchProcess):

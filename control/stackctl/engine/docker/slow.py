@@ -1,0 +1,43 @@
+"""Slow down a container that runs: a limit on its CPU that changes while it does."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from stackctl.engine.base import Share
+from stackctl.engine.runner import Runner
+
+_SECONDS = 0.5
+# A copy at full speed takes nearly a CPU. With less than this it would be long in coming to log in.
+_LEAST = 0.02
+
+
+def cpus(share: Share) -> str:
+    """The limit for this moment."""
+    return f"{max(_LEAST, min(share(), 1.0)):.2f}"
+
+
+@contextmanager
+def slowed(name: str, share: Share, runner: Runner) -> Iterator[None]:
+    """Give container `name` only `share` of a CPU, for as long as the context lasts."""
+    over = threading.Event()
+    thread = threading.Thread(target=_follow, args=(name, share, runner, over), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def _follow(name: str, share: Share, runner: Runner, over: threading.Event) -> None:
+    given = ""
+    while not over.wait(_SECONDS):
+        wanted = cpus(share)
+        if wanted != given:
+            limit = ["docker", "update", "--cpus", wanted, name]
+            # A container that is not there yet, or no more, is tried again.
+            if runner.run(limit, check=False, quiet=True, timeout=60).returncode == 0:
+                given = wanted
