@@ -1,9 +1,10 @@
-"""Move a finished folder to its place, whole or not at all."""
+"""Copy a folder, or move a finished one to its place, whole or not at all."""
 
 from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -26,7 +27,12 @@ def move_whole(source: Path, target: Path) -> None:
         shutil.rmtree(source)
 
 
-def _copy(source: Path, target: Path) -> None:
+def copy_tree(source: Path, target: Path) -> None:
+    """Copy all files of `source`. Raises ProfileError where `target` cannot be written, EngineFailed where it is full.
+
+    What was copied until then stays.
+    """
+
     def copied(one: str, other: str) -> None:
         try:
             shutil.copy2(one, other)
@@ -34,9 +40,19 @@ def _copy(source: Path, target: Path) -> None:
             # Any other kind of error would be kept until all the other files were tried.
             raise unwritable(target, error) from error
 
+    try:
+        shutil.copytree(source, target, symlinks=True, copy_function=copied, dirs_exist_ok=True)
+    except shutil.Error as error:
+        # Folders are made without that function.
+        raise unwritable(target, _first(error)) from error
+    except OSError as error:
+        raise unwritable(target, error) from error
+
+
+def _copy(source: Path, target: Path) -> None:
     draft = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
-        shutil.copytree(source, draft, symlinks=True, copy_function=copied, dirs_exist_ok=True)
+        copy_tree(source, draft)
         _own_alike(source, draft)
         draft.rename(target)
     except OSError as error:
@@ -45,6 +61,13 @@ def _copy(source: Path, target: Path) -> None:
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
         raise
+
+
+def _first(error: shutil.Error) -> OSError:
+    """The first of its errors, of which it keeps only the words."""
+    words = str(error.args[0][0][2])
+    match = re.match(r"\[Errno (\d+)\] ([^:]*)", words)
+    return OSError(int(match[1]), match[2]) if match else OSError(words)
 
 
 def _own_alike(source: Path, copy: Path) -> None:

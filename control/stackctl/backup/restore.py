@@ -16,7 +16,7 @@ from typing import Any
 
 from stackctl import assets
 from stackctl.backup.model import Backup
-from stackctl.backup.moving import move_whole
+from stackctl.backup.moving import copy_tree, move_whole
 from stackctl.backup.progress import Progress
 from stackctl.backup.repository import COPY, DATA, Repository
 from stackctl.backup.retention import ancestors
@@ -78,7 +78,7 @@ def build(repository: Repository, programs: Programs, backup: Backup, folder: Pa
         return _combine(repository, programs, chain, folder, note)
     note("copying")
     data = folder / DATA
-    shutil.copytree(repository.path(backup.id) / DATA, data, symlinks=True)
+    copy_tree(repository.path(backup.id) / DATA, data)
     programs.own(data)
     return data
 

@@ -59,13 +59,13 @@ def test_a_killed_backup_is_none_and_the_next_run_cleans(stack: Stack, place: Pa
     assert stack.run("backup", "verify").code == 0
 
 
-@pytest.fixture
-def small_disk(stack: Stack, place: Path) -> Iterator[Path]:
-    """The repository on a disk with room for half of the data."""
+@pytest.fixture(params=["20m"])
+def small_disk(place: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
+    """The repository on a disk of its own, by itself with room for half of the data."""
     if os.geteuid() != 0:
         pytest.skip("only root can mount a small disk")
     place.mkdir(mode=0o755)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=20m,mode=755", "small", str(place)], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={request.param},mode=755", "small", str(place)], check=True)
     yield place
     subprocess.run(["umount", str(place)], check=True)
 
@@ -77,6 +77,19 @@ def test_a_full_disk_leaves_no_backup_and_its_space_is_free_again(stack: Stack, 
     assert listed(stack) == []
     assert list((small_disk / "backups").iterdir()) == []
     assert stack.run("backup", "--logical").code == 0, "what fits can be taken"
+
+
+@pytest.mark.parametrize("small_disk", ["400m"], indirect=True)
+def test_a_full_disk_while_a_copy_is_built_is_told_and_its_space_is_free_again(
+    stack: Stack, small_disk: Path, tmp_path: Path
+) -> None:
+    assert stack.run("backup").code == 0
+    left = os.statvfs(small_disk).f_bavail * os.statvfs(small_disk).f_frsize
+    with (small_disk / "filler").open("wb") as filler:
+        os.posix_fallocate(filler.fileno(), 0, left - 20 * 2**20)
+    done = stack.run("restore", "--into", str(tmp_path / "copy"), "--json")
+    assert (done.code, "the disk is full" in done.document["errors"][0]["message"]) == (20, True), done.said
+    assert list(small_disk.glob(".restore-*")) == []
 
 
 def test_a_damaged_page_of_the_live_data_is_told_and_older_backups_stay(stack: Stack, place: Path) -> None:
