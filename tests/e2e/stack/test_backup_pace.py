@@ -25,10 +25,10 @@ def busy_app(stack: Stack) -> Iterator[Stack]:
         yield stack
 
 
-def held_back(stack: Stack) -> bool:
-    """Whether the copying program of a backup is stopped, or has but a part of a CPU."""
+def held_back(stack: Stack, place: Path) -> bool:
+    """Whether the program that copies into a repository is stopped, or has but a part of a CPU."""
     if stack.engine == "embedded":
-        return any(_is_copying(process) for process in psutil.process_iter())
+        return any(_is_copying(process, place) for process in psutil.process_iter())
     words = ["docker", "ps", "--quiet", "--filter", f"name={stack.name}-pg-basebackup-"]
     found = subprocess.run(words, capture_output=True, text=True, check=True).stdout.split()
     if not found:
@@ -37,17 +37,17 @@ def held_back(stack: Stack) -> bool:
     return any(0 < each["HostConfig"]["NanoCpus"] <= 50_000_000 for each in json.loads(done.stdout or "[]"))
 
 
-def _is_copying(process: psutil.Process) -> bool:
+def _is_copying(process: psutil.Process, place: Path) -> bool:
     try:
-        return process.name() == "pg_basebackup" and process.status() == psutil.STATUS_STOPPED
+        mine = process.name() == "pg_basebackup" and any(word.startswith(str(place)) for word in process.cmdline())
+        return mine and process.status() == psutil.STATUS_STOPPED
     except psutil.Error:
         return False
 
 
-@pytest.mark.usefixtures("place")
-def test_beside_a_busy_app_the_copy_is_held_back_and_good(busy_app: Stack) -> None:
+def test_beside_a_busy_app_the_copy_is_held_back_and_good(busy_app: Stack, place: Path) -> None:
     with busy_app.start("backup", "--json") as running:
-        eventually(lambda: held_back(busy_app), 60, "the copy is held back")
+        eventually(lambda: held_back(busy_app, place), 60, "the copy is held back")
         out, err = running.communicate(timeout=240)
     assert running.returncode == 0, err
     assert SLOW in err
@@ -66,12 +66,11 @@ def test_a_project_may_want_all_of_it_at_once(busy_app: Stack, place: Path) -> N
     assert (done.code, SLOW in done.said) == (0, False), done.said
 
 
-@pytest.mark.usefixtures("place")
-def test_a_backup_that_is_killed_while_it_is_held_back_leaves_nothing_at_work(busy_app: Stack) -> None:
+def test_a_backup_that_is_killed_while_it_is_held_back_leaves_nothing_at_work(busy_app: Stack, place: Path) -> None:
     with busy_app.start("backup") as running:
-        eventually(lambda: held_back(busy_app), 60, "the copy is held back")
+        eventually(lambda: held_back(busy_app, place), 60, "the copy is held back")
         running.kill()
     done = busy_app.run("backup")
     assert done.code == 0, done.said
     assert "removed what an interrupted run left of" in done.said
-    eventually(lambda: not held_back(busy_app), 30, "no copying program is left")
+    eventually(lambda: not held_back(busy_app, place), 30, "no copying program is left")
