@@ -40,6 +40,13 @@ class _Pacer:
 
     def follow(self, over: threading.Event) -> None:
         """Window after window, until `over`."""
+        try:
+            self._follow(over)
+        finally:
+            # Whatever ended this: a copy that nobody lets go on would never end.
+            self.share = FULL
+
+    def _follow(self, over: threading.Event) -> None:
         told = FULL
         while not over.is_set():
             self.share = self.pace.next()
@@ -49,24 +56,25 @@ class _Pacer:
             over.wait(_SETTLE)
             began = self._load()
             over.wait(_WINDOW)
-            if (window := _between(began, self._load())) and not over.is_set():
+            window = _between(began, self._load())
+            if not over.is_set():
                 self.pace.heard(self.share, window)
 
     def _load(self) -> Mapping[str, Any] | None:
         # A server that does not answer stops the copy by itself.
         try:
             return self.ask(LOAD)[0]
-        except StackError:
+        except (StackError, OSError):
             return None
 
 
 @contextmanager
-def pacing(ask: Ask, note: Note) -> Iterator[Share]:
-    """The share of full speed that a copy may take at each moment, for as long as the context lasts.
+def pacing(ask: Ask, note: Note, size: int) -> Iterator[Share]:
+    """The share of full speed that a copy of `size` bytes may take at each moment, for as long as the context lasts.
 
     `ask` gives the rows of a query. Raises StackError where the server does not answer at the beginning.
     """
-    pacer = _Pacer(ask, note, Pace(quiet=ask(LOAD)[0]["at_work"] < _SOMEBODY))
+    pacer = _Pacer(ask, note, Pace(quiet=ask(LOAD)[0]["at_work"] < _SOMEBODY, size=size))
     pacer.share = pacer.pace.next()
     over = threading.Event()
     thread = threading.Thread(target=pacer.follow, args=(over,), daemon=True)

@@ -72,7 +72,7 @@ def take_command(request: Request, runner: Runner, note: Note, *, incremental: b
             summarizes = row["summarizes"] == "on"
             cluster = native.Cluster(row["system"], row["postgres"], row["timeline"], summarizes, row["bytes"])
             take = native.take_incremental if incremental else native.take_full
-            with _paced(opened, programs, note) as slowed:
+            with _paced(opened, programs, cluster.bytes, note) as slowed:
                 taken = take(repository, slowed, cluster, _now, note)
     seconds = (taken.finished_at - taken.started_at).total_seconds()
     text = f"{taken.id}: {human(Bytes(taken.bytes))} in {seconds:.0f} s, verified, in {repository.path(taken.id)}"
@@ -80,11 +80,11 @@ def take_command(request: Request, runner: Runner, note: Note, *, incremental: b
 
 
 @contextmanager
-def _paced(opened: Opened, programs: Programs, note: Note) -> Iterator[Programs]:
+def _paced(opened: Opened, programs: Programs, size: int, note: Note) -> Iterator[Programs]:
     if opened.settings.pace == FULL:
         yield programs
     else:
-        with pacing(opened.engine.query, note) as share:
+        with pacing(opened.engine.query, note, size) as share:
             yield programs.paced(share)
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from stackctl.engine.base import Share
 from stackctl.engine.runner import Runner
+from stackctl.errors import StackError
 
 _SECONDS = 0.5
 # A copy at full speed takes nearly a CPU. With less than this it would be long in coming to log in.
@@ -38,6 +39,7 @@ def _follow(name: str, share: Share, runner: Runner, over: threading.Event) -> N
         wanted = cpus(share)
         if wanted != given:
             limit = ["docker", "update", "--cpus", wanted, name]
-            # A container that is not there yet, or no more, is tried again.
-            if runner.run(limit, check=False, quiet=True, timeout=60).returncode == 0:
-                given = wanted
+            # A container that is not there yet, or no more, is tried again; so is an engine that does not answer.
+            with suppress(StackError, OSError):
+                if runner.run(limit, check=False, quiet=True, timeout=60).returncode == 0:
+                    given = wanted
