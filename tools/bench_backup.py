@@ -20,7 +20,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -100,6 +101,25 @@ class Bench:
         times = [(seconds(mine), seconds(other)) for _ in range(self.runs)]
         ours, theirs = (statistics.median(column) for column in zip(*times, strict=True))
         print(f"| {name} | {ours:.2f} s | {theirs:.2f} s | {theirs / ours:.2f} | {bound} |", flush=True)
+
+
+@contextmanager
+def filled(prefix: str, runs: int, megabytes: int) -> Iterator[Bench]:
+    """A stack with so much data, for as long as the context lasts; nothing of it stays."""
+    folder = Path(tempfile.mkdtemp(prefix=prefix, dir="/var/tmp"))
+    folder.chmod(0o755)
+    bench = Bench(folder, runs)
+    try:
+        bench.up()
+        # pgbench makes 15 MB for each step of its scale.
+        bench.client("pgbench", "-i", "-q", "-s", str(max(megabytes // 15, 1)))
+        yield bench
+    finally:
+        subprocess.run(
+            [STACKCTL, "--quiet", "down", "--destroy-data", "--yes-destroy", bench.name], cwd=folder, check=False
+        )
+        shutil.rmtree(Path(f"/var/lib/stackctl/{bench.name}.backups"), ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def full(bench: Bench) -> None:
@@ -217,24 +237,12 @@ def main() -> None:
     parser.add_argument("--megabytes", type=int, default=1000)
     parser.add_argument("--runs", type=int, default=3)
     given = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="bench-backup-", dir="/var/tmp"))
-    folder.chmod(0o755)
-    bench = Bench(folder, given.runs)
-    try:
-        bench.up()
-        # pgbench makes 15 MB for each step of its scale.
-        bench.client("pgbench", "-i", "-q", "-s", str(max(given.megabytes // 15, 1)))
+    with filled("bench-backup-", given.runs, given.megabytes) as bench:
         print(f"{given.megabytes} MB, load average {os.getloadavg()[0]:.1f}\n")
         print("| what | ours | the other's | ratio | bound |\n|---|---|---|---|---|", flush=True)
         for name in given.questions or QUESTIONS:
             QUESTIONS[name](bench)
         print(f"\nload average {os.getloadavg()[0]:.1f}")
-    finally:
-        subprocess.run(
-            [STACKCTL, "--quiet", "down", "--destroy-data", "--yes-destroy", bench.name], cwd=folder, check=False
-        )
-        shutil.rmtree(Path(f"/var/lib/stackctl/{bench.name}.backups"), ignore_errors=True)
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -13,14 +13,12 @@ from __future__ import annotations
 import argparse
 import shutil
 import statistics
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from bench_backup import STACKCTL, Bench
+from bench_backup import Bench, filled
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 from http_load import Load, get, post
@@ -75,21 +73,10 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=100.0, help="requests a second")
     parser.add_argument("--runs", type=int, default=1)
     given = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="bench-pace-", dir="/var/tmp"))
-    folder.chmod(0o755)
-    bench = Bench(folder, given.runs)
-    try:
-        bench.up()
-        bench.client("pgbench", "-i", "-q", "-s", str(max(given.megabytes // 15, 1)))
+    with filled("bench-pace-", given.runs, given.megabytes) as bench:
         clients = Clients(4444, given.rate)
         with clients.reads, clients.writes:
             measure(bench, clients, given.runs)
-    finally:
-        subprocess.run(
-            [STACKCTL, "--quiet", "down", "--destroy-data", "--yes-destroy", bench.name], cwd=folder, check=False
-        )
-        shutil.rmtree(Path(f"/var/lib/stackctl/{bench.name}.backups"), ignore_errors=True)
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

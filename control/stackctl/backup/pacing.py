@@ -10,6 +10,7 @@ from typing import Any
 
 from stackctl.backup.pace import FULL, STILL, Pace, Window
 from stackctl.engine.base import Note, Share
+from stackctl.engine.beside import beside
 from stackctl.errors import StackError
 
 # `active_time` is in milliseconds. Replication has no database, so that the copy itself is not counted.
@@ -76,14 +77,8 @@ def pacing(ask: Ask, note: Note, size: int) -> Iterator[Share]:
     """
     pacer = _Pacer(ask, note, Pace(quiet=ask(LOAD)[0]["at_work"] < _SOMEBODY, size=size))
     pacer.share = pacer.pace.next()
-    over = threading.Event()
-    thread = threading.Thread(target=pacer.follow, args=(over,), daemon=True)
-    thread.start()
-    try:
+    with beside(pacer.follow):
         yield lambda: pacer.share
-    finally:
-        over.set()
-        thread.join()
 
 
 def _between(began: Mapping[str, Any] | None, ended: Mapping[str, Any] | None) -> Window | None:

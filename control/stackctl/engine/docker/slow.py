@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from stackctl.engine.base import Share
+from stackctl.engine.beside import beside
 from stackctl.engine.runner import Runner
 from stackctl.errors import StackError
 
@@ -23,14 +24,8 @@ def cpus(share: Share) -> str:
 @contextmanager
 def slowed(name: str, share: Share, runner: Runner) -> Iterator[None]:
     """Give container `name` only `share` of a CPU, for as long as the context lasts."""
-    over = threading.Event()
-    thread = threading.Thread(target=_follow, args=(name, share, runner, over), daemon=True)
-    thread.start()
-    try:
+    with beside(lambda over: _follow(name, share, runner, over)):
         yield
-    finally:
-        over.set()
-        thread.join()
 
 
 def _follow(name: str, share: Share, runner: Runner, over: threading.Event) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from stackctl.engine.base import Share
+from stackctl.engine.beside import beside
 
 # Shorter than anybody's request should wait for it, longer than a switch between processes costs.
 _SECONDS = 0.05
@@ -19,14 +20,10 @@ def slowed(pid: int, share: Share) -> Iterator[None]:
     """Let process `pid`, our child, run for `share` of the time for as long as the context lasts."""
     # Of another process that got its number since, this one knows nothing.
     process = os.pidfd_open(pid)
-    over = threading.Event()
-    thread = threading.Thread(target=_alternate, args=(process, share, over), daemon=True)
-    thread.start()
     try:
-        yield
+        with beside(lambda over: _alternate(process, share, over)):
+            yield
     finally:
-        over.set()
-        thread.join()
         os.close(process)
 
 
