@@ -42,6 +42,20 @@ def stack(engine: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sta
         made.remove()
 
 
+@pytest.fixture(scope="module")
+def mine(engine: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A stack with a backup for the tests of one file; each leaves it running on data 0."""
+    made = Stack(tmp_path_factory.mktemp(f"restore-{engine}"), engine)
+    made.write()
+    try:
+        made.up()
+        made.add_tools("first")
+        assert made.run("backup").code == 0
+        yield made
+    finally:
+        made.remove()
+
+
 @pytest.fixture
 def place(stack: Stack) -> Iterator[Path]:
     """The repository of one test."""

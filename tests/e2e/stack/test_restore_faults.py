@@ -1,13 +1,10 @@
-"""Restores in place while something goes wrong, on both engines: the stack runs on what it had or on what is proven."""
+"""Restores in place that cannot be, on both engines: the stack runs on what it had."""
 
 from __future__ import annotations
 
 import os
-import shutil
-import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,52 +12,10 @@ from typing import Any
 import pytest
 
 from archived_stack import archived, moment
-from running_stack import Stack, docker, eventually
+from restores_in_place import clean, generations, places, repository
+from running_stack import Stack
 from stackctl.backup.model import Backup
 from stackctl.backup.repository import Repository
-
-
-@pytest.fixture(scope="module")
-def mine(engine: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A stack with a backup; each test leaves it running on data 0."""
-    made = Stack(tmp_path_factory.mktemp(f"restore-{engine}"), engine)
-    made.write()
-    try:
-        made.up()
-        made.add_tools("first")
-        assert made.run("backup").code == 0
-        yield made
-    finally:
-        made.remove()
-
-
-def repository(stack: Stack) -> Path:
-    (backup, *_) = stack.run("backup", "list", "--json").data["backups"]
-    return Path(backup["path"]).parents[1]
-
-
-def generations(stack: Stack) -> dict[str, Any]:
-    found: dict[str, Any] = stack.state["data"].get(stack.engine, {"current": 0, "unfinished": None})
-    return found
-
-
-def places(stack: Stack) -> int:
-    """How many data directories there are."""
-    if stack.engine == "docker":
-        return len([name for name in stack.volumes() if "_pgdata" in name])
-    return len(list((stack.home / "data").iterdir()))
-
-
-def clean(stack: Stack) -> bool:
-    """Whether nothing is left of a restore: no copy, no server on one, no second data directory."""
-    folder = repository(stack)
-    if stack.engine == "docker":
-        servers = docker("ps", "-aq", "--filter", f"name=^{stack.name}-copy-").out.split()
-    else:
-        listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
-        servers = [line for line in listed.splitlines() if f"{folder}/.restore-" in line]
-    return (list(folder.glob(".restore-*")), servers, places(stack)) == ([], [], 1)
-
 
 # A class of operators whose order can be turned round under an index.
 _UNSOUND = """
@@ -106,64 +61,6 @@ def test_a_stack_that_does_not_start_on_the_copy_goes_back_by_itself(mine: Stack
     assert stack.run("plan").code == 0
 
 
-def test_killed_while_it_builds_a_copy_nothing_changed_and_the_next_command_cleans(mine: Stack) -> None:
-    stack, folder = mine, repository(mine)
-    before = stack.identity()
-    process = stack.start("restore", "--json")
-    eventually(lambda: list(folder.glob(".restore-*/data/postmaster.pid")), 120, "a server runs on the copy")
-    process.send_signal(signal.SIGKILL)
-    process.communicate(timeout=60)
-    assert generations(stack)["unfinished"] is not None
-    assert stack.healthy()
-    assert stack.run("up").code == 0
-    assert clean(stack)
-    assert stack.identity() == before
-
-
-def test_killed_while_it_switches_the_next_up_finishes(mine: Stack) -> None:
-    stack = mine
-    stack.add_tools("before the kill")
-    archived(stack)
-    process = stack.start("restore", "--json")
-    eventually(lambda: generations(stack)["current"] != 0, 300, "it switches")
-    process.send_signal(signal.SIGKILL)
-    process.communicate(timeout=60)
-    stack.up()
-    assert generations(stack)["current"] != 0
-    assert "before the kill" in stack.tools()
-    assert stack.run("restore", "--undo").code == 0
-    assert (generations(stack)["current"], clean(stack)) == (0, True)
-
-
-@pytest.mark.parametrize("engine", ["embedded"], indirect=True)
-def test_data_that_is_gone_is_not_gone_back_to(mine: Stack) -> None:
-    """An empty database would be made in its place, and the copy removed."""
-    stack = mine
-    assert stack.run("restore", seconds=600).code == 0
-    (old,) = [path for path in (stack.home / "data").iterdir() if "." not in path.name]
-    away = old.rename(stack.home / "away")
-    refused = stack.run("restore", "--undo")
-    assert (refused.code, "from before the restore, is not there" in refused.said) == (42, True), refused.said
-    assert "first" in stack.tools()
-    away.rename(old)
-    assert stack.run("restore", "--undo").code == 0
-    assert (generations(stack)["current"], clean(stack)) == (0, True)
-
-
-def test_killed_while_it_undoes_the_copy_stays_until_the_old_data_runs(mine: Stack) -> None:
-    stack = mine
-    assert stack.run("restore", seconds=600).code == 0
-    process = stack.start("restore", "--undo")
-    eventually(lambda: generations(stack)["current"] == 0, 300, "it switches back")
-    process.send_signal(signal.SIGKILL)
-    process.communicate(timeout=60)
-    assert places(stack) == 2
-    failed = stack.run("up", "--set", "unix_socket_group=nosuchgroup", "--timeout", "60")
-    assert (failed.code, places(stack)) == (20, 2), failed.said
-    stack.up()
-    assert (generations(stack)["current"], clean(stack), stack.healthy()) == (0, True, True)
-
-
 def test_an_acceptance_that_fails_accepts_nothing(mine: Stack) -> None:
     stack, folder = mine, Repository(repository(mine)).backups_folder
     assert stack.run("restore", seconds=600).code == 0
@@ -179,16 +76,6 @@ def test_an_acceptance_that_fails_accepts_nothing(mine: Stack) -> None:
     assert places(stack) == 2, "both are kept until it is decided"
     assert stack.run("restore", "--undo").code == 0
     assert (generations(stack)["current"], clean(stack)) == (0, True)
-
-
-def test_interrupted_while_it_switches_it_goes_back(mine: Stack) -> None:
-    stack = mine
-    process = stack.start("restore", "--json")
-    eventually(lambda: generations(stack)["current"] != 0, 300, "it switches")
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=300)
-    assert (process.returncode, "going back to the data before" in said) == (130, True), said
-    assert (generations(stack)["current"], clean(stack), stack.healthy()) == (0, True, True)
 
 
 def test_what_cannot_be_meant_is_refused_while_planning(mine: Stack) -> None:
@@ -255,49 +142,3 @@ def test_a_copy_that_does_not_fit_is_refused_with_numbers(mine: Stack) -> None:
         subprocess.run(["umount", str(small)], check=True)
         small.rmdir()
     assert clean(mine)
-
-
-@pytest.mark.parametrize("engine", ["embedded"], indirect=True)
-def test_data_without_its_control_file_is_replaced_once_its_cluster_is_named(mine: Stack) -> None:
-    stack = mine
-    stack.add_tools("before the damage")
-    archived(stack)
-    (backup, *_) = Repository(repository(stack)).backups()
-    assert stack.run("down").code == 0
-    control = stack.home / "data" / str(backup.postgres) / "global" / "pg_control"
-    away = control.rename(control.with_name("pg_control.away"))
-    refused = stack.run("restore")
-    assert (refused.code, "--cluster IDENTIFIER" in refused.said) == (42, True), refused.said
-    done = stack.run("restore", "--cluster", backup.system, "--json", seconds=600)
-    assert (done.code, done.data["plan"]["keeps_present_data"]) == (0, True), done.said
-    assert "before the damage" in stack.tools()
-    away.rename(control)
-    assert stack.run("restore", "--undo").code == 0
-    assert (generations(stack)["current"], clean(stack)) == (0, True)
-
-
-def test_a_stack_whose_data_is_lost_comes_back(mine: Stack) -> None:
-    """The last test here, as there is no way back from it."""
-    stack = mine
-    stack.add_tools("last before the loss")
-    archived(stack)
-    assert stack.run("down").code == 0
-    if stack.engine == "docker":
-        for name in stack.volumes():
-            assert docker("volume", "rm", name).code == 0
-    else:
-        shutil.rmtree(stack.home / "data")
-    done = stack.run("restore", "--json", seconds=600)
-    assert done.code == 0, done.said
-    assert done.data["plan"]["keeps_present_data"] is False
-    assert {"first", "last before the loss"} <= stack.tools()
-    refused = stack.run("restore", "--undo")
-    assert (refused.code, "no data before the restore" in refused.said) == (42, True), refused.said
-    assert stack.run("restore", "--accept").code == 0
-    stack.add_tools("after the loss")
-    archived(stack)
-    planned = stack.run("restore", "--dry-run", "--json").data["plan"]
-    assert (planned["timeline"], planned["wal_files"] > 1) == (2, True), planned
-    assert stack.run("backup").code == 0
-    assert stack.run("backup", "verify").code == 0
-    assert [each["id"] for each in stack.run("health", "--json").data["checks"] if each["status"] == "fail"] == []

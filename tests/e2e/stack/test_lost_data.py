@@ -1,0 +1,73 @@
+"""Data that is lost, or of which nobody knows whose it is, on both engines: it comes back from the backups."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from archived_stack import archived
+from restores_in_place import clean, generations, repository
+from running_stack import Stack, docker
+from stackctl.backup.repository import Repository
+
+
+@pytest.mark.parametrize("engine", ["embedded"], indirect=True)
+def test_data_that_is_gone_is_not_gone_back_to(mine: Stack) -> None:
+    """An empty database would be made in its place, and the copy removed."""
+    stack = mine
+    assert stack.run("restore", seconds=600).code == 0
+    (old,) = [path for path in (stack.home / "data").iterdir() if "." not in path.name]
+    away = old.rename(stack.home / "away")
+    refused = stack.run("restore", "--undo")
+    assert (refused.code, "from before the restore, is not there" in refused.said) == (42, True), refused.said
+    assert "first" in stack.tools()
+    away.rename(old)
+    assert stack.run("restore", "--undo").code == 0
+    assert (generations(stack)["current"], clean(stack)) == (0, True)
+
+
+@pytest.mark.parametrize("engine", ["embedded"], indirect=True)
+def test_data_without_its_control_file_is_replaced_once_its_cluster_is_named(mine: Stack) -> None:
+    stack = mine
+    stack.add_tools("before the damage")
+    archived(stack)
+    (backup, *_) = Repository(repository(stack)).backups()
+    assert stack.run("down").code == 0
+    control = stack.home / "data" / str(backup.postgres) / "global" / "pg_control"
+    away = control.rename(control.with_name("pg_control.away"))
+    refused = stack.run("restore")
+    assert (refused.code, "--cluster IDENTIFIER" in refused.said) == (42, True), refused.said
+    done = stack.run("restore", "--cluster", backup.system, "--json", seconds=600)
+    assert (done.code, done.data["plan"]["keeps_present_data"]) == (0, True), done.said
+    assert "before the damage" in stack.tools()
+    away.rename(control)
+    assert stack.run("restore", "--undo").code == 0
+    assert (generations(stack)["current"], clean(stack)) == (0, True)
+
+
+def test_a_stack_whose_data_is_lost_comes_back(mine: Stack) -> None:
+    """The last test here, as there is no way back from it."""
+    stack = mine
+    stack.add_tools("last before the loss")
+    archived(stack)
+    assert stack.run("down").code == 0
+    if stack.engine == "docker":
+        for name in stack.volumes():
+            assert docker("volume", "rm", name).code == 0
+    else:
+        shutil.rmtree(stack.home / "data")
+    done = stack.run("restore", "--json", seconds=600)
+    assert done.code == 0, done.said
+    assert done.data["plan"]["keeps_present_data"] is False
+    assert {"first", "last before the loss"} <= stack.tools()
+    refused = stack.run("restore", "--undo")
+    assert (refused.code, "no data before the restore" in refused.said) == (42, True), refused.said
+    assert stack.run("restore", "--accept").code == 0
+    stack.add_tools("after the loss")
+    archived(stack)
+    planned = stack.run("restore", "--dry-run", "--json").data["plan"]
+    assert (planned["timeline"], planned["wal_files"] > 1) == (2, True), planned
+    assert stack.run("backup").code == 0
+    assert stack.run("backup", "verify").code == 0
+    assert [each["id"] for each in stack.run("health", "--json").data["checks"] if each["status"] == "fail"] == []
