@@ -30,14 +30,17 @@ def of_newest_history(candidates: Sequence[Candidate]) -> list[Candidate]:
     return [each for each in candidates if (each.timeline or 0) == newest[each.backup.system]]
 
 
-def refuse_several_clusters(backups: Sequence[Backup]) -> None:
-    """Raise RestoreRefused where `backups`, usable ones that nobody chose among, are of more than one cluster."""
+def refuse_several_clusters(backups: Sequence[Backup], how: str = "--backup ID says where to begin") -> None:
+    """Raise RestoreRefused where `backups`, usable ones that nobody chose among, are of more than one cluster.
+
+    `how` says what chooses.
+    """
     newest = {backup.system: backup for backup in backups}
     if len(newest) > 1:
         said = ", ".join(f"{backup.id} of {system}" for system, backup in sorted(newest.items()))
         raise RestoreRefused(
             f"there are backups of {len(newest)} clusters, and nothing says which one is meant: {said}",
-            hint="--backup ID says where to begin; stackctl backup show ID says of which cluster it is",
+            hint=f"{how}; stackctl backup show ID says of which cluster it is",
         )
 
 

@@ -93,11 +93,14 @@ def status() -> None:
 @app.command()
 def drill(
     identifier: Annotated[str | None, typer.Argument(metavar="ID", help="The newest good one without it.")] = None,
+    cluster: Annotated[str | None, typer.Option(metavar="SYSTEM", help="The newest of this cluster.")] = None,
 ) -> None:
     """Restore a backup for a trial and check it in depth; exit code 41 where it fails."""
     from stackctl.operations.backups.drill import drill_command
 
-    session.finish(drill_command(session.request(), session.runner(), session.output.note, identifier))
+    if identifier and cluster:
+        raise UsageError("an ID says of which cluster it is", hint="leave --cluster out")
+    session.finish(drill_command(session.request(), session.runner(), session.output.note, identifier, cluster))
 
 
 @app.command()

@@ -15,16 +15,17 @@ from stackctl.backup.drill import Check
 from stackctl.backup.model import Backup, Kind, Status
 from stackctl.backup.repository import Repository
 from stackctl.backup.restore import Replay
-from stackctl.backup.restore_plan import Candidate, choose
+from stackctl.backup.restore_plan import Candidate, choose, refuse_several_clusters
 from stackctl.backup.retention import restorable
 from stackctl.backup.target import Target
 from stackctl.engine.base import Note, Programs
 from stackctl.engine.runner import Runner
-from stackctl.errors import Damaged, EngineFailed, Problem, UsageError
+from stackctl.errors import Damaged, EngineFailed, Problem, RestoreRefused, UsageError
 from stackctl.hardware.detect import available_memory, free_disk
 from stackctl.hardware.priority import step_back
 from stackctl.operations.backup import Opened, find, open_backups, working
 from stackctl.operations.candidates import candidates, present_candidates
+from stackctl.operations.restoring.present import present_data
 from stackctl.operations.result import Line, Request, Result, Table
 from stackctl.units import GIB, MIB, Bytes, human
 
@@ -47,14 +48,19 @@ class _Trial:
         return [check for check in self.checks if not check.ok]
 
 
-def drill_command(request: Request, runner: Runner, note: Note, identifier: str | None) -> Result:
-    """Restore the newest good backup, or one, into a throwaway folder and check it. Exit code 41 where it fails."""
+def drill_command(
+    request: Request, runner: Runner, note: Note, identifier: str | None, cluster: str | None = None
+) -> Result:
+    """Restore the newest good backup, or one, into a throwaway folder and check it. Exit code 41 where it fails.
+
+    The newest is that of the stack's own data, or of `cluster`. Raises RestoreRefused where there is none of it.
+    """
     opened = open_backups(request, runner)
     memory = Bytes(max(256 * MIB, min(GIB, available_memory() // 2)))
     began, moment = time.monotonic(), datetime.now(UTC)
     with working(opened, "stackctl backup drill", note), opened.engine.programs() as programs:
         repository = Repository(opened.repository.root, programs.group())
-        chosen = _chosen(repository, identifier)
+        chosen = _named(repository, identifier) if identifier else newest(repository, cluster, _own(opened))
         _refuse_without_room(repository, chosen.backup)
         step_back(memory)
         trial = _try(opened, repository, programs.gentle(memory), chosen, moment, note)
@@ -62,9 +68,37 @@ def drill_command(request: Request, runner: Runner, note: Note, identifier: str 
     return _result(done, trial, time.monotonic() - began, opened)
 
 
-def _chosen(repository: Repository, identifier: str | None) -> Candidate:
-    if identifier is None:
-        return choose(present_candidates(repository, restorable(repository.backups())), Target())
+def _own(opened: Opened) -> str | None:
+    """Of which cluster the stack's data is, None where nobody can tell."""
+    state = opened.recorded.state
+    return present_data(opened.engine, state.generations.current).system if state else None
+
+
+def newest(repository: Repository, cluster: str | None, own: str | None) -> Candidate:
+    """The newest good backup of the `cluster` that was named, else of the stack's `own`.
+
+    That another's can be restored says nothing of these. Raises UsageError or RestoreRefused where there is none, or
+    neither is known and there are backups of several.
+    """
+    usable, wanted = restorable(repository.backups()), cluster or own
+    if wanted is None:
+        refuse_several_clusters(usable, "--cluster SYSTEM says which")
+    mine = [backup for backup in usable if wanted in (None, backup.system)]
+    if usable and not mine:
+        _refuse_other_cluster(usable[-1], wanted, named=cluster is not None)
+    return choose(present_candidates(repository, mine), Target())
+
+
+def _refuse_other_cluster(backup: Backup, wanted: str | None, *, named: bool) -> None:
+    if named:
+        raise UsageError(f"no good backup is of cluster {wanted}", hint="stackctl backup show ID says of which it is")
+    raise RestoreRefused(
+        f"there is no good backup of the data of this stack ({wanted}); {backup.id} is of another cluster",
+        hint=f"stackctl backup takes one; --cluster {backup.system} drills the other",
+    )
+
+
+def _named(repository: Repository, identifier: str) -> Candidate:
     backup = find(repository, identifier)
     if backup.kind is Kind.LOGICAL:
         raise UsageError(f"{identifier} is a dump", hint="stackctl restore --into DIR proves it; a drill is for files")

@@ -1,0 +1,54 @@
+"""Which backup a drill takes where a repository holds those of several clusters."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from stackctl.backup.model import Backup, Kind
+from stackctl.backup.repository import Repository
+from stackctl.backup.wal_name import lsn
+from stackctl.errors import RestoreRefused, UsageError
+from stackctl.operations.backups.drill import newest
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def repository(tmp_path):
+    made = Repository(tmp_path / "repository")
+    made.create()
+    return made
+
+
+def take(repository, system):
+    identifier, folder = repository.begin(Kind.FULL, NOON)
+    (folder / "data").mkdir(parents=True)
+    (folder / "data" / "PG_VERSION").write_text("17\n")
+    start = lsn("0/2000028")
+    made = Backup(identifier, Kind.FULL, "native", NOON, NOON, 0, 17, system, "", 1, start, lsn("0/2000120"))
+    return repository.finish(folder, made)
+
+
+def test_it_takes_its_own_though_another_cluster_has_a_newer_one(repository):
+    mine, other = take(repository, "7"), take(repository, "8")
+    assert newest(repository, None, "7").backup == mine
+    assert newest(repository, "8", "7").backup == other, "the one that was named"
+    assert newest(repository, "7", None).backup == mine
+
+
+def test_without_one_of_its_own_it_refuses_and_says_how_to_take_another(repository):
+    other = take(repository, "8")
+    with pytest.raises(RestoreRefused, match=rf"no good backup of the data of this stack \(7\); {other.id}") as refused:
+        newest(repository, None, "7")
+    assert (refused.value.exit_code, "--cluster 8" in refused.value.hint) == (42, True)
+    with pytest.raises(UsageError, match="no good backup is of cluster 9"):
+        newest(repository, "9", "7")
+
+
+def test_where_nobody_knows_its_own_it_takes_the_only_one_or_asks(repository):
+    first = take(repository, "7")
+    assert newest(repository, None, None).backup == first
+    take(repository, "8")
+    with pytest.raises(RestoreRefused, match="backups of 2 clusters") as refused:
+        newest(repository, None, None)
+    assert "--cluster SYSTEM" in refused.value.hint
