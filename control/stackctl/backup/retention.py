@@ -45,10 +45,11 @@ def retain(
     """Divide `backups`, oldest first; `used` are ids that a run needs now, `histories` those of each cluster's archive.
 
     What a backup that stays is built on stays too. A damaged backup counts for nothing, and goes when its time is over.
+    One of a history that a restore left counts for nothing but the window, while there are others.
     """
     reasons: dict[str, str] = {}
-    dated = _dated(backups, now)
-    for rule in (_marked(used), _window(histories), _redundant, _calendar, _minimum):
+    dated, left = _dated(backups, now), left_behind(backups, histories)
+    for rule in (_marked(used), _window(left), _redundant(left), _calendar(left), _minimum(left)):
         for identifier, reason in rule(dated, policy, now):
             reasons.setdefault(identifier, reason)
     by_id = {backup.id: backup for backup in backups}
@@ -100,7 +101,7 @@ def _marked(used: Iterable[str]) -> _Rule:
     return rule
 
 
-def _window(histories: Mapping[str, Histories]) -> _Rule:
+def _window(left: frozenset[str]) -> _Rule:
     """Everything inside the window, and the last good one before it, from which recovery into the window begins.
 
     That one may be of a history that a restore left. Then the last that leads to the present one stays too.
@@ -111,7 +112,8 @@ def _window(histories: Mapping[str, Histories]) -> _Rule:
         before = [backup for backup in restorable(backups) if backup.finished_at <= edge]
         for backup in before[-1:]:
             yield backup.id, f"recovery to {edge:%Y-%m-%d %H:%M} UTC begins with it"
-        for backup in _to_the_present(before, histories)[-1:]:
+        present = [backup for backup in before if backup.id not in left and backup.system == before[-1].system]
+        for backup in present[-1:]:
             yield backup.id, f"recovery to {edge:%Y-%m-%d %H:%M} UTC in the present history begins with it"
         for backup in backups:
             if backup.finished_at > edge and backup.kind is not Kind.LOGICAL:
@@ -120,41 +122,64 @@ def _window(histories: Mapping[str, Histories]) -> _Rule:
     return rule
 
 
-def _to_the_present(backups: Sequence[Backup], histories: Mapping[str, Histories]) -> list[Backup]:
-    """Those that lead to the newest known timeline of the last one's cluster; none where no history is known."""
-    system = backups[-1].system if backups else ""
-    known = histories.get(system, {})
-    return [each for each in backups if known and each.system == system and leads(each, max(known), known)]
+def left_behind(backups: Sequence[Backup], histories: Mapping[str, Histories]) -> frozenset[str]:
+    """The ids of those that do not lead to the newest timeline of their cluster: a restore left their history.
+
+    Where the history of that timeline is not known, nothing is said of any of its cluster.
+    """
+    found: set[str] = set()
+    for system in {backup.system for backup in backups}:
+        known = histories.get(system, {})
+        mine = [backup for backup in backups if backup.system == system and backup.timeline is not None]
+        newest = max([*known, *(backup.timeline or 0 for backup in mine)], default=0)
+        if newest in known:
+            found |= {backup.id for backup in mine if not leads(backup, newest, known)}
+    return frozenset(found)
 
 
-def _redundant(backups: Sequence[Backup], policy: Policy, _now: datetime) -> Reasons:
-    for kind in (Kind.FULL, Kind.LOGICAL):
-        good = [backup for backup in backups if backup.kind is kind and backup.status is Status.OK]
-        for backup in good[len(good) - min(policy.redundancy, len(good)) :]:
-            yield (
-                backup.id,
-                f"one of the last {policy.redundancy} {'dumps' if kind is Kind.LOGICAL else 'full backups'}",
-            )
+def _last(backups: Sequence[Backup], count: int, left: frozenset[str]) -> list[Backup]:
+    """The last `count`, oldest first; one of a history that was left only where there are too few others."""
+    preferred = sorted(backups, key=lambda backup: backup.id not in left)
+    return preferred[len(preferred) - min(count, len(preferred)) :]
 
 
-def _calendar(backups: Sequence[Backup], policy: Policy, _now: datetime) -> Reasons:
-    full = [backup for backup in backups if backup.kind is Kind.FULL and backup.status is Status.OK]
-    yield from _firsts(full, policy.weekly, lambda moment: moment.isocalendar()[:2], "week")
-    yield from _firsts(full, policy.monthly, lambda moment: (moment.year, moment.month), "month")
+def _redundant(left: frozenset[str]) -> _Rule:
+    def rule(backups: Sequence[Backup], policy: Policy, _now: datetime) -> Reasons:
+        for kind, name in ((Kind.FULL, "full backups"), (Kind.LOGICAL, "dumps")):
+            good = [backup for backup in backups if backup.kind is kind and backup.status is Status.OK]
+            for backup in _last(good, policy.redundancy, left):
+                yield backup.id, f"one of the last {policy.redundancy} {name}"
+
+    return rule
 
 
-def _firsts(full: Sequence[Backup], count: int, period: Callable[[datetime], tuple[int, ...]], name: str) -> Reasons:
+def _calendar(left: frozenset[str]) -> _Rule:
+    def rule(backups: Sequence[Backup], policy: Policy, _now: datetime) -> Reasons:
+        full = [backup for backup in backups if backup.kind is Kind.FULL and backup.status is Status.OK]
+        weeks = _firsts(full, lambda moment: moment.isocalendar()[:2], left)
+        months = _firsts(full, lambda moment: (moment.year, moment.month), left)
+        yield from ((backup.id, "the first of its week") for backup in _last(weeks, policy.weekly, left))
+        yield from ((backup.id, "the first of its month") for backup in _last(months, policy.monthly, left))
+
+    return rule
+
+
+def _firsts(
+    full: Sequence[Backup], period: Callable[[datetime], tuple[int, ...]], left: frozenset[str]
+) -> list[Backup]:
+    """The first backup of each period, oldest first; one of a history that was left only where there is no other."""
     first: dict[tuple[int, ...], Backup] = {}
-    for backup in full:
+    for backup in sorted(full, key=lambda backup: backup.id in left):
         first.setdefault(period(backup.finished_at), backup)
-    for when in sorted(first)[len(first) - min(count, len(first)) :]:
-        yield first[when].id, f"the first of its {name}"
+    return [first[when] for when in sorted(first)]
 
 
-def _minimum(backups: Sequence[Backup], policy: Policy, _now: datetime) -> Reasons:
-    good = restorable(backups)
-    for backup in good[len(good) - min(policy.minimum, len(good)) :]:
-        yield backup.id, f"never fewer than {policy.minimum} good backups"
+def _minimum(left: frozenset[str]) -> _Rule:
+    def rule(backups: Sequence[Backup], policy: Policy, _now: datetime) -> Reasons:
+        for backup in _last(restorable(backups), policy.minimum, left):
+            yield backup.id, f"never fewer than {policy.minimum} good backups"
+
+    return rule
 
 
 def restorable(backups: Sequence[Backup]) -> list[Backup]:

@@ -120,6 +120,29 @@ def test_the_way_into_the_present_history_stays_though_a_later_one_of_the_histor
     assert [int(each.id) for each in retain([way, left, *later], WEEK, NOW, histories=histories).expired] == [1, 2]
 
 
+def test_backups_of_a_history_that_was_left_count_for_no_rule_but_the_window():
+    """Three on timeline 1 behind 0/3, which timeline 2 left there; two of timeline 2, one of them damaged."""
+    histories = {"1": {2: (Branch(1, lsn("0/3000100")),)}}
+    way = placed(backup(1, 30), 1, "0/2000100")
+    left = [placed(backup(number, 30 - number), 1, f"0/{number + 2}000100") for number in (2, 3, 4)]
+    mine = placed(backup(5, 20), 2, "0/8000100")
+    damaged = replace(placed(backup(6, 19), 2, "0/9000100"), status=Status.DAMAGED)
+    policy = Policy(timedelta(0), redundancy=2, minimum=2, weekly=2, monthly=1)
+    verdict = retain([way, *left, mine, damaged], policy, NOW, histories=histories)
+    # The first is of Sunday, 1 March; the next three of the week after it, in which the present history has none.
+    assert [int(each.id) for each in verdict.expired] == [2, 3, 4, 6]
+    unknown = retain([way, *left, mine, damaged], policy, NOW)
+    assert [int(each.id) for each in unknown.expired] == [3, 6]
+
+
+def test_where_too_few_lead_to_the_present_the_others_make_up_the_number():
+    histories = {"1": {2: (Branch(1, lsn("0/1000100")),)}}
+    left = [placed(backup(number, 30 - number), 1, f"0/{number + 2}000100") for number in (1, 2, 3)]
+    mine = placed(backup(4, 8), 2, "0/8000100")
+    nothing = Policy(timedelta(0), redundancy=1, minimum=3)
+    assert [int(each.id) for each in retain([*left, mine], nothing, NOW, histories=histories).expired] == [1]
+
+
 def test_the_history_of_another_cluster_keeps_nothing():
     histories = {"2": {2: (Branch(1, lsn("0/3000100")),)}}
     backups = [placed(backup(1, 15), 1, "0/2000100"), placed(backup(2, 14), 1, "0/4000100"), backup(3, 1)]

@@ -59,6 +59,79 @@ def histories_of_backups(draw):
     return found
 
 
+@st.composite
+def with_left_histories(draw):
+    """Backups along timelines, each of which left the last one behind some or all of its backups; their histories.
+
+    A segment for each backup, in the order in which they were taken. The last timeline may have none.
+    """
+    found, timeline, branches = [], 1, {}
+    backups = draw(histories_of_backups())
+    for segment, backup in enumerate([*backups, None], 1):
+        if draw(st.sampled_from((True, False, False) if backup else (True, False))):
+            starts = [each.wal_start for each in found if each.timeline == timeline]
+            at = draw(st.sampled_from([*starts, Lsn(segment * SEGMENT)]))
+            branches[timeline + 1] = (*branches.get(timeline, ()), Branch(timeline, at))
+            timeline += 1
+        if backup:
+            found.append(_on(timeline, segment, backup, found))
+    return found, branches
+
+
+def _on(timeline, segment, backup, before):
+    """`backup` there; an incremental whose base is on another timeline becomes a full one."""
+    if backup.kind is Kind.LOGICAL:
+        return backup
+    if backup.parent not in {each.id for each in before if each.timeline == timeline}:
+        backup = replace(backup, kind=Kind.FULL, parent=None)
+    start, stop = (Lsn(segment * SEGMENT + offset) for offset in (0x28, 0x120))
+    return replace(backup, timeline=timeline, wal_start=start, wal_stop=stop)
+
+
+def present(backups, branches):
+    """Those whose WAL the newest timeline goes on from: none of the branches on the way lies before their end."""
+    way = {branch.parent: branch.at for branch in branches.get(max(branches, default=1), ())}
+    newest = max(branches, default=1)
+    return [each for each in backups if each.timeline == newest or way.get(each.timeline, Lsn(0)) >= each.wal_stop]
+
+
+@many
+@given(with_left_histories(), POLICIES)
+def test_the_present_history_has_its_minimum_and_its_redundancy(made, policy):
+    """By these two rules alone: the others only keep more."""
+    backups, branches = made
+    policy = replace(policy, window=timedelta(), weekly=0, monthly=0)
+    left = left_of(backups, retain(backups, policy, NOW, histories={"1": branches}))
+    there, stays = restorable(backups), restorable(left)
+    assert len(stays) >= min(policy.minimum, len(there))
+    assert len(present(stays, branches)) >= min(policy.minimum, len(present(there, branches)))
+    full, full_left = ([each for each in some if each.kind is Kind.FULL] for some in (there, stays))
+    assert len(full_left) >= min(policy.redundancy, len(full))
+    assert len(present(full_left, branches)) >= min(policy.redundancy, len(present(full, branches)))
+
+
+@many
+@given(with_left_histories(), POLICIES)
+def test_a_history_that_was_left_keeps_nothing_outside_the_window_while_there_are_enough_others(made, policy):
+    backups, branches = made
+    policy = replace(policy, weekly=0, monthly=0)
+    verdict = retain(backups, policy, NOW, histories={"1": branches})
+    good = present(restorable(backups), branches)
+    enough = max(policy.minimum, policy.redundancy) <= len([each for each in good if each.kind is Kind.FULL])
+    abandoned = {each.id for each in restorable(backups)} - {each.id for each in good}
+    reasons = {verdict.reasons[identifier] for identifier in abandoned if identifier in verdict.reasons}
+    if enough:
+        assert not any("never fewer" in reason or "one of the last" in reason for reason in reasons)
+
+
+@many
+@given(with_left_histories(), POLICIES)
+def test_a_second_run_finds_nothing_to_do_where_histories_were_left(made, policy):
+    backups, branches = made
+    left = left_of(backups, retain(backups, policy, NOW, histories={"1": branches}))
+    assert retain(left, policy, NOW, histories={"1": branches}).expired == ()
+
+
 def left_of(backups, verdict):
     return [each for each in backups if each not in verdict.expired]
 
