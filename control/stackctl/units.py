@@ -68,6 +68,14 @@ def human(size: int) -> str:
     return f"{size // KIB} KiB"
 
 
+def counted(number: float, noun: str, nouns: str = "") -> str:
+    """`number` of something, in words that fit it: "1 row", "2 rows"; `nouns` where an s does not make the plural.
+
+    A whole number has no decimals.
+    """
+    return f"{int(number) if number == int(number) else number} {noun if number == 1 else nouns or f'{noun}s'}"
+
+
 def floor_to(size: int, step: int) -> Bytes:
     """`size` rounded down to a multiple of `step`."""
     return Bytes(size // step * step)

@@ -93,3 +93,19 @@ def test_rounding_goes_down():
     assert units.floor_to(100, 32) == 96
     assert units.floor_to(31, 32) == 0
     assert [units.floor_power_of_two(size) for size in (1, 2, 3, 64, 127)] == [1, 2, 2, 64, 64]
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        ((0, "row"), "0 rows"),
+        ((1, "row"), "1 row"),
+        ((2, "row"), "2 rows"),
+        ((1.0, "hour"), "1 hour"),
+        ((0.5, "hour"), "0.5 hours"),
+        ((1, "database fits", "databases fit"), "1 database fits"),
+        ((3, "database fits", "databases fit"), "3 databases fit"),
+    ],
+)
+def test_one_is_not_many(words, text):
+    assert units.counted(*words) == text

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from stackctl.engine.base import Throwaway
 from stackctl.engine.query import PSQL
 from stackctl.errors import StackError
+from stackctl.units import counted
 
 APP = "app"
 # So small that the copy beside the live server is no burden; nothing that runs here needs more.
@@ -72,19 +73,20 @@ def catalogue(server: Throwaway) -> Check:
         faults = [f"{name}: {row['fault']}" for name in names for row in server.query(_CATALOGUE, name, _HOURS)]
     except StackError as error:
         return Check("catalogue", False, str(error))
-    return Check("catalogue", not faults, "; ".join(faults[:2]) or f"{len(names)} databases fit their files")
+    fit = counted(len(names), "database fits its files", "databases fit their files")
+    return Check("catalogue", not faults, "; ".join(faults[:2]) or fit)
 
 
 def tables(server: Throwaway) -> tuple[Check, Mapping[str, int]]:
     """Rows of each of the app's tables, all of them read."""
-    counted: dict[str, int] = {}
+    found: dict[str, int] = {}
     try:
         for row in server.query(_TABLES, APP):
-            (found,) = server.query(f"SELECT count(*) AS rows FROM {row['name']}", APP, _LIMIT)  # noqa: S608 - quoted
-            counted[row["name"]] = found["rows"]
+            (one,) = server.query(f"SELECT count(*) AS rows FROM {row['name']}", APP, _LIMIT)  # noqa: S608 - quoted
+            found[row["name"]] = one["rows"]
     except StackError as error:
-        return Check("tables", False, str(error)), counted
-    return Check("tables", True, f"{sum(counted.values())} rows in {len(counted)} tables"), counted
+        return Check("tables", False, str(error)), found
+    return Check("tables", True, f"{counted(sum(found.values()), 'row')} in {counted(len(found), 'table')}"), found
 
 
 def answer(server: Throwaway, name: str, query: str) -> Check:

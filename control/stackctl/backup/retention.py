@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from stackctl.backup.model import Backup, Kind, Status
 from stackctl.backup.windows import Histories, leads
+from stackctl.units import counted
 
 
 @dataclass(frozen=True)
@@ -145,10 +146,10 @@ def _last(backups: Sequence[Backup], count: int, left: frozenset[str]) -> list[B
 
 def _redundant(left: frozenset[str]) -> _Rule:
     def rule(backups: Sequence[Backup], policy: Policy, _now: datetime) -> Reasons:
-        for kind, name in ((Kind.FULL, "full backups"), (Kind.LOGICAL, "dumps")):
+        for kind, name in ((Kind.FULL, "full backup"), (Kind.LOGICAL, "dump")):
             good = [backup for backup in backups if backup.kind is kind and backup.status is Status.OK]
             for backup in _last(good, policy.redundancy, left):
-                yield backup.id, f"one of the last {policy.redundancy} {name}"
+                yield backup.id, f"one of the last {counted(policy.redundancy, name)}"
 
     return rule
 
@@ -177,7 +178,7 @@ def _firsts(
 def _minimum(left: frozenset[str]) -> _Rule:
     def rule(backups: Sequence[Backup], policy: Policy, _now: datetime) -> Reasons:
         for backup in _last(restorable(backups), policy.minimum, left):
-            yield backup.id, f"never fewer than {policy.minimum} good backups"
+            yield backup.id, f"never fewer than {counted(policy.minimum, 'good backup')}"
 
     return rule
 

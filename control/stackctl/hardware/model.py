@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from enum import StrEnum
 
-from stackctl.units import Bytes, human
+from stackctl.units import Bytes, counted, human
 
 
 class Storage(StrEnum):
@@ -102,6 +102,6 @@ IO_URING_MAJOR = 18
 def profile_line(profile: HardwareProfile) -> str:
     """The profile on one line, for the first line of every file."""
     return (
-        f"{human(profile.ram)} RAM, {profile.cpus} CPUs, {profile.storage}, {human(profile.disk)} disk, "
-        f"{profile.workload}, PostgreSQL {profile.postgres}, {profile.app_workers} workers"
+        f"{human(profile.ram)} RAM, {counted(profile.cpus, 'CPU')}, {profile.storage}, {human(profile.disk)} disk, "
+        f"{profile.workload}, PostgreSQL {profile.postgres}, {counted(profile.app_workers, 'worker')}"
     )

@@ -6,6 +6,7 @@ from stackctl.health.archiving import ArchiveUse
 from stackctl.health.configuration import judge_settings
 from stackctl.health.model import Check, Facts, Status, backup_place
 from stackctl.sizing.pooler import servers
+from stackctl.units import counted
 
 _LONG_QUERY = 300.0
 _IDLE_TRANSACTION = 60.0
@@ -86,7 +87,7 @@ def _pool(facts: Facts) -> Check:
     pool, hint = facts.pool, "more workers do not help; look for slow statements: stackctl logs postgres --slow"
     if pool is None:
         return _share("pool", facts.app_connections, facts.app_limit, "of the app's connections busy", hint)
-    refused = f", {pool.timeouts} requests refused since the app started" if pool.timeouts else ""
+    refused = f", {counted(pool.timeouts, 'request')} refused since the app started" if pool.timeouts else ""
     what = f"pooled connections in use, {pool.idle} idle{refused}"
     return _share("pool", pool.checked_out, pool.capacity, what, hint)
 
@@ -150,7 +151,7 @@ def _archive(use: ArchiveUse | None) -> Check:
     if use.mode == "off":
         return Check("archive", Status.WARN, "archive_mode is off", "stackctl up turns it on, unless it is pinned")
     if use.failing:
-        evidence = f"{use.last_failed} cannot be archived, {use.waiting} files wait"
+        evidence = f"{use.last_failed} cannot be archived, {counted(use.waiting, 'file')} waiting"
         return Check("archive", Status.FAIL, evidence, "stackctl logs postgres says why: look for archive-wal")
     if use.waiting > _WAITING:
         evidence = f"{use.waiting} files wait to be archived"

@@ -15,6 +15,7 @@ from stackctl.operations.archives import gap_warnings, held_archives
 from stackctl.settings.backup import SECTION, backup_settings
 from stackctl.settings.layers import PROJECT_FILE
 from stackctl.settings.project_file import load_section
+from stackctl.units import counted
 
 _OLD_DAYS = 7.0
 
@@ -31,7 +32,7 @@ def judge_backups(repository: Repository, use: ArchiveUse | None, now: datetime)
 
 
 def _age(days: float) -> str:
-    return f"{days:.1f} days" if days >= 1 else f"{days * 24:.1f} hours"
+    return counted(round(days, 1), "day") if days >= 1 else counted(round(days * 24, 1), "hour")
 
 
 def _gaps(found: list[Problem]) -> Check:

@@ -19,6 +19,7 @@ from stackctl.render.own_app import with_app
 from stackctl.render.stack import SERVICES, Stack, render_postgres, render_stack
 from stackctl.render.write import write
 from stackctl.sizing.model import Sizing
+from stackctl.units import counted
 
 TARGETS = ("compose", "conf")
 
@@ -37,7 +38,7 @@ def render_command(request: Request, out: Path, target: str) -> Result:
     write(out, files)
     names = [file.path for file in files]
     data = {"out": str(out.resolve()), "target": target, "files": names}
-    return Result(data, [Line(f"wrote {len(names)} files to {out}", "good")], (*warnings, *sizing.warnings))
+    return Result(data, [Line(f"wrote {counted(len(names), 'file')} to {out}", "good")], (*warnings, *sizing.warnings))
 
 
 def compose_files(opened: Opened, sizing: Sizing, out: Path) -> tuple[File, ...]:

@@ -20,7 +20,7 @@ from stackctl.operations.project import (
 from stackctl.operations.result import Block, Line, Request, Result, Table
 from stackctl.settings.model import Settings
 from stackctl.sizing.model import REFUSED, Connections, Sizing, Verdict
-from stackctl.units import human
+from stackctl.units import counted, human
 
 _PARAMETER = ("name", "value", "default", "restart", "why", "source", "provenance")
 
@@ -125,7 +125,9 @@ def blocks(sizing: Sizing) -> list[Block]:
 
 def _pools(shape: Connections) -> list[Block]:
     """The way of a connection, from the app's pools to the server."""
-    pools = f"Pools: {shape.pool_size} + {shape.max_overflow} overflow per worker x {shape.workers} workers ="
+    pools = (
+        f"Pools: {shape.pool_size} + {shape.max_overflow} overflow per worker x {counted(shape.workers, 'worker')} ="
+    )
     rest = f"{shape.reserved} reserved for other roles, {shape.headroom} left"
     if not shape.pooler_clients:
         return [Line(f"{pools} {shape.app_total} of {shape.max_connections} connections; {rest}")]

@@ -15,7 +15,7 @@ from stackctl.operations.own_app import metrics_url
 from stackctl.operations.project import open_recorded
 from stackctl.operations.result import Block, Line, Request, Result, Table
 from stackctl.operations.up import service_data
-from stackctl.units import human
+from stackctl.units import counted, human
 
 
 def status_command(request: Request, runner: Runner) -> Result:
@@ -77,7 +77,9 @@ def _blocks(
     out: list[Block] = [_services(services) if services else Line("nothing runs")]
     if pool:
         free = f"{pool.checked_out} in use, {pool.idle} idle, of {pool.size} and {pool.max_overflow} in bursts"
-        out.append(Line(f"Connections of the app: {free}; {pool.timeouts} requests refused since it started"))
+        out.append(
+            Line(f"Connections of the app: {free}; {counted(pool.timeouts, 'request')} refused since it started")
+        )
     if drift:
         out.append(Line(f"Set by ALTER SYSTEM, beside the profile: {', '.join(drift)}", "bad"))
     if pending:

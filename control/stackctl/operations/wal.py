@@ -16,7 +16,7 @@ from stackctl.operations.archives import Held, archive_data, damage_problem, gap
 from stackctl.operations.backup import open_backups
 from stackctl.operations.candidates import candidates
 from stackctl.operations.result import Block, Line, Request, Result, Table
-from stackctl.units import Bytes, human
+from stackctl.units import Bytes, counted, human
 
 
 def status_command(request: Request, runner: Runner) -> Result:
@@ -70,8 +70,9 @@ def _line(use: ArchiveUse | None) -> Line:
     if use is None:
         return Line("The server does not answer; this is what the archive holds.", "bad")
     if use.seconds is None:
-        return Line(f"Nothing archived yet, {use.waiting} files wait.", "bad" if use.failing else "plain")
-    last = f"{use.last} was archived {use.seconds:.0f} s ago, {use.waiting} files wait, {use.failed} attempts failed"
+        return Line(f"Nothing archived yet, {counted(use.waiting, 'file')} waiting.", "bad" if use.failing else "plain")
+    waiting, failed = counted(use.waiting, "file"), counted(use.failed, "attempt")
+    last = f"{use.last} was archived {use.seconds:.0f} s ago, {waiting} waiting, {failed} failed"
     return Line(last, "bad" if use.failing else "good")
 
 

@@ -6,7 +6,7 @@ from stackctl.errors import Problem
 from stackctl.hardware.model import HardwareProfile, Workload
 from stackctl.sizing.ledger import Ledger
 from stackctl.sizing.model import Connections, Pins, Role
-from stackctl.units import GIB, KIB, MIB, Bytes, floor_to, pg_size
+from stackctl.units import GIB, KIB, MIB, Bytes, counted, floor_to, pg_size
 
 _CAP = {Workload.WEB: 200, Workload.OLTP: 300, Workload.MIXED: 200, Workload.OLAP: 100, Workload.DEV: 100}
 _PER_GIB = 12.5
@@ -107,7 +107,7 @@ def faults(connections: Connections) -> list[Problem]:
     """The common mistake: pools that together want more than the server gives, or than a reload leaves room for."""
     c = connections
     per_worker = c.pool_size + c.max_overflow
-    total = f"pools of {c.workers} workers x {per_worker} = {c.app_total} connections"
+    total = f"pools of {counted(c.workers, 'worker')} x {per_worker} = {c.app_total} connections"
     if c.headroom < 0:
         message = f"{total}, with {c.reserved} reserved, are more than max_connections {c.max_connections}"
         return [Problem("pool_too_large", message, _smaller(c))]

@@ -15,7 +15,7 @@ from stackctl.sizing.model import BudgetItem, Connections, MemoryProof, Paramete
 from stackctl.sizing.proof import PER_PROCESS, PER_PROCESS_18, Counts, prove, shm_size
 from stackctl.sizing.remedy import smallest_change, starved
 from stackctl.sizing.report import Report, report_of, role_of
-from stackctl.units import GIB, Bytes, Millis, human
+from stackctl.units import GIB, Bytes, Millis, counted, human
 
 
 def size(profile: HardwareProfile, pins: Pins, catalog: Catalog, build: Build) -> Sizing:
@@ -186,8 +186,8 @@ def _nothing_left(profile: HardwareProfile, shares: tuple[BudgetItem, ...], proo
     workers, others = profile.app_workers, sum(share.memory for share in shares)
     app = next(share.memory for share in shares if share.service == "app")
     message = (
-        f"nothing is left for PostgreSQL: the app's {workers} workers need {human(app)}, all services beside "
-        f"PostgreSQL {human(others)}, and RAM is {human(profile.ram)}"
+        f"nothing is left for PostgreSQL: {human(app)} for the app's {counted(workers, 'worker')}, {human(others)} for "
+        f"all services beside PostgreSQL, and RAM is {human(profile.ram)}"
     )
     hint = f"--app-workers {budget.feedable_workers(profile)} leaves PostgreSQL its share; or more --ram"
     return (Problem("memory", message, hint),)

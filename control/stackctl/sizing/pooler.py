@@ -5,7 +5,7 @@ from __future__ import annotations
 from stackctl.errors import Problem
 from stackctl.sizing import connections
 from stackctl.sizing.model import Connections, Pins
-from stackctl.units import KIB, Bytes
+from stackctl.units import KIB, Bytes, counted
 
 # Measured on 1.24: a client takes 1.2 kB, and 10 with 100 statements prepared. A packet under way takes 4, and a
 # program that prepares more than the app does shall not end the pooler for all.
@@ -60,7 +60,7 @@ def servers(limit: int) -> int:
 def faults(c: Connections) -> list[Problem]:
     """Pools that open more connections than the pooler takes, and a server without room for the pooler."""
     per_worker = c.pool_size + c.max_overflow
-    total = f"pools of {c.workers} workers x {per_worker} = {c.workers * per_worker} connections"
+    total = f"pools of {counted(c.workers, 'worker')} x {per_worker} = {c.workers * per_worker} connections"
     if c.headroom < 0:
         message = f"{c.reserved} reserved connections leave none of max_connections {c.max_connections} to PgBouncer"
         return [Problem("pool_too_large", message, f"--connections {c.reserved + 2 * c.workers}")]

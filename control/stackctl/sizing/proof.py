@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from stackctl.sizing.model import MemoryItem, MemoryProof, Verdict
-from stackctl.units import KIB, MIB, Bytes, pg_size
+from stackctl.units import KIB, MIB, Bytes, counted, pg_size
 
 # Private memory of processes, measured by tools/measure_memory.py on PostgreSQL 15, 17 and 18.
 IDLE = 2 * MIB
@@ -140,7 +140,7 @@ def _server(amounts: Amounts, counts: Counts) -> tuple[MemoryItem, ...]:
         _item(
             "autovacuum",
             counts.vacuum * vacuum,
-            f"{counts.vacuum} workers x ({_size(amounts.autovacuum_work_mem)} + {_size(amounts.session)})",
+            f"{_workers(counts.vacuum)} x ({_size(amounts.autovacuum_work_mem)} + {_size(amounts.session)})",
             vacuum,
         ),
         _item("maintenance", amounts.maintenance_work_mem, f"one operation x {_size(amounts.maintenance_work_mem)}"),
@@ -155,24 +155,24 @@ def _sessions(amounts: Amounts, counts: Counts) -> tuple[MemoryItem, ...]:
         _item(
             "administrators",
             counts.administrators * (session + one),
-            f"{counts.administrators} connections x ({_size(session)} + {_operation(amounts, amounts.work_mem)})",
+            f"{_connections(counts.administrators)} x ({_size(session)} + {_operation(amounts, amounts.work_mem)})",
         ),
         _item(
             "app backends",
             counts.app * session,
-            f"{counts.app:.0f} connections x {_size(session)}",
+            f"{_connections(counts.app)} x {_size(session)}",
             counts.app * IDLE,
         ),
         _item(
             "other roles",
             counts.others * (session + small),
-            f"{counts.others} connections x ({_size(session)} + {_operation(amounts, amounts.small_work_mem)})",
+            f"{_connections(counts.others)} x ({_size(session)} + {_operation(amounts, amounts.small_work_mem)})",
             4 * IDLE,
         ),
         _item(
             "reports",
             counts.report * (session + amounts.report_operation),
-            f"{counts.report} connections x ({_size(session)} + {_operation(amounts, amounts.report_work_mem)})"
+            f"{_connections(counts.report)} x ({_size(session)} + {_operation(amounts, amounts.report_work_mem)})"
             ", one operation each",
         ),
     )
@@ -185,7 +185,7 @@ def _operations(amounts: Amounts, counts: Counts) -> tuple[MemoryItem, ...]:
         _item(
             "app work_mem",
             counts.app * one,
-            f"{counts.app:.0f} connections x {text}, one operation each",
+            f"{_connections(counts.app)} x {text}, one operation each",
             counts.app * one / 20,
         ),
         _parallel_workers(amounts, counts),
@@ -204,7 +204,7 @@ def _parallel_workers(amounts: Amounts, counts: Counts) -> MemoryItem:
         "parallel workers",
         size + others * (WORKER + amounts.operation),
         " + ".join(
-            f"{count:.0f} workers x ({WORKER // MIB}MB + {_operation(amounts, work_mem)})"
+            f"{_workers(count)} x ({WORKER // MIB}MB + {_operation(amounts, work_mem)})"
             for count, work_mem in kinds
             if count
         ),
@@ -219,6 +219,14 @@ def shm_size(amounts: Amounts, counts: Counts) -> Bytes:
 
 def _operation(amounts: Amounts, work_mem: float) -> str:
     return f"{_size(work_mem)} x {amounts.hash_mem_multiplier:g}"
+
+
+def _connections(number: float) -> str:
+    return counted(round(number), "connection")
+
+
+def _workers(number: float) -> str:
+    return counted(round(number), "worker")
 
 
 def _size(size: float) -> str:

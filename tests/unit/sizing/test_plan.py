@@ -372,8 +372,8 @@ def test_where_the_app_fills_the_machine_the_first_problem_says_so():
     problem = sized(changed(ram_mib=4096, app_workers=64)).warnings[0]
     assert problem.code == "memory"
     assert problem.message == (
-        "nothing is left for PostgreSQL: the app's 64 workers need 9.1 GiB, all services beside PostgreSQL 10.1 GiB, "
-        "and RAM is 4 GiB"
+        "nothing is left for PostgreSQL: 9.1 GiB for the app's 64 workers, 10.1 GiB for all services beside "
+        "PostgreSQL, and RAM is 4 GiB"
     )
     # 4096 - 1100.8 - 13 x 144 = 1123.2 MiB, and 979 with one worker more: a quarter is 1024
     assert problem.hint == "--app-workers 13 leaves PostgreSQL its share; or more --ram"

@@ -18,7 +18,7 @@ from stackctl.operations.archives import known_histories
 from stackctl.operations.backup import backup_data, find, open_backups, working
 from stackctl.operations.result import Block, Line, Request, Result, Table
 from stackctl.settings.backup import BackupSettings
-from stackctl.units import Bytes, human
+from stackctl.units import Bytes, counted, human
 
 _LONGEST_REASON = 200
 
@@ -101,8 +101,8 @@ def _blocks(verdict: Verdict, *, applied: bool) -> list[Block]:
     if not going and not staying and not verdict.wal:
         return [Line("no backups yet: stackctl backup")]
     table = Table(["backup", "verdict", "reason"], sorted([*going, *staying]))
-    wal = f" and {len(verdict.wal)} files of WAL" if verdict.wal else ""
-    many = f"{len(going)} backups{wal}, {human(verdict.bytes)}"
+    wal = f" and {counted(len(verdict.wal), 'file')} of WAL" if verdict.wal else ""
+    many = f"{counted(len(going), 'backup')}{wal}, {human(verdict.bytes)}"
     if not going and not wal:
         return [table, Line("nothing to delete", "good")]
     return [table, Line(f"deleted {many}" if applied else f"stackctl backup expire --apply deletes {many}")]

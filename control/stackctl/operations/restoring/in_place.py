@@ -26,6 +26,7 @@ from stackctl.operations.restoring.switch import switch
 from stackctl.operations.result import Line, Request, Result
 from stackctl.operations.stack import Prepared, make_secrets, prepare
 from stackctl.operations.state import make_private, save
+from stackctl.units import counted
 
 # Shows the plan to the user, and says whether to go on.
 Agreed = Callable[[Sequence[str]], bool]
@@ -132,7 +133,7 @@ def _done(after: Prepared, plan: Plan, built: Built, seconds: float, stopped: da
     undo = "stackctl restore --undo goes back to the data before; " if plan.kept else ""
     lines = [
         Line(f"{after.opened.project.name} runs on {plan.chosen.backup.id} recovered to {restored.reached}.", "good"),
-        Line(f"{proof.rows} rows in {proof.tables} tables, {checked}; {seconds:.0f} s in all."),
+        Line(f"{counted(proof.rows, 'row')} in {counted(proof.tables, 'table')}, {checked}; {seconds:.0f} s in all."),
         Line(f"Nothing is archived until you accept it: {undo}stackctl restore --accept keeps it for good.", "bad"),
     ]
     return Result(data, lines, after.warnings)

@@ -24,7 +24,7 @@ from stackctl.operations.restoring.present import Present, present_data
 from stackctl.operations.restoring.rooms import rooms
 from stackctl.operations.restoring.runs import measured
 from stackctl.operations.stack import Prepared
-from stackctl.units import Bytes, human
+from stackctl.units import Bytes, counted, human
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class Plan:
         chain = " + ".join(backup.id for backup in self.chain)
         return [
             f"target: {_both(self.goal)}",
-            f"from: {chain}, then up to {self.wal_files} files of WAL along timeline {self.timeline}",
+            f"from: {chain}, then up to {counted(self.wal_files, 'file')} of WAL along timeline {self.timeline}",
             f"lost: {self._lost()}",
             *(f"disk: {human(Bytes(r.needed))} in {r.path}, {human(Bytes(r.free))} are free" for r in self.rooms),
             "time: not measured yet"
@@ -91,7 +91,7 @@ class Plan:
         if self.last is None:
             return f"what was committed after {self.goal}" if self.goal != Target() else "what was not archived"
         minutes = (self.made - self.last).total_seconds() / 60
-        return f"what was committed after {_moment(self.last)}, {minutes:.1f} minutes ago"
+        return f"what was committed after {_moment(self.last)}, {counted(round(minutes, 1), 'minute')} ago"
 
 
 def make_plan(prepared: Prepared, programs: Programs, repository: Repository, asked: Asked) -> Plan:
