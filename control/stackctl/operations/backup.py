@@ -18,14 +18,13 @@ from stackctl.engine.base import Engine, Note, Programs
 from stackctl.engine.runner import Runner
 from stackctl.errors import Damaged, Problem, UsageError, WalGap
 from stackctl.operations.archives import damage_problem, gap_problems, held_archives
+from stackctl.operations.backup_section import with_backups
 from stackctl.operations.backups.access import make_reachable
 from stackctl.operations.engines import recorded_engine
 from stackctl.operations.project import Recorded, open_recorded
 from stackctl.operations.restored import refuse_undecided
 from stackctl.operations.result import Line, Request, Result, Table
-from stackctl.settings.backup import FULL, SECTION, BackupSettings, backup_settings
-from stackctl.settings.layers import PROJECT_FILE
-from stackctl.settings.project_file import load_section
+from stackctl.settings.backup import FULL, BackupSettings
 from stackctl.units import Bytes, human
 
 CLUSTER = """
@@ -52,10 +51,7 @@ def open_backups(request: Request, runner: Runner) -> Opened:
     Raises NoEngine where it never was, ProfileError where the section `backup` of its file has faults; those of the
     other sections are warnings.
     """
-    recorded = open_recorded(request)
-    folder = recorded.project.folder
-    settings = backup_settings(load_section(folder / PROJECT_FILE, SECTION).keys, folder)
-    recorded = replace(recorded, project=replace(recorded.project, repository=settings.repository))
+    recorded, settings = with_backups(open_recorded(request))
     engine = recorded_engine(recorded, runner)
     return Opened(recorded, engine, Repository(engine.repository()), settings)
 

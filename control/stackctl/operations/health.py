@@ -11,16 +11,17 @@ from typing import Any
 from stackctl.backup.repository import Repository
 from stackctl.engine.base import Engine
 from stackctl.engine.runner import Runner
-from stackctl.errors import EditedByHand, Problem, StackError
+from stackctl.errors import EditedByHand, Problem, ProfileError, StackError
 from stackctl.health.checks import judge
 from stackctl.health.drift import find_drift, find_pending
 from stackctl.health.model import Check, Facts, Status
 from stackctl.health.probes import collect
 from stackctl.operations.backup_health import judge_backups, judge_schedule
+from stackctl.operations.backup_section import with_backups
 from stackctl.operations.engines import recorded_engine
 from stackctl.operations.own_app import metrics_url
 from stackctl.operations.plan import find_changes
-from stackctl.operations.project import catalog_for, open_recorded
+from stackctl.operations.project import Recorded, catalog_for, open_recorded
 from stackctl.operations.restored import judge_restored
 from stackctl.operations.result import Line, Request, Result, Table
 from stackctl.operations.stack import prepare
@@ -31,7 +32,7 @@ UNHEALTHY = 30
 
 def health_command(request: Request, runner: Runner) -> Result:
     """Check and judge. Exit code 30 where a check fails; a warning alone is 0."""
-    opened = open_recorded(request)
+    opened, unknown = _with_backups(open_recorded(request))
     if opened.state is None:
         return checked(judge(Facts()), opened.warnings)
     engine = recorded_engine(opened, runner)
@@ -39,8 +40,19 @@ def health_command(request: Request, runner: Runner) -> Result:
     # A server that hangs is asked once.
     if facts.connections is not None:
         facts = _compared(facts, request, runner, opened.state)
-    backups = _backups(engine, facts, opened.project.folder)
+    if unknown:
+        facts = replace(facts, backups_beside_data=None)
+    backups = (unknown,) if unknown else _backups(engine, facts, opened.project.folder)
     return checked((*judge(facts), *backups, *judge_restored(opened.state)), opened.warnings)
+
+
+def _with_backups(opened: Recorded) -> tuple[Recorded, Check | None]:
+    """The project with its repository; or a check that says why nobody knows where that is."""
+    try:
+        return with_backups(opened)[0], None
+    except ProfileError as error:
+        evidence = f"nobody knows where the backups are: {error}"
+        return opened, Check("backup", Status.WARN, evidence, error.hint)
 
 
 def _backups(engine: Engine, facts: Facts, folder: Path) -> tuple[Check, ...]:

@@ -63,6 +63,25 @@ def test_a_place_that_the_server_could_not_archive_to_stops_up_before_anything_i
 
 
 @pytest.mark.parametrize("engine", ["embedded"], indirect=True)
+def test_health_judges_the_right_repository_whatever_else_is_wrong_in_the_file(stack: Stack, place: Path) -> None:
+    """The default place has other backups, or none."""
+    taken = stack.run("backup", "--json")
+    assert taken.code == 0, taken.said
+    stack.write(backup={"repository": str(place)}, profile={"ram": "plenty"})
+    done = stack.run("health", "--json")
+    (evidence,) = (check["evidence"] for check in done.data["checks"] if check["id"] == "backup")
+    assert evidence.startswith(f"{taken.data['id']} is 0"), evidence
+    assert any("plenty" in warning["message"] for warning in done.document["warnings"]), done.said
+    stack.write(backup={"repository": "~/backups"})
+    done = stack.run("health", "--json")
+    found = {check["id"]: (check["status"], check["evidence"]) for check in done.data["checks"]}
+    assert found["backup"][0] == "warn"
+    assert "nobody knows where the backups are" in found["backup"][1]
+    assert "backup.repository" in found["backup"][1]
+    assert ("wal_gap" in found, found["backup_place"][0]) == (False, "skip")
+
+
+@pytest.mark.parametrize("engine", ["embedded"], indirect=True)
 def test_doctor_and_health_warn_until_the_backups_are_on_another_disk(stack: Stack, place: Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("only root can mount another disk")
