@@ -167,6 +167,20 @@ def test_a_killed_server_comes_back_with_every_acknowledged_row(stack: Stack) ->
     assert stack.identity()["app"] == before["app"]
 
 
+def test_a_server_that_was_restarted_archives_its_last_commits_without_up(stack: Stack) -> None:
+    """As after a reboot. By itself its checkpointer would sleep for checkpoint_timeout, which is 15 minutes."""
+    stack.up("--set", "archive_timeout=5s")
+    try:
+        assert docker("restart", stack.container("postgres")).code == 0
+        eventually(stack.healthy, 60, "the app is ready again")
+        stack.add_tools("after the restart")
+        written = stack.sql("SELECT pg_walfile_name(pg_current_wal_lsn())")
+        archived = f"SELECT last_archived_wal >= '{written}' FROM pg_stat_archiver"
+        eventually(lambda: stack.sql(archived) == "t", 90, f"{written} is archived")
+    finally:
+        stack.up("--ram", "4G")
+
+
 def test_a_volume_of_other_secrets_is_refused_with_the_reason(stack: Stack) -> None:
     stack.add_tools("under the first secrets")
     before, secrets, kept = stack.identity(), stack.private / "secrets", stack.private / "kept"
