@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-_PACKAGE = Path(__file__).parent
+# The package itself: the scheduler's container gets a copy.
+PACKAGE = Path(__file__).parent
 
 
 def root() -> Path:
     """The folder that holds `stack/`, `config/` and `dashboards/`."""
-    packed = _PACKAGE / "_assets"
-    return packed if packed.is_dir() else _PACKAGE.parent.parent
+    packed = PACKAGE / "_assets"
+    return packed if packed.is_dir() else PACKAGE.parent.parent
 
 
 def read(name: str) -> str:

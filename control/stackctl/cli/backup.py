@@ -107,11 +107,16 @@ def drill(
 def schedule(
     systemd: Annotated[bool, typer.Option("--systemd", help="Print the units that run it.")] = False,
     crontab: Annotated[bool, typer.Option("--crontab", help="Print the lines of a crontab that run it.")] = False,
+    run: Annotated[bool, typer.Option("--run", help="Run it, without end, as the stack's scheduler does.")] = False,
 ) -> None:
     """Show what backup.schedule in stackctl.yaml asks for, what is late, and what runs it."""
     from stackctl.operations.backups import schedule as operation
 
-    if systemd and crontab:
-        raise UsageError("--systemd and --crontab contradict each other", hint="leave one out")
+    if systemd + crontab + run > 1:
+        raise UsageError("--systemd, --crontab and --run contradict each other", hint="leave all but one out")
+    if run:
+        from stackctl.operations.scheduling.service import run_command
+
+        session.finish(run_command(session.request(), session.runner(), session.output.note))
     show_it = operation.systemd_command if systemd else operation.schedule_command
     session.finish((operation.crontab_command if crontab else show_it)(session.request(), session.runner()))

@@ -7,7 +7,7 @@ import re
 import shlex
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -105,6 +105,21 @@ class Runner:
                     yield line.rstrip("\n")
             finally:
                 process.terminate()
+
+    def attend(self, argv: Sequence[str], each: Callable[[], None]) -> int:
+        """Run `argv` with our own output to its end and give back its exit status.
+
+        `each` is called about twice a second meanwhile. Where we are ended, so is it, and it is waited for.
+        """
+        with subprocess.Popen(argv, stdin=subprocess.DEVNULL) as process:
+            try:
+                while True:
+                    with suppress(subprocess.TimeoutExpired):
+                        return process.wait(0.5)
+                    each()
+            except BaseException:
+                process.terminate()
+                raise
 
 
 def _ended(

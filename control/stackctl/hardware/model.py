@@ -57,7 +57,8 @@ class Host:
 class HardwareProfile:
     """One machine and its purpose. `ram` and `disk` are the host's, in bytes; sizing divides them.
 
-    `wal_rate` is the WAL that it writes when busy, in bytes for each second; 0 where nobody knows.
+    `wal_rate` is the WAL that it writes when busy, in bytes for each second; 0 where nobody knows. `scheduled` says
+    that work on backups is done by a service of its own.
     """
 
     ram: Bytes
@@ -69,6 +70,7 @@ class HardwareProfile:
     app_workers: int
     pooler: Pooler = Pooler.NONE
     wal_rate: Bytes = UNKNOWN
+    scheduled: bool = False
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,13 @@ def app_recipe(stack: Path, context: Path, base_image: str) -> Recipe:
     return Recipe(stack / "images" / "app" / "Dockerfile", context, base_image)
 
 
+def scheduler_recipe(root: Path, package: Path, postgres: str) -> Recipe:
+    """How the scheduler is built on the image `postgres`: `root` has the assets, `package` is stackctl itself."""
+    folder = root / "stack" / "images" / "scheduler"
+    others = (("stackctl", package), ("recovery", root / "config" / "postgres"))
+    return Recipe(folder / "Dockerfile", folder, postgres, others)
+
+
 def hashes(recipes: Mapping[str, Recipe]) -> dict[str, str]:
     """The content hash of each recipe, read from the disk."""
     return {service: context_hash(r.dockerfile, r.context, r.base) for service, r in recipes.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -39,6 +40,13 @@ def digest(parts: Iterable[tuple[str, bool, bytes]], base: str) -> str:
     return total.hexdigest()[:DIGITS]
 
 
-def context_hash(dockerfile: Path, context: Path, base: str) -> str:
+def named_entries(name: str, folder: Path) -> Iterator[tuple[str, bool, bytes]]:
+    """The same of a further folder that the Dockerfile calls `name`."""
+    for path in files(folder):
+        yield f"{name}/{path.relative_to(folder).as_posix()}", bool(path.stat().st_mode & 0o100), path.read_bytes()
+
+
+def context_hash(dockerfile: Path, context: Path, base: str, others: Iterable[tuple[str, Path]] = ()) -> str:
     """The digest of one build, read from the disk."""
-    return digest(entries(dockerfile, context), base)
+    more = (entry for name, folder in others for entry in named_entries(name, folder))
+    return digest(itertools.chain(entries(dockerfile, context), more), base)

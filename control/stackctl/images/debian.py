@@ -43,7 +43,8 @@ def proxy_arguments(environment: Mapping[str, str]) -> list[str]:
 def build_argv(reference: str, recipe: Recipe, options: Sequence[str] = ()) -> list[str]:
     """The command that builds one image; Buildx by name, since the old builder has no secrets."""
     named = ["--tag", reference, "--file", str(recipe.dockerfile), "--build-arg", f"BASE={recipe.base}"]
-    return ["docker", "buildx", "build", "--load", "--progress=plain", *named, *options, str(recipe.context)]
+    others = [word for name, folder in recipe.others for word in ("--build-context", f"{name}={folder}")]
+    return ["docker", "buildx", "build", "--load", "--progress=plain", *named, *others, *options, str(recipe.context)]
 
 
 def build_plan(images: Sequence[Image], options: Sequence[str] = ()) -> list[BuildStep]:

@@ -13,11 +13,15 @@ Source = Literal["public", "debian", "own"]
 
 @dataclass(frozen=True)
 class Recipe:
-    """How an image is built: a Dockerfile, the folder it copies from, and the image it starts from."""
+    """How an image is built: a Dockerfile, the folder it copies from, and the image it starts from.
+
+    `others` are further folders that it copies from, each with the name that the Dockerfile has for it.
+    """
 
     dockerfile: Path
     context: Path
     base: str
+    others: tuple[tuple[str, Path], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from stackctl.operations.state import save
 from stackctl.render.manifest import ENGINE_FILES
 from stackctl.render.model import File
 from stackctl.render.sections import services_in
-from stackctl.render.stack import SERVICES
+from stackctl.render.stack import SCHEDULER, SERVICES
 from stackctl.render.write import snapshot, write
 
 Note = Callable[[str], None]
@@ -101,6 +101,7 @@ def _restore(
     """Run the previous files on the engine as it was recorded, with the services that those files name."""
     engine = recorded_engine(prepared.opened, runner)
     named = {name for file in before if file.path in ENGINE_FILES for name in services_in(file.path, file.content)}
+    named |= {SCHEDULER for file in before if file.path.startswith(f"{SCHEDULER}/")}
     deployment = engine.deployment([service for service in SERVICES if service in named | {"migrate"}])
     if reload_suffices(changes):
         reload_back(engine)

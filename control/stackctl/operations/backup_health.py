@@ -56,5 +56,5 @@ def judge_schedule(folder: Path, repository: Repository) -> tuple[Check, ...]:
     overdue = [job.name for job in late(jobs(settings.schedule), repository.backups(), now)]
     if not overdue:
         return (Check("backup_schedule", model.Status.OK, "all that was due is done"),)
-    hint = "does a timer run it? stackctl backup schedule"
+    hint = "stackctl logs scheduler" if settings.scheduled else "does a timer run it? stackctl backup schedule"
     return (Check("backup_schedule", model.Status.WARN, f"not done when it was due: {', '.join(overdue)}", hint),)

@@ -18,6 +18,7 @@ _RESTARTED_FOR = {
     "prometheus": "prometheus",
     "alertmanager": "alertmanager",
     "grafana": "grafana",
+    "scheduler": "scheduler",
 }
 
 

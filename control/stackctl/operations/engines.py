@@ -11,6 +11,7 @@ from stackctl.engine.project import Project
 from stackctl.engine.runner import Runner
 from stackctl.errors import NoEngine, StackError
 from stackctl.operations.project import DEBIAN, NEWEST, PUBLIC, Opened, Recorded, images_of
+from stackctl.render.schedule import INSIDE
 from stackctl.settings.app_section import AppSection
 from stackctl.settings.model import Ports
 
@@ -121,9 +122,13 @@ def _generation(data: Mapping[str, Generations], choice: Choice) -> int:
 def _engine(project: Project, choice: Choice, stack: _Stack, runner: Runner) -> Engine:
     """Docker's libraries are loaded only here."""
     if choice.engine == EMBEDDED:
-        from stackctl.engine.embedded.engine import EmbeddedEngine
+        from stackctl.engine.embedded.scheduled import ScheduledEngine
 
-        return EmbeddedEngine(project, runner, stack.postgres, stack.ports, stack.app, stack.generation)
+        return ScheduledEngine(project, runner, stack.postgres, stack.ports, stack.app, stack.generation)
+    if choice.engine == INSIDE:
+        from stackctl.engine.inside.engine import InsideEngine
+
+        return InsideEngine(project, runner, stack.postgres)
     from stackctl.engine.docker.engine import DockerEngine
 
     if problem := docker_problem():

@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+from stackctl.backup.generation import Generations
 from stackctl.errors import UsageError
 from stackctl.operations.build import any_build
 from stackctl.operations.engines import DOCKER
 from stackctl.operations.own_app import app_for_engine
 from stackctl.operations.project import Opened, assumed_build, bootable, open_for_files
 from stackctl.operations.result import Line, Request, Result
-from stackctl.operations.stack import wanted_services
+from stackctl.operations.stack import schedule_values, wanted_services
 from stackctl.render.manifest import Target
 from stackctl.render.model import File
 from stackctl.render.own_app import with_app
@@ -59,7 +61,24 @@ def compose_files(opened: Opened, sizing: Sizing, out: Path) -> tuple[File, ...]
         "secrets": secret_names(sizing, services),
         "secrets_folder": os.path.relpath(secrets, out.resolve()),
         "archive": archive(os.path.relpath(opened.project.folder / "backups" / WAL, out.resolve())),
+        **_scheduler(opened, out),
         "fingerprint": "",
     }
     where = with_app(place_of(profile.postgres), app)
     return render_stack(sizing, Stack(opened.project.name, where, services, rest, app), Target.COMPOSE)
+
+
+def _scheduler(opened: Opened, out: Path) -> dict[str, Any]:
+    from stackctl.engine.beat import FOLDER
+    from stackctl.engine.docker.place import scheduler
+
+    if not opened.settings.backup.scheduled:
+        return {}
+    project, state = opened.project, opened.state
+    repository = project.repository or project.folder / "backups"
+    source, memory = (os.path.relpath(path, out.resolve()) for path in (repository, project.private / FOLDER))
+    generations = state.data.get(DOCKER, Generations()) if state else Generations()
+    return {
+        "scheduler": scheduler(repository, source, memory),
+        "schedule": schedule_values(opened.settings, repository, generations),
+    }

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
+from stackctl.backup.generation import Generations
 from stackctl.engine.base import Deployment, Engine
 from stackctl.engine.generation import HELD
 from stackctl.engine.runner import Runner
@@ -25,8 +28,9 @@ from stackctl.operations.project import (
 )
 from stackctl.operations.result import Request
 from stackctl.operations.state import State
+from stackctl.render import schedule
 from stackctl.render.model import File
-from stackctl.render.stack import PGBOUNCER, SERVICES, Stack, render_stack
+from stackctl.render.stack import PGBOUNCER, SCHEDULER, SERVICES, Stack, render_stack
 from stackctl.settings.model import Settings
 from stackctl.settings.vault import Vault
 from stackctl.sizing.budget import divide
@@ -65,13 +69,19 @@ class Prepared:
 
     def files(self) -> tuple[File, ...]:
         """The rendered files; the secrets must exist, as volumes are labelled with their fingerprint."""
-        extra = {**self.engine.extra(self.sizing, self.deployment), **self._users()}
+        extra = {**self.engine.extra(self.sizing, self.deployment), **self._users(), **self._schedule()}
         where, services = self.deployment.place, self.deployment.services
         if not self.state.generations.accepted:
             where = replace(where, archive=HELD)
         prepares, app = self.deployment.pooler_prepares, self.opened.settings.app
         stack = Stack(self.opened.project.name, where, services, extra, app, prepares)
         return render_stack(self.sizing, stack, self.deployment.target)
+
+    def _schedule(self) -> dict[str, Any]:
+        if SCHEDULER not in self.deployment.services:
+            return {}
+        values = schedule_values(self.opened.settings, self.engine.repository(), self.state.generations)
+        return {"schedule": values}
 
     def _users(self) -> dict[str, str]:
         if PGBOUNCER not in self.deployment.services:
@@ -96,6 +106,13 @@ def prepare(request: Request, runner: Runner) -> Prepared:
     sizing = sized(opened.settings, deployment.build)
     notes = (*contradiction(opened.settings, deployment.build), *_missing(deployment), *_unprepared(deployment, sizing))
     return Prepared(opened, choice, engine, deployment, sizing, (*opened.settings.warnings, *sizing.warnings, *notes))
+
+
+def schedule_values(settings: Settings, repository: Path, generations: Generations) -> dict[str, Any]:
+    """What the scheduler's files say."""
+    current, accepted = generations.current, generations.accepted
+    known = schedule.state(settings.name, settings.profile.postgres, current, accepted=accepted)
+    return {"settings": schedule.section(settings.backup, repository), "state": known}
 
 
 def wanted_services(settings: Settings, shares: Collection[str]) -> list[str]:

@@ -58,6 +58,14 @@ ENTRIES = (
         service="grafana",
     ),
     Entry("dashboards", "grafana/dashboards", service="grafana"),
+    Entry("config/scheduler/stackctl.yaml.j2", "scheduler/stackctl.yaml", service="scheduler"),
+    Entry("config/scheduler/state.json.j2", "scheduler/state.json", service="scheduler", target=Target.COMPOSE),
+    Entry(
+        "config/supervisor/scheduler.conf.j2",
+        "scheduler/supervisord.conf",
+        service="scheduler",
+        target=Target.EMBEDDED,
+    ),
 )
 
 POSTGRES_ENTRIES = (

@@ -19,7 +19,8 @@ from stackctl.sizing.model import SIZED, Sizing
 from stackctl.sizing.wal import ARCHIVING
 
 PGBOUNCER = pooler.SERVICE
-SERVICES = ("postgres", "migrate", PGBOUNCER, "app", "exporter", "prometheus", "alertmanager", "grafana")
+SCHEDULER = "scheduler"
+SERVICES = ("postgres", "migrate", PGBOUNCER, "app", "exporter", "prometheus", "alertmanager", "grafana", SCHEDULER)
 DATA_VOLUME = "pgdata"
 _VOLUMES = {
     "prometheus": "prometheus",

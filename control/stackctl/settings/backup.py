@@ -18,6 +18,7 @@ WINDOW_PATTERN = r"^\s*[0-9]{1,4}\s*[hdw]\s*$"
 MOST = 1000
 GENTLE, FULL = "gentle", "full"
 PACES = (GENTLE, FULL)
+SCHEDULERS = (INSIDE := "inside", "none")
 _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -26,7 +27,8 @@ class BackupSettings:
     """What the project says of its backups. `repository` is None for the engine's own place.
 
     `pace` says whether a copy gives way to the database's own work. `questions` are the queries of a drill by name:
-    each must be true. `schedule` has a cron expression for each job.
+    each must be true. `schedule` has a cron expression for each job,
+    and `scheduler` says whether a service of the stack runs it, or something else.
     """
 
     repository: Path | None = None
@@ -38,6 +40,12 @@ class BackupSettings:
     pace: str = GENTLE
     questions: Mapping[str, str] = field(default_factory=dict)
     schedule: Mapping[str, str] = field(default_factory=dict)
+    scheduler: str = INSIDE
+
+    @property
+    def scheduled(self) -> bool:
+        """Whether the stack has a service for the schedule."""
+        return bool(self.schedule) and self.scheduler == INSIDE
 
 
 def repository(text: str) -> PurePath:
@@ -76,6 +84,13 @@ def pace(text: str) -> str:
     if text.strip() not in PACES:
         raise Fault(f"{text!r} is no pace", nearest(text.strip(), PACES))
     return text.strip()
+
+
+def scheduler(text: str) -> str:
+    """What runs the schedule."""
+    if text not in SCHEDULERS:
+        raise Fault(f"{text!r} is not one of {', '.join(SCHEDULERS)}", nearest(text, SCHEDULERS))
+    return text
 
 
 def question(text: str) -> str:
@@ -120,6 +135,7 @@ READERS: Mapping[str, Callable[[str], object]] = {
     "weekly": none_or_more,
     "monthly": none_or_more,
     "pace": pace,
+    "scheduler": scheduler,
 }
 _KEYS = {"window": "recovery_window"}
 

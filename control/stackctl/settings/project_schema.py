@@ -186,6 +186,7 @@ class Backup(Section):
     weekly: Annotated[str, _Key(backup.none_or_more, _whole(0, backup.MOST), "Weeks of which one stays")] = ""
     monthly: Annotated[str, _Key(backup.none_or_more, _whole(0, backup.MOST), "Months of which one stays")] = ""
     pace: Annotated[str, _Key(backup.pace, {"enum": list(backup.PACES)}, "gentle gives way to the app")] = ""
+    scheduler: Annotated[str, _Key(backup.scheduler, {"enum": list(backup.SCHEDULERS)}, "What runs it")] = ""
     schedule: dict[JobName, Cron] | None = Field(None, description="full: 15 2 * * *")
     drill_sql: dict[QuestionName, Question] | None = Field(None, description="Queries that must be true")
 

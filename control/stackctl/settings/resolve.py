@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -82,6 +82,7 @@ def resolve(
     origins = {name: pin.origin for name, pin in given.pins.items()}
     origins |= {key: each.origin for key, each in given.keys.items() if key.startswith(("app.", "ports.", "pool."))}
     backup = backup_settings(given.keys, project)
+    profile = replace(profile, scheduled=backup.scheduled)
     return Settings(
         name, profile, reading.provenance, pins, engine, images, ports, fit, warnings, origins, build, app, backup
     )

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from stackctl.engine.docker import containers
-from stackctl.engine.embedded import engine as embedded
+from stackctl.engine.embedded import scheduled
 from stackctl.engine.runner import Completed
 from stackctl.errors import NoEngine
 from stackctl.operations.engines import Choice, choose, compose_version, open_engine, recorded_engine
@@ -93,7 +93,7 @@ def test_a_docker_that_went_away_is_named(tmp_path, monkeypatch):
 )
 def test_a_running_engine_is_opened_as_it_was_brought_up(tmp_path, monkeypatch, versions, ports, postgres, port):
     made = []
-    monkeypatch.setattr(embedded, "EmbeddedEngine", lambda *given: made.append(given))
+    monkeypatch.setattr(scheduled, "ScheduledEngine", lambda *given: made.append(given))
     (tmp_path / ".stackctl").mkdir()
     state = {"name": "shop", "engine": "embedded", "versions": versions, "ports": ports}
     (tmp_path / ".stackctl" / "state.json").write_text(json.dumps(state))

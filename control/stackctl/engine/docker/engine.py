@@ -14,6 +14,7 @@ from typing import Any
 
 from stackctl.engine.archive_folder import WAL, make_archive
 from stackctl.engine.base import Deployment, Note, ServiceState
+from stackctl.engine.beat import FOLDER
 from stackctl.engine.docker import argv, containers, images, place
 from stackctl.engine.docker.client import DockerPrograms, database_user, operator
 from stackctl.engine.docker.generations import DockerPlaces, volume_key
@@ -74,6 +75,9 @@ class DockerEngine:
             "secrets_folder": "../secrets",
             "data_volume": volume_key(self._generation),
             "archive": place.archive(_from_files(self._project, self.repository() / WAL)),
+            "scheduler": place.scheduler(
+                self.repository(), _from_files(self._project, self.repository()), f"../{FOLDER}"
+            ),
             "fingerprint": vault.fingerprint() if self._project.secrets.is_dir() else "",
         }
 
@@ -89,6 +93,7 @@ class DockerEngine:
             )
         images.ensure(self._supplied(), self._runner, note)
         make_archive(self.repository(), database_user(), shared=True)
+        (self._project.private / FOLDER).mkdir(mode=0o700, exist_ok=True)
 
     def start(self, deployment: Deployment, changed: Sequence[str], timeout: float, note: Note) -> None:
         """`docker compose up --wait`: the database and its roles first, where they may be new, then all the others."""

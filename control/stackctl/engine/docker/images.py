@@ -39,6 +39,8 @@ def supply(source: str, postgres: int, services: tuple[str, ...], own: str = "")
     Raises ImageUnavailable where PostgreSQL `postgres` is not there.
     """
     known = _debian(postgres) if source == DEBIAN else _public(postgres)
+    if "scheduler" in services:
+        known["scheduler"] = _scheduler(known["postgres"])
     if own:
         known["app"] = Image("app", own, "own")
     missing = {absent.service: absent.reason for absent in catalog.ABSENT} if source == DEBIAN else {}
@@ -56,7 +58,7 @@ def ensure(wanted: Supply, runner: Runner, note: Note) -> None:
     if not lacking:
         return
     if wanted.source == PUBLIC:
-        if any(image.build for image in lacking.values()) and not present(public.APP_BASE):
+        if any(_starts_from(image, public.APP_BASE) for image in lacking.values()) and not present(public.APP_BASE):
             _pull(runner, public.APP_BASE, note)
         for image in lacking.values():
             if image.build is None:
@@ -80,6 +82,10 @@ def reachable(runner: Runner, postgres: int) -> bool:
         )
     except StackError:
         return False
+
+
+def _starts_from(image: Image, base_image: str) -> bool:
+    return image.build is not None and image.build.base == base_image
 
 
 def _pull(runner: Runner, reference: str, note: Note) -> None:
@@ -108,6 +114,12 @@ def _app(base_image: str, source: str) -> Image:
     recipe = catalog.app_recipe(assets.root() / "stack", assets.root() / "stack" / "app", base_image)
     reference = catalog.reference("app", context_hash(recipe.dockerfile, recipe.context, recipe.base))
     return Image("app", reference, "debian" if source == DEBIAN else "public", recipe)
+
+
+def _scheduler(database: Image) -> Image:
+    recipe = catalog.scheduler_recipe(assets.root(), assets.PACKAGE, database.reference)
+    content = context_hash(recipe.dockerfile, recipe.context, recipe.base, recipe.others)
+    return Image("scheduler", catalog.reference("scheduler", content), database.source, recipe)
 
 
 def _public(postgres: int) -> dict[str, Image]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from stackctl.images.public import data_mount
@@ -15,6 +16,7 @@ from stackctl.sizing.model import Sizing
 
 _ANY = "0.0.0.0"  # noqa: S104 - inside a container; the host publishes on loopback only
 CONFIG = "/etc/stackctl"
+_LOCALTIME = Path("/etc/localtime")
 ARCHIVE = "/var/lib/stackctl/wal"
 
 
@@ -74,5 +76,30 @@ def secret_names(sizing: Sizing, services: Sequence[str]) -> list[str]:
         "owner_password",
         "app_password",
     ]
-    owners = (("pgbouncer", USERLIST), ("exporter", "monitor_password"), ("grafana", "grafana_password"))
-    return names + [name for service, name in owners if service in services]
+    owners = (
+        ("pgbouncer", USERLIST),
+        ("exporter", "monitor_password"),
+        ("grafana", "grafana_password"),
+        ("scheduler", "backup_password"),
+        ("scheduler", "monitor_password"),
+    )
+    return list(dict.fromkeys([*names, *(name for service, name in owners if service in services)]))
+
+
+def scheduler(repository: Path, source: str, memory: str) -> dict[str, Any]:
+    """What the scheduler's container needs: the repository, at the path that it has on the host, and who it runs as.
+
+    `source` and `memory` are the repository and the folder of what it remembers, as compose.yaml names them.
+
+    Root needs the rights to give files to the database's account, to read them, and to run programs as it. Everybody
+    else has files of their own, and needs none.
+    """
+    root = os.geteuid() == 0
+    return {
+        "user": f"{os.geteuid()}:{os.getegid()}",
+        "rights": ["CHOWN", "DAC_OVERRIDE", "FOWNER", "KILL", "SETGID", "SETUID"] if root else [],
+        "repository": str(repository),
+        "source": source,
+        "memory": memory,
+        "localtime": _LOCALTIME.exists(),
+    }

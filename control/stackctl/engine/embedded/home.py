@@ -69,9 +69,9 @@ def home_of(project: Project, user: SystemUser | None, generation: int = 0) -> H
     """The folders for `project`; nothing is made yet."""
     if user is None:
         root = project.private / "embedded"
-        return Home(root, project.rendered, project.secrets, _run(root), None, project.repository, generation)
+        return Home(root, project.rendered, project.secrets, run_folder(root), None, project.repository, generation)
     root = SYSTEM / project.name
-    return Home(root, root / "rendered", root / "secrets", _run(root), user, project.repository, generation)
+    return Home(root, root / "rendered", root / "secrets", run_folder(root), user, project.repository, generation)
 
 
 def settle(home: Home, project: Project, runner: Runner) -> None:
@@ -167,7 +167,8 @@ def _make_open(folder: Path) -> None:
         folder.chmod(0o755)
 
 
-def _run(root: Path) -> Path:
+def run_folder(root: Path) -> Path:
+    """The folder for the sockets of a home at `root`: in it, where its path is not too long for them."""
     folder = root / "run"
     if len(os.fsencode(folder)) <= _SOCKET_FOLDER and '"' not in str(folder):
         return folder

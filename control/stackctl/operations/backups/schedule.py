@@ -5,17 +5,22 @@ from __future__ import annotations
 import os
 import pwd
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from stackctl.backup.model import Backup, Kind, Status, spelled
+from stackctl.backup.model import Backup, spelled
+from stackctl.engine.base import ServiceState
+from stackctl.engine.beat import FOLDER
 from stackctl.engine.runner import Runner
 from stackctl.errors import ProfileError
 from stackctl.operations.backup import Opened, open_backups
 from stackctl.operations.result import Line, Request, Result, Table
+from stackctl.operations.scheduling.due import done_at
+from stackctl.operations.scheduling.memory import recall
+from stackctl.render.stack import SCHEDULER
 from stackctl.render.timers import crontab, units
 from stackctl.settings.schedule import Job, jobs
 
@@ -25,17 +30,18 @@ _GRACE = timedelta(hours=3)
 
 
 def schedule_command(request: Request, runner: Runner) -> Result:
-    """Each job with its next time, and whether its last one was missed."""
+    """Each job with its next time, whether its last one was missed, and whether the stack's scheduler runs."""
     opened = open_backups(request, runner)
-    now = datetime.now(machine_zone())
-    entries = [_entry(job, opened.repository.backups(), now) for job in _jobs(opened)]
+    now, private = datetime.now(machine_zone()), opened.recorded.project.private
+    remembered = recall(private / FOLDER).done
+    entries = [_entry(job, opened.repository.backups(), remembered, now) for job in _jobs(opened)]
+    running = scheduler_state(opened.engine.services())
     rows = [
         [entry["job"], entry["cron"], entry["next_at"], entry["done_at"] or "-", entry["state"]] for entry in entries
     ]
-    hint = Line("next: stackctl backup schedule --systemd (or --crontab) prints what runs it")
-    return Result(
-        {"jobs": entries}, [Table(["job", "cron", "next", "last done", "state"], rows), hint], opened.recorded.warnings
-    )
+    table = Table(["job", "cron", "next", "last done", "state"], rows)
+    line = _running(running, inside=opened.settings.scheduled)
+    return Result({"jobs": entries, "scheduler": running}, [table, line], opened.recorded.warnings)
 
 
 def systemd_command(request: Request, runner: Runner) -> Result:
@@ -56,7 +62,7 @@ def crontab_command(request: Request, runner: Runner) -> Result:
 
 def late(scheduled: Sequence[Job], backups: Sequence[Backup], now: datetime) -> list[Job]:
     """Jobs whose last time passed without the work being done since; `now` has the machine's zone."""
-    return [job for job in scheduled if _state(job, backups, now) == "late"]
+    return [job for job in scheduled if _state(job, done_at(job, backups), backups, now) == "late"]
 
 
 def machine_zone() -> tzinfo:
@@ -87,40 +93,39 @@ def _program(opened: Opened) -> list[str]:
     return words
 
 
-def _entry(job: Job, backups: Sequence[Backup], now: datetime) -> dict[str, Any]:
-    done = _done(job, backups)
+def scheduler_state(services: Sequence[ServiceState]) -> str | None:
+    """How the stack's scheduler is, None where there is none."""
+    return next((each.state for each in services if each.name == SCHEDULER), None)
+
+
+def _running(state: str | None, *, inside: bool) -> Line:
+    if state is not None:
+        more = "" if state == "running" else "; stackctl logs scheduler"
+        return Line(f"The stack's scheduler runs it: {state}{more}", "plain" if state == "running" else "bad")
+    if inside:
+        return Line("Nothing runs it: stackctl up starts the stack's scheduler.", "bad")
+    return Line("Not the stack runs it: stackctl backup schedule --systemd (or --crontab) prints what may.")
+
+
+def _entry(job: Job, backups: Sequence[Backup], remembered: Mapping[str, datetime], now: datetime) -> dict[str, Any]:
+    # What expires leaves no record but in the scheduler's memory.
+    done = remembered.get(job.name) if job.name == "expire" else done_at(job, backups)
     return {
         "job": job.name,
         "cron": job.expression,
         "command": " ".join(("stackctl", *job.command)),
         "next_at": spelled(job.next_after(now)),
         "done_at": spelled(done) if done else None,
-        "state": _state(job, backups, now),
+        "state": _state(job, done, backups, now),
     }
 
 
-def _state(job: Job, backups: Sequence[Backup], now: datetime) -> str:
-    if job.name == "expire":
+def _state(job: Job, done: datetime | None, backups: Sequence[Backup], now: datetime) -> str:
+    if job.name == "expire" and done is None:
         return "not recorded"
-    done, missed = _done(job, backups), job.last_before(now - _GRACE)
+    missed = job.last_before(now - _GRACE)
     # What was never done counts from the first backup on: nobody is late for a time before that.
     since = done or min((backup.started_at for backup in backups), default=now)
     if since < missed:
         return "late"
     return "done" if done is not None and done >= job.last_before(now) else "due"
-
-
-def _done(job: Job, backups: Sequence[Backup]) -> datetime | None:
-    if job.name == "expire":
-        return None
-    if job.name == "verify":
-        # It reads all of them; each is verified also when it is taken.
-        read = [backup.verified_at for backup in backups]
-        return None if None in read else min((moment for moment in read if moment is not None), default=None)
-    if job.name == "drill":
-        moments = [backup.drilled_at for backup in backups]
-    else:
-        # A full backup is as good as an incremental one.
-        kinds = {Kind(job.name), Kind.FULL} if job.name == "incremental" else {Kind(job.name)}
-        moments = [each.finished_at for each in backups if each.kind in kinds and each.status is Status.OK]
-    return max((moment for moment in moments if moment is not None), default=None)

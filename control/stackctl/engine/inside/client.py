@@ -1,0 +1,37 @@
+"""PostgreSQL's programs beside the scheduler, in its own container."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from stackctl.engine.embedded.client import EmbeddedPrograms
+from stackctl.engine.embedded.home import Home
+from stackctl.engine.runner import SystemUser
+
+HOST, PORT = "postgres", 5432
+# Of the database's image. An operator who is not root runs the container under their own number.
+_ACCOUNT = SystemUser("postgres", 999, 999)
+_TEMPORARY = Path("/tmp")  # noqa: S108 - a tmpfs of the container
+
+
+@dataclass(frozen=True)
+class InsidePrograms(EmbeddedPrograms):
+    """Processes of this container, as the database's account; the server is reached over the stack's network."""
+
+    def login(self) -> tuple[str, ...]:
+        """Over the stack's own network."""
+        return ("--host", HOST, "--port", str(self.port), "--username", "backup", "--no-password")
+
+
+def account() -> SystemUser | None:
+    """Who the programs run as: none of them may be root."""
+    return _ACCOUNT if os.geteuid() == 0 else None
+
+
+def home(repository: Path) -> Home:
+    """A home without a database; its working directory is one that the account can enter."""
+    work = _TEMPORARY / "work"
+    work.mkdir(mode=0o755, exist_ok=True)
+    return Home(_TEMPORARY, _TEMPORARY, _TEMPORARY, _TEMPORARY, account(), repository)

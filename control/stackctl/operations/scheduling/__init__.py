@@ -1,0 +1,1 @@
+"""The service `scheduler`: what it decides, what it remembers, and its loop."""

@@ -1,0 +1,113 @@
+"""Which work on backups is due now, and how long to wait after a failure. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from stackctl.backup.model import Backup, Kind, Status
+from stackctl.settings.schedule import COMMANDS, Job
+
+HEAL = "heal"
+# A record from further ahead was written under a clock that was wrong, and says nothing.
+_AHEAD = timedelta(minutes=5)
+_LOCKED, _BACKUP_FAILED = 44, 40
+# What was found, was found: looking again finds the same.
+_FINDINGS: Mapping[str, frozenset[int]] = {"verify": frozenset({41, 43}), "drill": frozenset({41})}
+_LOCKED_SECONDS, _FIRST_SECONDS, _MOST_SECONDS = 60.0, 60.0, 3600.0
+_NEEDS_ACCEPTED = ("full", "incremental", HEAL)
+# Their records say it; what the scheduler remembers of them would outlive a backup that was lost.
+_RECORDED = ("full", "incremental", "logical")
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the decision rests on: records of backups, gaps without a good backup behind them, the past of the loop.
+
+    `done` is when a job was last done, `seen` when it was first scheduled. `undecided` is a restored copy that was not
+    accepted.
+    """
+
+    backups: Sequence[Backup] = ()
+    gaps: Sequence[str] = ()
+    undecided: bool = False
+    done: Mapping[str, datetime] = field(default_factory=dict)
+    seen: Mapping[str, datetime] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """How often a job ended badly since it last ended well, and its last exit code."""
+
+    times: int
+    code: int
+
+    @property
+    def seconds(self) -> float:
+        """Until it is tried again: each minute while another run is at work, else longer each time, up to an hour."""
+        if self.code == _LOCKED:
+            return _LOCKED_SECONDS
+        return min(_FIRST_SECONDS * float(2 ** min(self.times - 1, 10)), _MOST_SECONDS)
+
+
+@dataclass(frozen=True)
+class Task:
+    """One command to run now: its words behind `stackctl`, and why."""
+
+    name: str
+    words: tuple[str, ...]
+    why: str
+
+
+def tasks(jobs: Sequence[Job], known: Known, failures: Mapping[str, Failure], now: datetime) -> list[Task]:
+    """All that is due at `now`, which has the zone of the machine, in the order in which it is to be done."""
+    found = [Task(HEAL, COMMANDS["full"], f"the archive lacks {known.gaps[-1]}")] if known.gaps else []
+    for job in jobs:
+        slot = job.last_before(now)
+        if slot > _since(job, known, now):
+            found.append(Task(job.name, _words(job, failures), f"due since {slot:%Y-%m-%d %H:%M}"))
+    return [task for task in found if not (known.undecided and task.name in _NEEDS_ACCEPTED)]
+
+
+def ended_well(name: str, code: int) -> bool:
+    """Whether a job is over with this exit code: done, or with a finding that is recorded."""
+    return code == 0 or code in _FINDINGS.get(name, ())
+
+
+def done_at(job: Job, backups: Sequence[Backup]) -> datetime | None:
+    """When the work of a job was last done, as the records of the backups say; None where they do not."""
+    if job.name == "expire":
+        return None
+    if job.name == "verify":
+        # It reads all of them; each is verified also when it is taken.
+        read = [backup.verified_at for backup in backups]
+        return None if None in read else min((moment for moment in read if moment is not None), default=None)
+    if job.name == "drill":
+        moments = [backup.drilled_at for backup in backups]
+    else:
+        # A full backup is as good as an incremental one.
+        kinds = {Kind(job.name), Kind.FULL} if job.name == "incremental" else {Kind(job.name)}
+        moments = [each.finished_at for each in backups if each.kind in kinds and each.status is Status.OK]
+    return max((moment for moment in moments if moment is not None), default=None)
+
+
+def _since(job: Job, known: Known, now: datetime) -> datetime:
+    """The moment from which on the times of a job count: when it was last done, or else could have been first."""
+    past = [backup for backup in known.backups if backup.finished_at <= now + _AHEAD]
+    done = [moment for moment in (done_at(job, past), _remembered(job, known)) if moment and moment <= now + _AHEAD]
+    if done:
+        return max(done)
+    return min([backup.started_at for backup in past] + [known.seen.get(job.name, now)])
+
+
+def _remembered(job: Job, known: Known) -> datetime | None:
+    return None if job.name in _RECORDED else known.done.get(job.name)
+
+
+def _words(job: Job, failures: Mapping[str, Failure]) -> tuple[str, ...]:
+    last = failures.get(job.name)
+    if job.name == "incremental" and last is not None and last.code == _BACKUP_FAILED:
+        # Most often there is nothing to build on, as after a restore: a full backup is as good.
+        return COMMANDS["full"]
+    return job.command

@@ -1,0 +1,120 @@
+"""`stackctl backup schedule --run`: the service that does what is due, and does not end."""
+
+from __future__ import annotations
+
+import sys
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import NoReturn
+
+from stackctl.backup import lock
+from stackctl.engine.base import Note
+from stackctl.engine.beat import BEAT, FOLDER
+from stackctl.engine.project import Project
+from stackctl.engine.runner import Runner
+from stackctl.errors import ProfileError, StackError, unwritable
+from stackctl.health.archiving import ArchiveUse
+from stackctl.health.probes import ask_archiver
+from stackctl.operations.archives import held_archives
+from stackctl.operations.backup import Opened, open_backups
+from stackctl.operations.backups.schedule import machine_zone
+from stackctl.operations.project import project_folder
+from stackctl.operations.result import Request, Result
+from stackctl.operations.scheduling.due import Known, Task
+from stackctl.operations.scheduling.loop import Loop
+from stackctl.operations.scheduling.memory import Memory, recall
+from stackctl.settings.backup import SECTION, backup_settings
+from stackctl.settings.layers import PROJECT_FILE
+from stackctl.settings.project_file import load_section
+from stackctl.settings.schedule import Job, jobs
+
+_TURN_SECONDS = 20.0
+
+
+class MachineClock:
+    """The machine's own time."""
+
+    def now(self) -> datetime:
+        """The moment in the zone of the machine, to the second, as records have it."""
+        return datetime.now(machine_zone()).replace(microsecond=0)
+
+    def seconds(self) -> float:
+        """Seconds since some moment."""
+        return time.monotonic()
+
+
+def run_command(request: Request, runner: Runner, note: Note) -> Result:
+    """Do what is due, until ended by a signal. Raises Locked where the project's scheduler runs already."""
+    folder = project_folder(request)
+    scheduled = _jobs(folder)
+    place = Project("", folder).private / FOLDER
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        with lock.exclusive(place / "lock", "the scheduler"):
+            _run(request, runner, note, folder, scheduled, recall(place))
+    except OSError as error:
+        raise unwritable(place, error) from error
+
+
+def known(opened: Opened, memory: Memory) -> Known:
+    """What is known now. Where several clusters are archived to the repository, only the running one counts."""
+    use = _asked(opened)
+    backups = opened.repository.backups()
+    state = opened.recorded.state
+    undecided = state is not None and not state.generations.accepted
+    if use is None:
+        return Known(backups, (), undecided, memory.done, memory.seen)
+    # Asked before the archive is listed: what was archived until then is there.
+    archives = [held for held in held_archives(opened.repository, use) if held.system == use.system]
+    gaps = [str(gap) for held in archives for gap in held.unhealed]
+    mine = [backup for backup in backups if backup.system == use.system]
+    return Known(mine, gaps, undecided, memory.done, memory.seen)
+
+
+def _run(
+    request: Request, runner: Runner, note: Note, folder: Path, scheduled: tuple[Job, ...], memory: Memory
+) -> NoReturn:
+    def beat() -> None:
+        (memory.folder / BEAT).touch()
+
+    def run(task: Task) -> int:
+        argv = [sys.executable, "-m", "stackctl", "--project", str(folder), *task.words]
+        return runner.attend(argv, beat)
+
+    def look() -> Known:
+        return known(open_backups(request, runner), memory)
+
+    loop = Loop(scheduled, look, run, MachineClock(), note, memory)
+    note(f"the schedule: {', '.join(f'{job.name} {job.expression}' for job in scheduled)}")
+    while True:
+        beat()
+        if not _turned(loop, note):
+            time.sleep(_TURN_SECONDS)
+
+
+def _turned(loop: Loop, note: Note) -> bool:
+    try:
+        return loop.turn()
+    except OSError as error:
+        # A repository that is not mounted now may be later.
+        note(f"the scheduler goes on after: {error}")
+        return False
+
+
+def _jobs(folder: Path) -> tuple[Job, ...]:
+    """The schedule that `up` put in force, where it rendered one, else that of the folder's own file."""
+    rendered = Project("", folder).rendered / FOLDER / PROJECT_FILE
+    file = rendered if rendered.exists() else folder / PROJECT_FILE
+    found = jobs(backup_settings(load_section(file, SECTION).keys, folder).schedule)
+    if not found:
+        raise ProfileError(f"{file}: backup.schedule has no jobs", hint="write such as schedule: {full: 15 2 * * *}")
+    return found
+
+
+def _asked(opened: Opened) -> ArchiveUse | None:
+    try:
+        return ask_archiver(opened.engine)
+    except StackError:
+        # What is due is due; the job itself says best what is wrong with the server.
+        return None

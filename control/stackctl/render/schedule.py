@@ -1,0 +1,44 @@
+"""What the scheduler's files say of the project: its section `backup`, and of its state only what backups need."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from stackctl.settings.backup import BackupSettings
+
+# The engine of a container that has PostgreSQL's programs, and no way to Docker.
+INSIDE = "inside"
+_SPANS = (("w", timedelta(weeks=1)), ("d", timedelta(days=1)), ("h", timedelta(hours=1)))
+
+
+def section(settings: BackupSettings, repository: Path) -> Mapping[str, Any]:
+    """The section `backup` with everything written out, and the absolute path of the repository."""
+    return {
+        "repository": str(repository),
+        "recovery_window": _span(settings.window),
+        "redundancy": settings.redundancy,
+        "minimum": settings.minimum,
+        "weekly": settings.weekly,
+        "monthly": settings.monthly,
+        "schedule": dict(settings.schedule),
+        "drill_sql": dict(settings.questions),
+    }
+
+
+def state(name: str, postgres: int, generation: int, *, accepted: bool) -> Mapping[str, Any]:
+    """A state for the engine `inside`: which version is backed up, and whether it may be."""
+    return {
+        "name": name,
+        "engine": INSIDE,
+        "reason": "the scheduler's container",
+        "versions": {INSIDE: postgres},
+        "data": {INSIDE: {"current": generation, "accepted": accepted}},
+    }
+
+
+def _span(window: timedelta) -> str:
+    letter, unit = next((letter, unit) for letter, unit in _SPANS if not window % unit)
+    return f"{window // unit}{letter}"
