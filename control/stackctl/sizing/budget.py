@@ -22,7 +22,7 @@ _CPU_WEIGHTS = {
     "alertmanager": 2,
     "grafana": 5,
 }
-# From where on Prometheus, the exporter and a scheduler fit, and Grafana and Alertmanager (requirement S12).
+# From where on Prometheus and the exporter fit, and Grafana and Alertmanager (requirement S12).
 MONITORED_FROM = Bytes(GIB)
 DASHBOARDS_FROM = Bytes(2 * GIB)
 _APP_WORKER = 144 * MIB
@@ -62,7 +62,7 @@ def _others(profile: HardwareProfile) -> dict[str, float]:
     }
     if profile.pooler is Pooler.PGBOUNCER:
         shares["pgbouncer"] = _between(32 * MIB, ram / 64, 128 * MIB)
-    if profile.scheduled and ram >= MONITORED_FROM:
+    if profile.scheduled:
         shares["scheduler"] = _between(192 * MIB, ram / 32, 512 * MIB)
     if ram >= MONITORED_FROM:
         shares["exporter"] = _between(64 * MIB, ram / 64, 128 * MIB)

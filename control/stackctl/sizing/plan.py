@@ -166,9 +166,6 @@ def _warnings(
         found.append(
             Problem("small_host", "no Grafana and no Alertmanager below 2 GiB of RAM", "give it 2G to have them")
         )
-    if profile.scheduled and "scheduler" not in names:
-        hint = "timers of the machine can run it: stackctl backup schedule --systemd"
-        found.append(Problem("small_host", "nothing runs backup.schedule below 1 GiB of RAM", hint))
     if proof.verdict is Verdict.FAIL and proof.limit > 0:
         message = f"worst case {human(proof.worst_case)} is more than PostgreSQL's limit {human(proof.limit)}"
         found.append(Problem("memory", message, proof.fix or ""))

@@ -135,6 +135,8 @@ def _profile_steps(profile: HardwareProfile, pins: Pins, size: Size) -> Iterator
     def passes(**changes: Any) -> bool:
         return not any(problem.code in _UNFIT for problem in size(replace(profile, **changes), pins).warnings)
 
+    if profile.scheduled and passes(scheduled=False):
+        yield "backup.scheduler: none in stackctl.yaml, and a timer of the machine in its place,"
     fewer = next((n for n in range(profile.app_workers - 1, 0, -1) if passes(app_workers=n)), None)
     if fewer:
         yield f"--app-workers {fewer}"

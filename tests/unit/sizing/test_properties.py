@@ -16,7 +16,7 @@ from stackctl.units import Bytes, parse_pg_size
 
 RAM_MIB = st.one_of(st.integers(512, 8192), st.integers(8192, 1_048_576))
 MACHINES = st.builds(
-    lambda ram_mib, cpus, storage, disk_gib, workload, postgres, pooler, wal_rate: HardwareProfile(
+    lambda ram_mib, cpus, storage, disk_gib, workload, postgres, pooler, wal_rate, scheduled: HardwareProfile(
         ram=Bytes(ram_mib * MIB),
         cpus=cpus,
         storage=storage,
@@ -26,6 +26,8 @@ MACHINES = st.builds(
         app_workers=default_workers(Bytes(ram_mib * MIB), cpus),
         pooler=pooler,
         wal_rate=Bytes(wal_rate * 1024),
+        # On less, the others leave it no room: a test of its own.
+        scheduled=scheduled and ram_mib >= 900,
     ),
     ram_mib=RAM_MIB,
     cpus=st.integers(1, 128),
@@ -35,6 +37,7 @@ MACHINES = st.builds(
     postgres=st.sampled_from([15, 16, 17, 18]),
     pooler=st.sampled_from(Pooler),
     wal_rate=st.one_of(st.just(0), st.integers(1, 1_048_576)),
+    scheduled=st.booleans(),
 )
 BUILDS = st.sampled_from([PORTABLE_BUILD, FULL_BUILD])
 CONNECTIONS = st.integers(20, 1000)
@@ -203,3 +206,10 @@ def test_the_change_that_a_refusal_names_does_pass(profile, name, factor):
     assert sizing.memory.fix.startswith(start)
     mended = sizing.memory.fix.removeprefix(start).split()[0]
     assert sized(profile, **{name: mended}).memory.verdict is not Verdict.FAIL
+
+
+def test_a_machine_too_small_for_a_scheduler_is_told_what_to_do_without():
+    sizing = sized(changed(ram_mib=600, cpus=1, app_workers=1, scheduled=True))
+    assert sizing.memory.verdict is Verdict.FAIL
+    assert sizing.memory.fix.startswith("backup.scheduler: none")
+    assert sized(changed(ram_mib=600, cpus=1, app_workers=1)).memory.verdict is Verdict.OK

@@ -1,0 +1,156 @@
+"""The stack's own scheduler on both engines: missed times made up for, faults in the middle of its work, gaps healed."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from running_stack import Stack, docker, eventually
+
+# Once a year, so that nothing but what was missed comes due while the tests run.
+YEARLY = {"full": "0 0 1 1 *", "expire": "5 0 1 1 *", "drill": "10 0 1 1 *"}
+LONG_AGO = (datetime.now(UTC) - timedelta(days=800)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@pytest.fixture(scope="module")
+def scheduled(stack: Stack) -> Iterator[Stack]:
+    """The stack with a schedule whose times it missed for years, and no backups."""
+    shutil.rmtree(repository(stack) / "backups", ignore_errors=True)
+    memory = stack.private / "scheduler"
+    memory.mkdir(exist_ok=True)
+    (memory / "done.json").write_text(json.dumps({"done": {}, "seen": dict.fromkeys(YEARLY, LONG_AGO)}))
+    stack.write(backup={"schedule": YEARLY})
+    stack.up()
+    yield stack
+    stack.write()
+    stack.up()
+    assert "scheduler" not in states(stack)
+    shutil.rmtree(repository(stack) / "backups")
+
+
+def repository(stack: Stack) -> Path:
+    return Path(stack.run("backup", "status", "--json").data["repository"])
+
+
+def states(stack: Stack) -> dict[str, str]:
+    return {each["name"]: each["health"] for each in stack.run("status", "--json").data["services"]}
+
+
+def backups(stack: Stack) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = stack.run("backup", "list", "--json").data["backups"]
+    return found
+
+
+def good(stack: Stack) -> list[str]:
+    return [each["id"] for each in backups(stack) if each["status"] == "ok" and each["kind"] == "full"]
+
+
+def processes(stack: Stack) -> dict[int, str]:
+    """Those of the scheduler, by id on this machine."""
+    if stack.engine == "docker":
+        lines = docker("top", stack.container("scheduler"), "-eo", "pid,args").out.splitlines()[1:]
+        return {int(pid): words for pid, words in (line.strip().split(" ", 1) for line in lines)}
+    mark = f"STACKCTL_HOME={stack.private / 'scheduler'}"
+    found = {}
+    for each in psutil.process_iter():
+        with suppress(psutil.Error, OSError):
+            if mark in Path(f"/proc/{each.pid}/environ").read_text(errors="replace").split("\0"):
+                found[each.pid] = " ".join(each.cmdline())
+    return found
+
+
+def of(stack: Stack, words: str) -> int:
+    """The one process of the scheduler whose command line ends with these words."""
+    (pid,) = (pid for pid, line in processes(stack).items() if line.endswith(words) and "docker-init" not in line)
+    return pid
+
+
+def test_what_was_missed_is_done_once_and_in_order(scheduled: Stack) -> None:
+    eventually(lambda: backups(scheduled) and backups(scheduled)[0]["drilled_at"], 240, "the drill is done")
+    assert len(backups(scheduled)) == 1
+    shown = scheduled.run("backup", "schedule", "--json").data
+    assert shown["scheduler"] == "running"
+    assert {job["job"]: job["state"] for job in shown["jobs"]} == dict.fromkeys(YEARLY, "done")
+    lines = scheduled.run("logs", "scheduler", "--tail", "1000").out.splitlines()
+    told = [line.split(" ")[1:4] for line in lines if " begins, " in line or " ended with " in line]
+    assert told == [[name, *words] for name in YEARLY for words in (["begins,", "due"], ["ended", "with"])]
+    assert scheduled.run("plan").code == 0
+    assert states(scheduled)["scheduler"] == "healthy"
+
+
+@pytest.mark.parametrize("engine", ["docker"], indirect=True)
+def test_the_container_reaches_the_repository_and_little_else(scheduled: Stack) -> None:
+    (found,) = json.loads(docker("inspect", scheduled.container("scheduler")).out)
+    mounts = {mount["Destination"]: mount["RW"] for mount in found["Mounts"]}
+    writable = {str(repository(scheduled)), "/srv/project/.stackctl/scheduler"}
+    assert {place for place, rw in mounts.items() if rw} == writable
+    assert not any("docker.sock" in mount["Source"] for mount in found["Mounts"])
+    read = {
+        "/etc/stackctl/scheduler",
+        "/etc/localtime",
+        "/run/secrets/backup_password",
+        "/run/secrets/monitor_password",
+    }
+    assert set(mounts) - writable <= read
+    host = found["HostConfig"]
+    assert host["ReadonlyRootfs"] is True
+    assert host["CapDrop"] == ["ALL"]
+    given = {each.removeprefix("CAP_") for each in host["CapAdd"] or ()}
+    assert given <= {"CHOWN", "DAC_OVERRIDE", "FOWNER", "KILL", "SETGID", "SETUID"}
+    assert list(found["NetworkSettings"]["Networks"]) == [f"{scheduled.name}_database"]
+    everything = json.dumps(found)
+    assert not [name for name, text in scheduled.secrets().items() if text.strip() in everything]
+
+
+@pytest.mark.parametrize("engine", ["embedded"], indirect=True)
+def test_it_runs_as_the_operator_and_keeps_nothing_where_the_account_writes(scheduled: Stack) -> None:
+    for pid in processes(scheduled):
+        assert psutil.Process(pid).uids().effective == os.geteuid()
+    place = scheduled.private / "scheduler"
+    assert {path.stat().st_uid for path in (place, *place.rglob("*"))} == {os.geteuid()}
+    assert place.stat().st_mode & 0o077 == 0
+
+
+def test_killed_in_the_middle_of_a_backup_it_comes_back_and_takes_it(scheduled: Stack) -> None:
+    """Beside it, a backup from the host is refused, and leaves the unfinished one alone."""
+    place = repository(scheduled) / "backups"
+    shutil.rmtree(place)
+    place.mkdir(mode=0o750)
+    # Its first look after this start finds no backup.
+    os.kill(of(scheduled, "backup schedule --run"), signal.SIGKILL)
+    (left,) = eventually(lambda: list(place.glob(".new-*")), 120, "a backup is begun")
+    job = of(scheduled, "backup --full")
+    os.kill(job, signal.SIGSTOP)
+    done = scheduled.run("backup")
+    assert done.code == 44, done.said
+    assert left.is_dir()
+    for pid in (of(scheduled, "backup schedule --run"), job):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    eventually(lambda: good(scheduled), 240, "the next run takes it")
+    assert list(place.glob(".new-*")) == []
+    assert len(good(scheduled)) == 1
+    eventually(lambda: states(scheduled).get("scheduler") == "healthy", 60, "the scheduler is back")
+
+
+@pytest.mark.parametrize("engine", ["embedded"], indirect=True)
+def test_health_is_loud_where_its_supervisor_is_gone_and_up_brings_it_back(scheduled: Stack) -> None:
+    for pid in processes(scheduled):
+        os.kill(pid, signal.SIGKILL)
+    done = scheduled.run("health", "--json")
+    assert done.code == 30
+    (check,) = (check for check in done.data["checks"] if check["id"] == "service_scheduler")
+    assert check["status"] == "fail"
+    scheduled.up()
+    assert states(scheduled)["scheduler"] == "healthy"
+    assert len(processes(scheduled)) == 2
