@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
@@ -117,6 +118,12 @@ def schedule(
     if run:
         from stackctl.operations.scheduling.service import run_command
 
-        session.finish(run_command(session.request(), session.runner(), session.output.note))
+        session.finish(run_command(session.request(), session.runner(), _say))
     show_it = operation.systemd_command if systemd else operation.schedule_command
     session.finish((operation.crontab_command if crontab else show_it)(session.request(), session.runner()))
+
+
+def _say(text: str) -> None:
+    """A line of a log: it is there at once, before what a job writes."""
+    session.output.line(text)
+    sys.stdout.flush()

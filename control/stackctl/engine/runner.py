@@ -107,7 +107,7 @@ class Runner:
                 process.terminate()
 
     def attend(self, argv: Sequence[str], each: Callable[[], None]) -> int:
-        """Run `argv` with our own output to its end and give back its exit status.
+        """Run `argv` with our own output to its end and give back its exit status; it is not echoed.
 
         `each` is called about twice a second meanwhile. Where we are ended, so is it, and it is waited for.
         """

@@ -6,30 +6,13 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
+from broken_archive import archived, folder, give_up, unreachable, write
 from running_stack import Stack, eventually
 
 pytestmark = pytest.mark.parametrize("engine", ["embedded"], indirect=True)
-
-
-def folder(stack: Stack) -> Path:
-    """The archive of the stack's cluster."""
-    (archive,) = stack.run("wal", "status", "--json").data["archives"]
-    return Path(archive["path"])
-
-
-def write(stack: Stack) -> str:
-    """Commit something and end the segment; gives back its name."""
-    return stack.sql("INSERT INTO faults VALUES (1); SELECT pg_walfile_name(pg_switch_wal())").splitlines()[-1]
-
-
-def archived(stack: Stack, name: str) -> None:
-    archive = folder(stack)
-    eventually(lambda: list(archive.glob(f"{name}-*")), 90, f"{name} is archived")
 
 
 @pytest.fixture
@@ -38,18 +21,6 @@ def table(stack: Stack) -> Iterator[None]:
     archived(stack, write(stack))
     yield
     stack.sql("DROP TABLE faults")
-
-
-@contextmanager
-def unreachable(archive: Path) -> Iterator[None]:
-    """A file in the place of the folder: nobody can write there, root neither."""
-    away = archive.rename(archive.with_name("away"))
-    archive.write_text("")
-    try:
-        yield
-    finally:
-        archive.unlink()
-        away.rename(archive)
 
 
 @pytest.mark.usefixtures("table")
@@ -80,21 +51,7 @@ def test_a_killed_archiver_comes_back_without_a_gap(stack: Stack) -> None:
 
 @pytest.mark.usefixtures("table")
 def test_a_file_that_was_given_up_is_named_and_a_backup_heals_it(stack: Stack) -> None:
-    """The server's own command, with a bound of no more than one file."""
-    archive = folder(stack)
-    command = stack.sql("SHOW archive_command")
-    bound = command.rsplit(" ", 2)[1]
-    small = command.removesuffix(command[command.rindex(f" {bound} ") :]) + " 1 0"
-    conf = stack.home / "rendered" / "postgres" / "postgresql.conf"
-    good = conf.read_text()
-    with unreachable(archive):
-        conf.write_text(good.replace(command.replace("'", "''"), small.replace("'", "''")))
-        stack.sql("SELECT pg_reload_conf()")
-        names = [write(stack) for _ in range(4)]
-        log = stack.home / "logs" / "postgres.log"
-        eventually(lambda: "GIVEN UP" in log.read_text(), 120, "a file is given up")
-    conf.write_text(good)
-    stack.sql("SELECT pg_reload_conf()")
+    names = give_up(stack)
     archived(stack, names[-1])
     done = stack.run("wal", "verify", "--json")
     assert done.code == 43, done.said

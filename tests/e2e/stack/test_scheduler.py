@@ -1,4 +1,4 @@
-"""The stack's own scheduler on both engines: missed times made up for, faults in the middle of its work, gaps healed."""
+"""The stack's own scheduler on both engines: missed times made up for, faults in its work, gaps healed."""
 
 from __future__ import annotations
 
@@ -15,19 +15,21 @@ from typing import Any
 import psutil
 import pytest
 
+from broken_archive import archived, give_up, write
 from running_stack import Stack, docker, eventually
 
 # Once a year, so that nothing but what was missed comes due while the tests run.
 YEARLY = {"full": "0 0 1 1 *", "expire": "5 0 1 1 *", "drill": "10 0 1 1 *"}
+ROLES = ("backup", "monitor")
 LONG_AGO = (datetime.now(UTC) - timedelta(days=800)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 @pytest.fixture(scope="module")
 def scheduled(stack: Stack) -> Iterator[Stack]:
     """The stack with a schedule whose times it missed for years, and no backups."""
-    shutil.rmtree(repository(stack) / "backups", ignore_errors=True)
+    forget_backups(stack)
     memory = stack.private / "scheduler"
-    memory.mkdir(exist_ok=True)
+    memory.mkdir(mode=0o700, exist_ok=True)
     (memory / "done.json").write_text(json.dumps({"done": {}, "seen": dict.fromkeys(YEARLY, LONG_AGO)}))
     stack.write(backup={"schedule": YEARLY})
     stack.up()
@@ -35,7 +37,12 @@ def scheduled(stack: Stack) -> Iterator[Stack]:
     stack.write()
     stack.up()
     assert "scheduler" not in states(stack)
-    shutil.rmtree(repository(stack) / "backups")
+    forget_backups(stack)
+
+
+def forget_backups(stack: Stack) -> None:
+    for each in (repository(stack) / "backups").glob("*"):
+        shutil.rmtree(each)
 
 
 def repository(stack: Stack) -> Path:
@@ -95,12 +102,7 @@ def test_the_container_reaches_the_repository_and_little_else(scheduled: Stack) 
     writable = {str(repository(scheduled)), "/srv/project/.stackctl/scheduler"}
     assert {place for place, rw in mounts.items() if rw} == writable
     assert not any("docker.sock" in mount["Source"] for mount in found["Mounts"])
-    read = {
-        "/etc/stackctl/scheduler",
-        "/etc/localtime",
-        "/run/secrets/backup_password",
-        "/run/secrets/monitor_password",
-    }
+    read = {"/etc/stackctl/scheduler", "/etc/localtime", *(f"/run/secrets/{name}_password" for name in ROLES)}
     assert set(mounts) - writable <= read
     host = found["HostConfig"]
     assert host["ReadonlyRootfs"] is True
@@ -124,8 +126,7 @@ def test_it_runs_as_the_operator_and_keeps_nothing_where_the_account_writes(sche
 def test_killed_in_the_middle_of_a_backup_it_comes_back_and_takes_it(scheduled: Stack) -> None:
     """Beside it, a backup from the host is refused, and leaves the unfinished one alone."""
     place = repository(scheduled) / "backups"
-    shutil.rmtree(place)
-    place.mkdir(mode=0o750)
+    forget_backups(scheduled)
     # Its first look after this start finds no backup.
     os.kill(of(scheduled, "backup schedule --run"), signal.SIGKILL)
     (left,) = eventually(lambda: list(place.glob(".new-*")), 120, "a backup is begun")
@@ -141,6 +142,31 @@ def test_killed_in_the_middle_of_a_backup_it_comes_back_and_takes_it(scheduled: 
     assert list(place.glob(".new-*")) == []
     assert len(good(scheduled)) == 1
     eventually(lambda: states(scheduled).get("scheduler") == "healthy", 60, "the scheduler is back")
+
+
+@pytest.mark.parametrize("engine", ["embedded"], indirect=True)
+def test_a_gap_is_healed_by_a_backup_that_nobody_asked_for(scheduled: Stack) -> None:
+    before = good(scheduled)
+    scheduled.sql("CREATE TABLE faults (id int)")
+    archived(scheduled, write(scheduled))
+    archived(scheduled, give_up(scheduled)[-1])
+
+    def healed() -> bool:
+        archives = scheduled.run("wal", "status", "--json").data["archives"]
+        return [gap["healed"] for each in archives for gap in each["gaps"]] == [True]
+
+    eventually(healed, 180, "the gap is healed")
+    (taken,) = set(good(scheduled)) - set(before)
+    lines = scheduled.run("logs", "scheduler", "--tail", "1000").out.splitlines()
+    assert [line for line in lines if "heal begins, the archive lacks 0000" in line]
+    checks = {each["id"]: each["status"] for each in scheduled.run("health", "--json").data["checks"]}
+    assert checks["wal_gap"] == "ok"
+    scheduled.sql("DROP TABLE faults")
+    # What was before the gap can no longer reach now; without it, nobody needs what is missing.
+    for each in before:
+        shutil.rmtree(repository(scheduled) / "backups" / each)
+    assert scheduled.run("wal", "verify").code == 0
+    assert good(scheduled) == [taken]
 
 
 @pytest.mark.parametrize("engine", ["embedded"], indirect=True)
