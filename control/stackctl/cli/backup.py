@@ -115,6 +115,8 @@ def schedule(
 
     if systemd + crontab + run > 1:
         raise UsageError("--systemd, --crontab and --run contradict each other", hint="leave all but one out")
+    if run and session.output.as_json:
+        raise UsageError("--json and --run contradict: a document has an end", hint="leave one of them out")
     if run:
         from stackctl.operations.scheduling.service import run_command
 

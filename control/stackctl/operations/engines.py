@@ -128,7 +128,7 @@ def _engine(project: Project, choice: Choice, stack: _Stack, runner: Runner) -> 
     if choice.engine == INSIDE:
         from stackctl.engine.inside.engine import InsideEngine
 
-        return InsideEngine(project, runner, stack.postgres)
+        return InsideEngine(runner, stack.postgres)
     from stackctl.engine.docker.engine import DockerEngine
 
     if problem := docker_problem():

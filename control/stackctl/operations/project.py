@@ -16,6 +16,7 @@ from stackctl.operations.build import given_build, refuse_unbuilt
 from stackctl.operations.own_app import option_problems
 from stackctl.operations.result import Request
 from stackctl.operations.state import State, default_name, load
+from stackctl.render.schedule import INSIDE
 from stackctl.settings.flags import read_flags
 from stackctl.settings.layers import Layer
 from stackctl.settings.model import Settings
@@ -74,6 +75,9 @@ def open_recorded(request: Request) -> Recorded:
     """Read what `up` recorded, for commands that must work on a running stack whatever its settings have become."""
     folder = project_folder(request)
     state = _own_state(folder)
+    if state is not None and state.engine == INSIDE:
+        # What the container may use of the machine says nothing of the stack.
+        return Recorded(Project(state.name, folder), state, ())
     try:
         return Recorded(_opened(request, folder, state).project, state, ())
     except StackError as error:

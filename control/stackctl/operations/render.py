@@ -80,5 +80,5 @@ def _scheduler(opened: Opened, out: Path) -> dict[str, Any]:
     generations = state.data.get(DOCKER, Generations()) if state else Generations()
     return {
         "scheduler": scheduler(repository, source, memory),
-        "schedule": schedule_values(opened.settings, repository, generations),
+        "schedule": schedule_values(opened.settings, generations),
     }

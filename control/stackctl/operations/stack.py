@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from stackctl.backup.generation import Generations
@@ -80,7 +79,7 @@ class Prepared:
     def _schedule(self) -> dict[str, Any]:
         if SCHEDULER not in self.deployment.services:
             return {}
-        values = schedule_values(self.opened.settings, self.engine.repository(), self.state.generations)
+        values = schedule_values(self.opened.settings, self.state.generations)
         return {"schedule": values}
 
     def _users(self) -> dict[str, str]:
@@ -108,11 +107,11 @@ def prepare(request: Request, runner: Runner) -> Prepared:
     return Prepared(opened, choice, engine, deployment, sizing, (*opened.settings.warnings, *sizing.warnings, *notes))
 
 
-def schedule_values(settings: Settings, repository: Path, generations: Generations) -> dict[str, Any]:
+def schedule_values(settings: Settings, generations: Generations) -> dict[str, Any]:
     """What the scheduler's files say."""
     current, accepted = generations.current, generations.accepted
     known = schedule.state(settings.name, settings.profile.postgres, current, accepted=accepted)
-    return {"settings": schedule.section(settings.backup, repository), "state": known}
+    return {"settings": schedule.section(settings.backup), "state": known}
 
 
 def wanted_services(settings: Settings, shares: Collection[str]) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 from stackctl.settings.backup import BackupSettings
@@ -14,10 +13,9 @@ INSIDE = "inside"
 _SPANS = (("w", timedelta(weeks=1)), ("d", timedelta(days=1)), ("h", timedelta(hours=1)))
 
 
-def section(settings: BackupSettings, repository: Path) -> Mapping[str, Any]:
-    """The section `backup` with everything written out, and the absolute path of the repository."""
+def section(settings: BackupSettings) -> Mapping[str, Any]:
+    """The section `backup` with everything written out, but for the repository, which the container is told."""
     return {
-        "repository": str(repository),
         "recovery_window": _span(settings.window),
         "redundancy": settings.redundancy,
         "minimum": settings.minimum,

@@ -142,6 +142,7 @@ def roles(
     return (
         Role("owner", limit, small | unlimited),
         Role("app", connections.app_total, app),
-        Role("monitor", limit, small | {"statement_timeout": "10s"}),
+        # The scheduler asks as this role, beside the exporter.
+        Role("monitor", limit + profile.scheduled, small | {"statement_timeout": "10s"}),
         Role("backup", limit, small | unlimited),
     )

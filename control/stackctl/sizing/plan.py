@@ -41,7 +41,7 @@ def _size(profile: HardwareProfile, pins: Pins, catalog: Catalog, build: Build) 
     ledger = Ledger(catalog, pins)
     max_connections, kept = connections.enter(ledger, profile)
     reports = report_of(ledger, profile, max_connections)
-    divided = _divided(profile, shares, (max_connections, kept, reports.connections), share, pins)
+    divided = _divided(profile, shares, (max_connections, kept + profile.scheduled, reports.connections), share, pins)
     planner.enter(ledger, profile)
     counts, exact = _counts(ledger, profile, build, divided, reports)
     logging.enter(ledger)
@@ -89,7 +89,7 @@ def _counts(
         per_process=PER_PROCESS_18 if profile.postgres >= 18 else PER_PROCESS,
         app=divided.app_total,
         administrators=ledger.number("superuser_reserved_connections"),
-        others=connections.others(divided.max_connections),
+        others=connections.others(divided.max_connections) + profile.scheduled,
         senders=senders,
         vacuum=vacuum,
         workers=workers.workers,

@@ -37,6 +37,7 @@ def scheduled(stack: Stack) -> Iterator[Stack]:
     stack.write()
     stack.up()
     assert "scheduler" not in states(stack)
+    (memory / "done.json").unlink()
     forget_backups(stack)
 
 

@@ -1,5 +1,6 @@
 """Names of the images that are built here."""
 
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,8 @@ import pytest
 from stackctl import assets
 from stackctl.errors import ImageUnavailable
 from stackctl.images import catalog
+from stackctl.images.content import context_hash
+from stackctl.images.debian import build_argv
 from stackctl.images.model import Image, Recipe
 
 STACK = assets.root() / "stack"
@@ -50,3 +53,39 @@ def test_only_the_major_that_debian_has() -> None:
         catalog.require_major(18)
     assert caught.value.exit_code == 22
     assert "--pg 17" in caught.value.hint
+
+
+def test_the_scheduler_is_built_on_the_database_from_the_package_itself() -> None:
+    recipe = catalog.scheduler_recipe(assets.root(), assets.PACKAGE, "postgres:18.6-trixie")
+    assert recipe.dockerfile.is_file()
+    assert recipe.base == "postgres:18.6-trixie"
+    folders = dict(recipe.others)
+    assert (folders["stackctl"] / "cli" / "main.py").is_file()
+    assert (folders["recovery"] / "restore-wal").is_file()
+    argv = build_argv("stackctl/scheduler:1", recipe)
+    assert f"stackctl={assets.PACKAGE}" in argv[argv.index("--build-context") + 1]
+
+
+def test_a_change_in_a_further_folder_is_another_image(tmp_path: Path) -> None:
+    for name in ("context", "more"):
+        (tmp_path / name).mkdir()
+    dockerfile = tmp_path / "context" / "Dockerfile"
+    dockerfile.write_text("FROM x\n")
+    others = (("more", tmp_path / "more"),)
+
+    def content() -> str:
+        return context_hash(dockerfile, tmp_path / "context", "x", others)
+
+    before = content()
+    (tmp_path / "more" / "file").write_text("a")
+    changed = content()
+    (tmp_path / "more" / "file").write_text("b")
+    assert len({before, changed, content()}) == 3
+
+
+def test_the_schedulers_requirements_are_the_projects() -> None:
+    project = tomllib.loads((assets.root() / "pyproject.toml").read_text())["project"]["dependencies"]
+    lines = (STACK / "images" / "scheduler" / "requirements.txt").read_text().splitlines()
+    wanted = [line for line in lines if not line.startswith("#")]
+    assert wanted
+    assert set(wanted) <= set(project)

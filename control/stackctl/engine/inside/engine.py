@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +14,6 @@ from stackctl.engine.embedded.programs import Server, find_server
 from stackctl.engine.generation import DataPlaces
 from stackctl.engine.inside.client import HOST, PORT, InsidePrograms, account, home
 from stackctl.engine.passfile import passfile
-from stackctl.engine.project import Project
 from stackctl.engine.query import PSQL, QUERY_SECONDS, as_json, rows
 from stackctl.engine.runner import Runner
 from stackctl.errors import NoEngine, StackError, Unhealthy
@@ -21,6 +21,7 @@ from stackctl.settings.secret import Secret
 from stackctl.sizing.model import Sizing
 
 _SECRETS = Path("/run/secrets")
+_REPOSITORY = "STACKCTL_REPOSITORY"
 
 
 class InsideEngine:
@@ -28,8 +29,7 @@ class InsideEngine:
 
     name = "inside"
 
-    def __init__(self, project: Project, runner: Runner, postgres: int) -> None:
-        self._project = project
+    def __init__(self, runner: Runner, postgres: int) -> None:
         self._runner = runner
         self._postgres = postgres
 
@@ -59,9 +59,9 @@ class InsideEngine:
 
     def repository(self) -> Path:
         """The mounted one, under the path that it has on the host."""
-        if self._project.repository is None:
-            raise NoEngine("no repository is mounted here", hint="stackctl up renders what the container needs")
-        return self._project.repository
+        if not (told := os.environ.get(_REPOSITORY)):
+            raise NoEngine(f"{_REPOSITORY} is not set", hint="this engine is for the scheduler's container")
+        return Path(told)
 
     def data_place(self) -> Path:
         """The data is elsewhere; this is the container's own disk."""
