@@ -119,6 +119,8 @@ class Runner:
                     each()
             except BaseException:
                 process.terminate()
+                # On its own way out Popen waits a quarter of a second for it, and no longer.
+                process.wait()
                 raise
 
 

@@ -87,3 +87,21 @@ def test_the_reason_is_the_error_and_not_how_it_was_cleaned_up():
     script = "echo 'tool: error: no space' >&2; echo 'tool: removing contents of the folder' >&2; exit 1"
     with pytest.raises(EngineFailed, match=r": tool: error: no space$"):
         Runner().run(["sh", "-c", script])
+
+
+def test_a_process_that_is_attended_is_given_time_to_clean_up(tmp_path):
+    script = 'trap "sleep 1; touch cleaned; exit 3" TERM; touch ready; while :; do sleep 0.1; done'
+
+    def interrupted_once_ready():
+        if (tmp_path / "ready").exists():
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Runner().attend(["sh", "-c", f"cd {tmp_path} && {script}"], interrupted_once_ready)
+    assert (tmp_path / "cleaned").exists()
+
+
+def test_a_process_that_is_attended_ends_with_its_own_status():
+    calls = []
+    assert Runner().attend(["sh", "-c", "sleep 1.2; exit 44"], lambda: calls.append(1)) == 44
+    assert calls
