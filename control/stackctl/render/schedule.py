@@ -21,6 +21,7 @@ def section(settings: BackupSettings) -> Mapping[str, Any]:
         "minimum": settings.minimum,
         "weekly": settings.weekly,
         "monthly": settings.monthly,
+        "pace": settings.pace,
         "schedule": dict(settings.schedule),
         "drill_sql": dict(settings.questions),
     }

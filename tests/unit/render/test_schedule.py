@@ -24,6 +24,7 @@ EVERYTHING = BackupSettings(
     minimum=4,
     weekly=5,
     monthly=6,
+    pace="full",
     questions={"odd": "SELECT 'a\"b' < '%' -- #: no\n  AND true"},
     schedule={"full": "15 2 * * 0", "drill": "0 5 1 * *"},
 )
