@@ -40,6 +40,7 @@ def compose_files(
         **docker.extra(sizing, ports or Ports(), images, engine),
         "secrets": docker.secret_names(sizing, services),
         "secrets_folder": "../secrets",
+        "tail": docker.tail("../../backups/tail", SystemUser("operator", 1000, 1000)),
         "archive": {**docker.archive("../../backups/wal"), "group": 1000},
         "fingerprint": "0123456789ab",
     }

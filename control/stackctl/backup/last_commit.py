@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from stackctl.backup.archive import Archive, Archived
+from stackctl.backup.archive import Archive
+from stackctl.backup.tail import Tail
 from stackctl.backup.wal_name import Segment, last_segment, segment_of
 from stackctl.backup.windows import Window
 from stackctl.engine.base import Programs
@@ -18,12 +19,15 @@ _COMMIT = re.compile(r"desc: (?:COMMIT|ABORT)(?:_PREPARED)? (?:\S+: )?(\d{4}-\d\
 _SEGMENTS = 64
 
 
-def last_commit(archive: Archive, reach: Window, begin: datetime, programs: Programs, folder: Path) -> datetime | None:
+def last_commit(
+    archive: Archive, tail: Tail, reach: Window, begin: datetime, programs: Programs, folder: Path
+) -> datetime | None:
     """The time of the last commit in `reach`, by PostgreSQL's own reader in `folder`; `begin` where there is none.
 
     None where it is too far back to look for.
     """
-    files = {file.name: file for file in archive.files()}
+    received = {segment.name: each.path for segment, each in tail.longest().items()}
+    files = received | {file.name: file.path for file in archive.files()}
     last, first = last_segment(reach.timeline, reach.end), segment_of(reach.timeline, reach.begin)
     earliest = max(first.number, last.number - _SEGMENTS)
     for number in range(last.number, earliest - 1, -1):
@@ -33,12 +37,12 @@ def last_commit(archive: Archive, reach: Window, begin: datetime, programs: Prog
     return begin if earliest == first.number else None
 
 
-def _commits(segment: Segment, files: Mapping[str, Archived], programs: Programs, folder: Path) -> list[datetime]:
+def _commits(segment: Segment, files: Mapping[str, Path], programs: Programs, folder: Path) -> list[datetime]:
     if segment.name not in files:
         return []
     place = folder / "wal"
     programs.claim(place)
-    shutil.copyfile(files[segment.name].path, place / segment.name)
+    shutil.copyfile(files[segment.name], place / segment.name)
     programs.own(place)
     # It ends with an error where the file does.
     words = ("--rmgr", "Transaction", str(place / segment.name))

@@ -15,6 +15,7 @@ from stackctl.backup import catalog, checksums, lock
 from stackctl.backup.archive import Archive
 from stackctl.backup.catalog import DamagedRecord
 from stackctl.backup.model import Backup, Kind
+from stackctl.backup.tail import Tail
 
 DATA = "data"
 _NEW = ".new-"
@@ -41,6 +42,7 @@ class Repository:
         self._group = group
         self.backups_folder = root / "backups"
         self.wal_folder = root / "wal"
+        self.tail_folder = root / "tail"
 
     def create(self) -> None:
         """Make the folders, open to nobody else. Raises OSError."""
@@ -62,17 +64,29 @@ class Repository:
         """The archived WAL of one cluster."""
         return Archive(self.wal_folder / system)
 
+    def received(self) -> list[str]:
+        """The clusters of which WAL was received."""
+        return _clusters(self.tail_folder)
+
+    def wal_folders(self) -> list[Path]:
+        """Where WAL is; the second one only where it was ever received."""
+        return [folder for folder in (self.wal_folder, self.tail_folder) if folder.is_dir()]
+
+    def tail(self, system: str) -> Tail:
+        """What was received of one cluster's WAL and is not archived yet."""
+        return Tail(self.tail_folder / system)
+
     def systems(self) -> list[str]:
         """The clusters of which WAL is archived."""
-        if not self.wal_folder.is_dir():
-            return []
-        return sorted(path.name for path in self.wal_folder.iterdir() if path.is_dir() and path.name.isdigit())
+        return _clusters(self.wal_folder)
 
     def strangers(self) -> list[str]:
         """Paths in the repository that nothing of it explains; the lock says nothing that anybody relies on."""
-        found = [path for path in self._listed(self.root) if path.name not in ("backups", "wal", LOCK)]
+        found = [path for path in self._listed(self.root) if path.name not in ("backups", "wal", "tail", LOCK)]
         found += [path for path in self._listed(self.backups_folder) if not _ID.fullmatch(path.name)]
-        found += [path for path in self._listed(self.wal_folder) if path.name not in self.systems()]
+        for folder in (self.wal_folder, self.tail_folder):
+            found += [path for path in self._listed(folder) if path.name not in _clusters(folder)]
+        found += [Path(path) for system in _clusters(self.tail_folder) for path in self.tail(system).strangers()]
         return sorted(str(path.relative_to(self.root)) for path in found)
 
     def _listed(self, folder: Path) -> list[Path]:
@@ -173,6 +187,13 @@ class Repository:
         if not self.backups_folder.is_dir():
             return []
         return sorted((path.name for path in self.backups_folder.iterdir() if _ID.fullmatch(path.name)), key=_order)
+
+
+def _clusters(folder: Path) -> list[str]:
+    """Folders that have a cluster's identifier for their name."""
+    if not folder.is_dir():
+        return []
+    return sorted(path.name for path in folder.iterdir() if path.is_dir() and path.name.isdigit())
 
 
 def _order(identifier: str) -> tuple[int, str]:

@@ -145,11 +145,11 @@ def replay(
     if target is not None:
         ask_for_recovery(data)
         programs.own(data / "recovery.signal")
-        archive = repository.archive(backup.system).folder
-        settings |= _recovery(data.parent, archive, target, how.timeline)
+        archive, tail = repository.archive(backup.system).folder, repository.tail(backup.system).folder
+        settings |= _recovery(data.parent, archive, tail, target, how.timeline)
     note("starting the copy" + (f", recovering to {target}" if target else ""))
     try:
-        with programs.serve(data, settings, [data.parent, repository.wal_folder], 24 * _HOURS) as server:
+        with programs.serve(data, settings, [data.parent, *repository.wal_folders()], 24 * _HOURS) as server:
             reached = _reached(server)
             how.inspect(server)
     except EngineFailed as error:
@@ -210,13 +210,13 @@ def hand_over(data: Path, into: Path) -> None:
     move_whole(data, into)
 
 
-def _recovery(folder: Path, wal: Path, target: Target, timeline: int | None) -> Mapping[str, str]:
+def _recovery(folder: Path, wal: Path, tail: Path, target: Target, timeline: int | None) -> Mapping[str, str]:
     script = folder / "restore-wal"
     script.write_bytes((assets.root() / "config" / "postgres" / "restore-wal").read_bytes())
     script.chmod(0o755)
-    words = (shlex.quote(str(path)).replace("%", "%%") for path in (script, wal))
+    command, archive, rest = (shlex.quote(str(path)).replace("%", "%%") for path in (script, wal, tail))
     return {
-        "restore_command": f"sh {' '.join(words)} %f %p",
+        "restore_command": f"sh {command} {archive} %f %p {rest}",
         "recovery_target_action": "promote",
         "recovery_target_timeline": str(timeline or "latest"),
         **target.settings(),

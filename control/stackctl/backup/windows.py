@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from stackctl.backup.model import Backup
 from stackctl.backup.wal_name import Branch, Lsn, Segment, last_segment, segment_of
@@ -34,8 +35,16 @@ class _Leg:
     end: Lsn | None
 
 
-def window(backup: Backup, archived: Collection[Segment], histories: Histories, timeline: int) -> Window | None:
+def window(
+    backup: Backup,
+    archived: Collection[Segment],
+    histories: Histories,
+    timeline: int,
+    ends: Mapping[Segment, Lsn] = MappingProxyType({}),
+) -> Window | None:
     """What can be reached from `backup` towards `timeline`; None where that is no descendant of the backup's.
+
+    `ends` says how far the segments go that were received in part.
 
     Without the segments from its own start to its stop the backup is of no use: then `end` lies before `begin`.
     """
@@ -52,7 +61,8 @@ def window(backup: Backup, archived: Collection[Segment], histories: Histories, 
         stop = last_segment(leg.timeline, leg.end) if leg.end is not None else None
         while stop is None or position <= stop:
             if position not in there and not _copied(position, stop, legs, there):
-                return Window(backup.id, backup.wal_stop, position.start, leg.timeline, _gap(position, legs, there))
+                end = ends.get(position, position.start)
+                return Window(backup.id, backup.wal_stop, end, leg.timeline, _gap(position, legs, there))
             position = position.next()
         # The next timeline begins inside this segment, or with the next one.
         position = segment_of(leg.timeline, leg.end) if leg.end is not None else position

@@ -6,6 +6,8 @@ import json
 from typing import Any
 
 PSQL = ("-X", "-A", "-t", "-q")
+# What we state is stated again by the next start, and must not wait for a receiver that is not there.
+LOCAL = "-c synchronous_commit=local"
 # A server that hangs must not hang the command that asks why.
 QUERY_SECONDS = 15.0
 

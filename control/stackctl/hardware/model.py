@@ -34,6 +34,14 @@ class Pooler(StrEnum):
     PGBOUNCER = "pgbouncer"
 
 
+class Wal(StrEnum):
+    """How WAL leaves the server: in whole segments, as it is written too, or before a commit is confirmed."""
+
+    ARCHIVE = "archive"
+    STREAM = "stream"
+    SYNC = "sync"
+
+
 UNKNOWN = Bytes(0)
 POSTGRES_MAJORS = (15, 16, 17, 18)
 
@@ -71,6 +79,7 @@ class HardwareProfile:
     pooler: Pooler = Pooler.NONE
     wal_rate: Bytes = UNKNOWN
     scheduled: bool = False
+    wal: Wal = Wal.ARCHIVE
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from stackctl.health.archiving import ArchiveUse
 from stackctl.health.configuration import judge_settings
 from stackctl.health.model import Check, Facts, Status, backup_place
+from stackctl.health.receiver import judge_receiver, receiver_wanted
 from stackctl.sizing.pooler import servers
 from stackctl.units import counted
 
@@ -56,6 +57,7 @@ def _database(facts: Facts) -> tuple[Check, ...]:
         _bloat(facts),
         _wraparound(facts),
         _archive(facts.archive),
+        *([judge_receiver(facts.receiver)] if receiver_wanted(facts.services, facts.running) else []),
         *judge_settings(facts),
         _disk(facts),
         backup_place(facts.backups_beside_data),

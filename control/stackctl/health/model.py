@@ -9,6 +9,7 @@ from enum import StrEnum
 from stackctl.health.archiving import ArchiveUse
 from stackctl.health.drift import Drift, Pending
 from stackctl.health.pool import PoolUse
+from stackctl.health.receiving import ReceiverUse
 from stackctl.health.running import FileLine, Running
 
 
@@ -65,6 +66,7 @@ class Facts:
     drifted: Sequence[str] = ()
     drift_unknown: str = ""
     archive: ArchiveUse | None = None
+    receiver: ReceiverUse | None = None
     disk_free: int | None = None
     disk_total: int | None = None
     backups_beside_data: bool | None = None

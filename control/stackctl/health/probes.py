@@ -11,6 +11,8 @@ from stackctl.hardware.detect import free_disk, on_one_device, total_disk
 from stackctl.health.archiving import ARCHIVING, ArchiveUse, archive_use
 from stackctl.health.model import Facts
 from stackctl.health.pool import PoolUse, pool_use
+from stackctl.health.receiver import receiver_wanted
+from stackctl.health.receiving import RECEIVING, ReceiverUse, receiver_use
 from stackctl.health.running import RUNNING, Running, running_of
 
 _ACTIVITY = """
@@ -44,6 +46,7 @@ def collect(engine: Engine, metrics_url: str) -> Facts:
         dead = engine.query(_DEAD, "app")
         running = observe(engine)
         archive = ask_archiver(engine)
+        receiver = ask_receiver(engine) if receiver_wanted(services, running) else None
     except StackError:
         return Facts(services=services, disk_free=free, disk_total=total)
     return Facts(
@@ -59,6 +62,7 @@ def collect(engine: Engine, metrics_url: str) -> Facts:
         oldest_transaction_age=activity["oldest"],
         running=running,
         archive=archive,
+        receiver=receiver,
         refused=running.refused,
         disk_free=free,
         disk_total=total,
@@ -74,6 +78,11 @@ def observe(engine: Engine) -> Running:
 def ask_archiver(engine: Engine) -> ArchiveUse:
     """How archiving goes. Raises Unhealthy where the server does not answer."""
     return archive_use(engine.query(ARCHIVING)[0])
+
+
+def ask_receiver(engine: Engine) -> ReceiverUse:
+    """How the receiver keeps up. Raises Unhealthy where the server does not answer."""
+    return receiver_use(engine.query(RECEIVING)[0])
 
 
 def ask_pool(metrics_url: str) -> PoolUse | None:

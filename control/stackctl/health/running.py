@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from stackctl.sizing.catalog import Entry
+from stackctl.sizing.wal import RECEIVER
 
 # One query, so that a server that hangs is waited for once. The files come first: to read them marks what waits for a
 # restart, also where the server was not told to reload yet.
-RUNNING = """
+RUNNING = f"""
 SELECT (SELECT json_agg(json_build_object('name', name, 'value', setting, 'error', error, 'file', sourcefile,
                                           'line', sourceline) ORDER BY seqno)
         FROM pg_file_settings) AS lines,
@@ -19,8 +20,9 @@ SELECT (SELECT json_agg(json_build_object('name', name, 'value', setting, 'error
         FROM pg_settings) AS settings,
        (SELECT json_agg(json_build_object('role', rolname, 'database', datname, 'text', text) ORDER BY 1, 2, text)
         FROM pg_db_role_setting CROSS JOIN unnest(setconfig) AS text
-        LEFT JOIN pg_roles r ON r.oid = setrole LEFT JOIN pg_database d ON d.oid = setdatabase) AS roles
-"""
+        LEFT JOIN pg_roles r ON r.oid = setrole LEFT JOIN pg_database d ON d.oid = setdatabase) AS roles,
+       EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = '{RECEIVER}') AS slot
+"""  # noqa: S608 - a name of ours
 _AUTO_FILE = "postgresql.auto.conf"
 # What the session that asks has for itself, or the server worked out: the files decide for all others.
 _NOT_OF_FILES = frozenset(
@@ -74,13 +76,17 @@ class RoleSetting:
 
 @dataclass(frozen=True)
 class Running:
-    """Settings by name; lines of the rendered file and of ALTER SYSTEM by name; lines with an error; role settings."""
+    """Settings by name; lines of the rendered file and of ALTER SYSTEM by name; lines with an error; role settings.
+
+    `slot` says that there is one for the receiver of WAL.
+    """
 
     settings: Mapping[str, Setting]
     written: Mapping[str, FileLine]
     altered: Mapping[str, FileLine]
     refused: Sequence[FileLine] = ()
     roles: Sequence[RoleSetting] = ()
+    slot: bool = False
 
     def of_files(self, name: str) -> str | None:
         """The value that the files and the command line give, whatever this session has; None where there is none."""
@@ -103,6 +109,7 @@ def running_of(row: Mapping[str, Any]) -> Running:
         altered={line.name: line for line in found if line.by_alter_system},
         refused=[line for line in found if line.error and line.name not in waiting],
         roles=[_role(each) for each in row["roles"] or ()],
+        slot=bool(row.get("slot")),
     )
 
 

@@ -12,6 +12,7 @@ from stackctl.operations.backups.access import usable_repository
 from stackctl.operations.changes import Changes, reload_needed, reload_suffices
 from stackctl.operations.engines import EMBEDDED, recorded_engine
 from stackctl.operations.ports import host_ports
+from stackctl.operations.receiver import drop_slot
 from stackctl.operations.reload import reload_back, reload_server
 from stackctl.operations.restoring.present import refuse_stray
 from stackctl.operations.stack import Prepared
@@ -19,7 +20,7 @@ from stackctl.operations.state import save
 from stackctl.render.manifest import ENGINE_FILES
 from stackctl.render.model import File
 from stackctl.render.sections import services_in
-from stackctl.render.stack import SCHEDULER, SERVICES
+from stackctl.render.stack import RECEIVER, SCHEDULER, SERVICES
 from stackctl.render.write import snapshot, write
 
 Note = Callable[[str], None]
@@ -48,6 +49,8 @@ def apply(prepared: Prepared, changes: Changes, timeout: float, runner: Runner, 
         if reload_needed(changes) and changes.running:
             note("reloading PostgreSQL")
             reload_server(prepared)
+        if RECEIVER not in prepared.deployment.services and (changes.slot or not changes.running):
+            drop_slot(engine)
     except Exception as error:
         # A full disk, too, may end it half way.
         note(f"failed: {error}")

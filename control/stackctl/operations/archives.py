@@ -42,7 +42,10 @@ def held_archives(repository: Repository, use: ArchiveUse | None) -> list[Held]:
         # A label has the name of the segment in which its backup began.
         newest = parse_segment(use.last.partition(".")[0]) if use and use.last and use.system == system else None
         backups = [backup for backup in repository.backups() if backup.system == system]
-        gaps = find_gaps(archive.segments(), known_histories(archive), newest)
+        received = repository.tail(system).segments()
+        lacking = find_gaps(archive.segments(), known_histories(archive), newest)
+        # What the tail has, a restore takes from there.
+        gaps = gaps_of(segment for gap in lacking for segment in gap.segments() if segment not in received)
         found.append(_held(system, archive, gaps, backups))
     return found
 

@@ -8,6 +8,7 @@ from stackctl.backup.gaps import own_segments
 from stackctl.backup.model import Backup
 from stackctl.backup.repository import Repository
 from stackctl.backup.restore_plan import Candidate, of_newest_history
+from stackctl.backup.tail import reachable
 from stackctl.backup.wal_name import Lsn
 from stackctl.backup.windows import newest_timeline, window
 from stackctl.errors import Damaged
@@ -22,14 +23,15 @@ def candidates(repository: Repository, chosen: Sequence[Backup], timeline: int |
     for backup in chosen:
         archive = repository.archive(backup.system)
         try:
-            archived, histories = archive.segments(), archive.histories()
+            wal = reachable(archive, repository.tail(backup.system))
         except ValueError as error:
             raise Damaged(f"{archive.folder}: {error}", hint="stackctl wal verify names the file") from error
         reach, newest = None, backup.timeline
-        if archived and backup.timeline is not None:
-            newest = timeline or newest_timeline(histories, archived, backup.timeline, backup.wal_stop or Lsn(0))
+        there, histories = {*wal.segments, *wal.ends}, wal.histories
+        if there and backup.timeline is not None:
+            newest = timeline or newest_timeline(histories, there, backup.timeline, backup.wal_stop or Lsn(0))
             # Recovery finds in the backup what the archive lacks of its own time.
-            reach = window(backup, archived | own_segments(backup), histories, newest)
+            reach = window(backup, wal.segments | own_segments(backup), histories, newest, wal.ends)
         found.append(Candidate(backup, reach, newest))
     return found
 

@@ -20,6 +20,7 @@ _RESTARTED_FOR = {
     "grafana": "grafana",
     "scheduler": "scheduler",
 }
+_RECEIVE = "postgres/receive-wal"
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,8 @@ class ParameterChange:
 class Changes:
     """All that would change; false where the stack already is as `up` would make it.
 
-    `drift`, `pending` and `refused` are told and left as they are.
+    `slot` says that the receiver's is dropped, as nobody reads it any more. `drift`, `pending` and `refused` are told
+    and left as they are.
     """
 
     files: Sequence[FileChange]
@@ -46,9 +48,10 @@ class Changes:
     drift: Sequence[Drift] = ()
     pending: Sequence[Pending] = ()
     refused: Sequence[FileLine] = ()
+    slot: bool = False
 
     def __bool__(self) -> bool:
-        return bool(self.files or self.parameters or self.services)
+        return bool(self.files or self.parameters or self.services or self.slot)
 
 
 def parameter_changes(wanted: Iterable[Parameter], running: Running, catalog: Catalog) -> list[ParameterChange]:
@@ -78,9 +81,11 @@ def _fixed(running: Running, name: str) -> bool:
     return name in running.altered or (name in running.settings and running.settings[name].source == "command line")
 
 
-def restarted_services(files: Iterable[FileChange], parameters: Iterable[ParameterChange]) -> list[str]:
+def restarted_services(files: Sequence[FileChange], parameters: Iterable[ParameterChange]) -> list[str]:
     """Running services whose files changed and that read them only at their start."""
     services = {_RESTARTED_FOR[top] for change in files if (top := change.path.split("/")[0]) in _RESTARTED_FOR}
+    if any(change.path == _RECEIVE for change in files):
+        services.add("receiver")
     if any(change.restart for change in parameters):
         services.add("postgres")
     return sorted(services)

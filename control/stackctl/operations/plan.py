@@ -21,6 +21,7 @@ from stackctl.operations.stack import Prepared, prepare
 from stackctl.render.manifest import ENGINE_FILES
 from stackctl.render.model import File
 from stackctl.render.sections import changed_services
+from stackctl.render.stack import RECEIVER
 from stackctl.render.write import compare
 
 CHANGES_PENDING = 12
@@ -65,7 +66,8 @@ def find_changes(prepared: Prepared, running: Running | None = None) -> Changes:
     if (prepared.opened.project.private / MARK).exists():
         # An up was interrupted: the files are right, and nobody knows who has read them.
         services = lasting
-    return with_drift(prepared, Changes(files, parameters, services, running=True), running)
+    slot = running.slot and RECEIVER not in prepared.deployment.services
+    return with_drift(prepared, Changes(files, parameters, services, running=True, slot=slot), running)
 
 
 def with_drift(prepared: Prepared, changes: Changes, running: Running, *, done: bool = False) -> Changes:
@@ -112,6 +114,7 @@ def data(prepared: Prepared, changes: Changes) -> dict[str, Any]:
             for c in changes.parameters
         ],
         "services": list(dict.fromkeys(changes.services)),
+        "slot_dropped": changes.slot,
         "drift": drift_data(changes.drift),
     }
 
@@ -132,4 +135,6 @@ def blocks(prepared: Prepared, changes: Changes) -> list[Block]:
     if changes.services:
         verb = "restart" if changes.running else "start"
         out.append(Line(f"Services to {verb}: {', '.join(dict.fromkeys(changes.services))}"))
+    if changes.slot:
+        out.append(Line("Slot to drop: the receiver's, which would keep WAL for nobody"))
     return [*out, *drift_blocks(changes)]

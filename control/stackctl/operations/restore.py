@@ -71,8 +71,8 @@ def choose_backup(repository: Repository, goal: Target, identifier: str | None) 
 
 def _refuse_later(repository: Repository, programs: Programs, chosen: Candidate, goal: Target, folder: Path) -> None:
     if goal.time is not None and chosen.window is not None:
-        archive = repository.archive(chosen.backup.system)
-        last = last_commit(archive, chosen.window, chosen.backup.finished_at, programs, folder)
+        archive, tail = repository.archive(chosen.backup.system), repository.tail(chosen.backup.system)
+        last = last_commit(archive, tail, chosen.window, chosen.backup.finished_at, programs, folder)
         refuse_later(goal, chosen.window, last)
 
 

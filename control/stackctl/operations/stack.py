@@ -11,7 +11,7 @@ from stackctl.engine.base import Deployment, Engine
 from stackctl.engine.generation import HELD
 from stackctl.engine.runner import Runner
 from stackctl.errors import Problem, ProfileError
-from stackctl.hardware.model import PORTABLE_BUILD
+from stackctl.hardware.model import PORTABLE_BUILD, Wal
 from stackctl.operations.build import contradiction, refuse_unbuilt
 from stackctl.operations.engines import Choice, choose, open_engine
 from stackctl.operations.own_app import app_for_engine
@@ -95,7 +95,7 @@ def prepare(request: Request, runner: Runner) -> Prepared:
     choice = choose(opened, runner)
     # After the choice, as each engine has versions of its own.
     settings = with_version(opened.settings, opened.state, choice.engine, choice.images)
-    opened = replace(opened, settings=app_for_engine(settings, choice.engine))
+    opened = replace(opened, settings=_undecided(app_for_engine(settings, choice.engine), opened.state, choice))
     _refuse_other_version(opened, choice)
     refuse_failing(sized(opened.settings, PORTABLE_BUILD))
     engine = open_engine(opened, choice, runner)
@@ -112,6 +112,14 @@ def schedule_values(settings: Settings, generations: Generations) -> dict[str, A
     current, accepted = generations.current, generations.accepted
     known = schedule.state(settings.name, settings.profile.postgres, current, accepted=accepted)
     return {"settings": schedule.section(settings.backup), "state": known}
+
+
+def _undecided(settings: Settings, state: State | None, choice: Choice) -> Settings:
+    """The settings without a receiver, as long as the history of a restored copy may still be given up."""
+    generations = state.data.get(choice.engine) if state else None
+    if generations is None or generations.accepted:
+        return settings
+    return replace(settings, profile=replace(settings.profile, wal=Wal.ARCHIVE))
 
 
 def wanted_services(settings: Settings, shares: Collection[str]) -> list[str]:

@@ -11,10 +11,14 @@ from stackctl.engine.base import Engine, Note
 from stackctl.engine.runner import Runner
 from stackctl.errors import Damaged, Problem, StackError, WalGap
 from stackctl.health.archiving import ArchiveUse
-from stackctl.health.probes import ask_archiver
+from stackctl.health.model import Status
+from stackctl.health.probes import ask_archiver, ask_receiver
+from stackctl.health.receiver import judge_receiver
+from stackctl.health.receiving import ReceiverUse
 from stackctl.operations.archives import Held, archive_data, damage_problem, gap_problems, gap_warnings, held_archives
 from stackctl.operations.backup import open_backups
 from stackctl.operations.candidates import candidates
+from stackctl.operations.receiver import tail_data, tail_table
 from stackctl.operations.result import Block, Line, Request, Result, Table
 from stackctl.units import Bytes, counted, human
 
@@ -26,14 +30,18 @@ def status_command(request: Request, runner: Runner) -> Result:
     held = held_archives(opened.repository, use)
     reached = candidates(opened.repository, opened.repository.backups())
     windows = [each.window for each in reached if each.window]
+    receiver = _receiver(opened.engine) if use else None
+    tails = tail_data(opened.repository)
     data = {
         "archiving": use.as_data() if use else None,
+        "receiving": receiver.as_data() if receiver else None,
         "archives": [archive_data(each) for each in held],
+        "tails": tails,
         "windows": [_window_data(window) for window in windows],
     }
     rows = [[each.backup, str(each.begin), str(each.end), each.gap.name if each.gap else "-"] for each in windows]
     recovery = [Table(["backup", "from", "to", "ends at gap"], rows, "Recovery")] if rows else []
-    shown: list[Block] = [_line(use), *_tables(held), *recovery]
+    shown: list[Block] = [_line(use), *_received(receiver), *_tables(held), *tail_table(tails), *recovery]
     return Result(data, shown, (*opened.recorded.warnings, *silence, *gap_warnings(held)))
 
 
@@ -64,6 +72,23 @@ def _asked(engine: Engine) -> tuple[ArchiveUse | None, list[Problem]]:
         return ask_archiver(engine), []
     except StackError as error:
         return None, [Problem("not_asked", f"the server was not asked: {error}", "stackctl up")]
+
+
+def _receiver(engine: Engine) -> ReceiverUse | None:
+    """How the receiver keeps up, where there is one or commits wait for one."""
+    try:
+        use = ask_receiver(engine)
+    except StackError:
+        return None
+    return use if use.slot is not None or use.synchronous else None
+
+
+def _received(use: ReceiverUse | None) -> list[Block]:
+    if use is None:
+        return []
+    check = judge_receiver(use)
+    what = f"received up to {use.position}, " if use.position else "the receiver: "
+    return [Line(what + check.evidence, "good" if check.status is Status.OK else "bad")]
 
 
 def _line(use: ArchiveUse | None) -> Line:

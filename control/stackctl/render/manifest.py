@@ -39,6 +39,7 @@ ENTRIES = (
     Entry("config/postgres/pg_ident.conf.j2", "postgres/pg_ident.conf"),
     Entry("config/postgres/archive-wal", "postgres/archive-wal", mode=0o755),
     Entry("config/postgres/health-check", "postgres/health-check", mode=0o755, target=Target.COMPOSE),
+    Entry("config/postgres/receive-wal", "postgres/receive-wal", mode=0o755, service="receiver"),
     Entry("config/postgres/provision.sql.j2", "postgres/provision.sql"),
     Entry("config/postgres/initdb.d", "postgres/initdb.d", mode=0o755, target=Target.COMPOSE),
     Entry("config/pgbouncer/pgbouncer.ini.j2", "pgbouncer/pgbouncer.ini", service="pgbouncer"),

@@ -34,7 +34,7 @@ class Place:
     `config` is the rendered tree, `secrets` the folder of secret files, `os_user` the system user that owns the
     cluster, `origins` the client addresses of pg_hba.conf, `shared_memory` the kind that works there: `posix` needs a
     writable /dev/shm. `app_health` is the path that tells whether the app is well, and the first status that means no.
-    `archive` is the folder that WAL is archived to.
+    `archive` is the folder that WAL is archived to, `tail` the one that it is received into, `run` one for the moment.
     """
 
     config: str
@@ -48,6 +48,8 @@ class Place:
     addresses: Mapping[str, Address]
     shared_memory: str = "posix"
     app_health: tuple[str, int] = ("/readyz", 300)
+    tail: str = ""
+    run: str = "/tmp"  # noqa: S108 - a tmpfs of each container
 
     @property
     def postgres_port(self) -> int:

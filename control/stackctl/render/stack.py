@@ -9,7 +9,7 @@ from typing import Any
 
 from stackctl import __version__, assets
 from stackctl.hardware.model import HardwareProfile, profile_line
-from stackctl.render import environment, pooler
+from stackctl.render import environment, pooler, receiver
 from stackctl.render.archive import archive_command
 from stackctl.render.manifest import ENTRIES, POSTGRES_ENTRIES, Entry, Target
 from stackctl.render.model import File, Place
@@ -19,8 +19,10 @@ from stackctl.sizing.model import SIZED, Sizing
 from stackctl.sizing.wal import ARCHIVING
 
 PGBOUNCER = pooler.SERVICE
+RECEIVER = receiver.SERVICE
 SCHEDULER = "scheduler"
-SERVICES = ("postgres", "migrate", PGBOUNCER, "app", "exporter", "prometheus", "alertmanager", "grafana", SCHEDULER)
+_MONITORING = ("exporter", "prometheus", "alertmanager", "grafana")
+SERVICES = ("postgres", RECEIVER, "migrate", PGBOUNCER, "app", *_MONITORING, SCHEDULER)
 DATA_VOLUME = "pgdata"
 _VOLUMES = {
     "prometheus": "prometheus",
@@ -91,7 +93,9 @@ def _context(sizing: Sizing, stack: Stack) -> dict[str, Any]:
             "app": variables,
             "migrate": environment.migrate(sizing, place, section),
             "exporter": environment.exporter(place),
+            "receiver": receiver.environment(place),
         },
+        "receiver_command": receiver.command(sizing.profile, place),
         "app": section,
         "app_command": expanded(section.command, variables),
         "migrate_command": expanded(section.migrate, variables),

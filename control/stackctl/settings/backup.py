@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path, PurePath
 
+from stackctl.hardware.model import Wal
 from stackctl.settings.layers import Given
 from stackctl.settings.values import Fault, nearest, whole
 
 SECTION = "backup"
 QUESTION = f"{SECTION}.drill_sql."
+WAL = f"{SECTION}.wal"
 SCHEDULE = f"{SECTION}.schedule."
 WINDOW_PATTERN = r"^\s*[0-9]{1,4}\s*[hdw]\s*$"
 MOST = 1000
@@ -106,6 +108,14 @@ def question_name(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,60}", text):
         raise Fault("is no name for a query", "use letters, digits, _ and -")
     return text
+
+
+def wal(text: str) -> Wal:
+    """How WAL leaves the server."""
+    word = text.strip().lower()
+    if word not in list(Wal):
+        raise Fault(f"{text!r} is not one of {', '.join(Wal)}", nearest(word, Wal))
+    return Wal(word)
 
 
 def job(text: str) -> str:

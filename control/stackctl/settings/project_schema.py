@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
-from stackctl.hardware.model import POSTGRES_MAJORS, Pooler, Storage, Workload
+from stackctl.hardware.model import POSTGRES_MAJORS, Pooler, Storage, Wal, Workload
 from stackctl.settings import app_values, backup, pins, values
 
 _SIZE = {"type": "string", "pattern": r"^\s*[0-9]+(\.[0-9]+)?\s*[KMGTkmgt]([iI]?[bB])?\s*$"}
@@ -187,6 +187,7 @@ class Backup(Section):
     monthly: Annotated[str, _Key(backup.none_or_more, _whole(0, backup.MOST), "Months of which one stays")] = ""
     pace: Annotated[str, _Key(backup.pace, {"enum": list(backup.PACES)}, "gentle gives way to the app")] = ""
     scheduler: Annotated[str, _Key(backup.scheduler, {"enum": list(backup.SCHEDULERS)}, "What runs it")] = ""
+    wal: Annotated[str, _Key(backup.wal, {"enum": list(Wal)}, "How WAL leaves the server")] = ""
     schedule: dict[JobName, Cron] | None = Field(None, description="full: 15 2 * * *")
     drill_sql: dict[QuestionName, Question] | None = Field(None, description="Queries that must be true")
 

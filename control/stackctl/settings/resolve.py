@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TypeVar
 
 from stackctl.errors import Problem, ProfileError
-from stackctl.hardware.model import HardwareProfile, Host, Pooler, Workload
+from stackctl.hardware.model import HardwareProfile, Host, Pooler, Wal, Workload
 from stackctl.settings import pins as pin_values
 from stackctl.settings import values
 from stackctl.settings.app_section import read_app
-from stackctl.settings.backup import backup_settings
+from stackctl.settings.backup import WAL, backup_settings
+from stackctl.settings.backup import wal as read_wal
 from stackctl.settings.environment import read_dotenv, read_environment
 from stackctl.settings.flags import read_flags
 from stackctl.settings.layers import DEFAULT, DETECTED, PROJECT_FILE, Given, Layer, merge, recorded
@@ -141,6 +142,8 @@ def _profile(reading: _Reading, host: Host, default_postgres: int) -> HardwarePr
         app_workers=reading.take("app_workers", values.app_workers, default_workers(ram, cpus)),
         pooler=reading.take("pooler", values.pooler, Pooler.NONE),
         wal_rate=reading.take("wal_rate", values.wal_rate, Bytes(0)),
+        # Its text was checked with the project file, and nothing else gives it.
+        wal=read_wal(reading.given.keys[WAL].text) if WAL in reading.given.keys else Wal.ARCHIVE,
     )
 
 

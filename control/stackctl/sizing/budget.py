@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from stackctl.hardware.model import HardwareProfile, Pooler
+from stackctl.hardware.model import HardwareProfile, Pooler, Wal
 from stackctl.sizing.model import BudgetItem
 from stackctl.units import GIB, MIB, Bytes, floor_to
 
@@ -17,6 +17,7 @@ _CPU_WEIGHTS = {
     "pgbouncer": 8,
     "migrate": 10,
     "scheduler": 10,
+    "receiver": 3,
     "exporter": 3,
     "prometheus": 5,
     "alertmanager": 2,
@@ -28,6 +29,8 @@ DASHBOARDS_FROM = Bytes(2 * GIB)
 _APP_WORKER = 144 * MIB
 # Measured: 80 MiB for the loop with a job, at 1 GB of data; a trial restore may use 128 MiB in its server besides.
 _SCHEDULER = 224 * MIB
+# pg_receivewal, a shell and its programs; what they read of the disk counts too, as far as it is not given back.
+_RECEIVER = 64 * MIB
 # Share of further RAM that PostgreSQL gets on the way to such a step: what its other settings grow by, and a little.
 _APPROACH = 0.5
 
@@ -66,6 +69,8 @@ def _others(profile: HardwareProfile) -> dict[str, float]:
         shares["pgbouncer"] = _between(32 * MIB, ram / 64, 128 * MIB)
     if profile.scheduled:
         shares["scheduler"] = _between(_SCHEDULER, ram / 32, 512 * MIB)
+    if profile.wal is not Wal.ARCHIVE:
+        shares["receiver"] = _RECEIVER
     if ram >= MONITORED_FROM:
         shares["exporter"] = _between(64 * MIB, ram / 64, 128 * MIB)
         shares["prometheus"] = _between(96 * MIB, ram / 20, 768 * MIB)

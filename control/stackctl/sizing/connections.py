@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stackctl.errors import Problem
-from stackctl.hardware.model import HardwareProfile, Workload
+from stackctl.hardware.model import HardwareProfile, Wal, Workload
 from stackctl.sizing.ledger import Ledger
 from stackctl.sizing.model import Connections, Pins, Role
 from stackctl.units import GIB, KIB, MIB, Bytes, counted, floor_to, pg_size
@@ -144,5 +144,6 @@ def roles(
         Role("app", connections.app_total, app),
         # The scheduler asks as this role, beside the exporter.
         Role("monitor", limit + profile.scheduled, small | {"statement_timeout": "10s"}),
-        Role("backup", limit, small | unlimited),
+        # Senders of WAL count too: the receiver has one, and a second one for a moment to look at its slot.
+        Role("backup", limit + (0 if profile.wal is Wal.ARCHIVE else 2), small | unlimited),
     )

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from stackctl.errors import Problem
-from stackctl.hardware.model import HardwareProfile, Workload
+from stackctl.hardware.model import HardwareProfile, Wal, Workload
 from stackctl.sizing.catalog import Entry
 from stackctl.sizing.ledger import Ledger
-from stackctl.sizing.wal import SEGMENT
+from stackctl.sizing.wal import RECEIVER, SEGMENT
 from stackctl.units import KIB, MIB, floor_to, human, pg_size
 
 DANGEROUS = "dangerous"
@@ -60,7 +60,8 @@ def find(ledger: Ledger, profile: HardwareProfile) -> list[Problem]:
     return [
         *_switches(ledger, profile),
         *_commits(ledger),
-        *_standby(ledger),
+        *(() if profile.wal is Wal.SYNC else _standby(ledger)),
+        *_receiver(ledger, profile),
         *_wal(ledger, profile),
         *_archiving(ledger),
         *_start(ledger),
@@ -179,6 +180,20 @@ def _standby(ledger: Ledger) -> list[Problem]:
         return []
     effect = "every commit waits for a standby, and this stack has none"
     return [_problem(RISKY, ledger, "synchronous_standby_names", effect, "leave it empty until a standby streams")]
+
+
+def _receiver(ledger: Ledger, profile: HardwareProfile) -> list[Problem]:
+    """Pins that leave the receiver nothing to receive, or break what `backup.wal: sync` promises."""
+    if profile.wal is Wal.ARCHIVE:
+        return []
+    needed = {name: ledger.number(name) > 0 for name in ("max_wal_senders", "max_replication_slots")}
+    if profile.wal is Wal.SYNC:
+        # The receiver applies nothing, and what it only wrote is not on its disk.
+        needed["synchronous_commit"] = ledger.value("synchronous_commit").lower() in ("on", "true", "yes", "1")
+        needed["synchronous_standby_names"] = ledger.value("synchronous_standby_names").strip(" '\"") == RECEIVER
+    hint = "take the pin out, or choose another backup.wal"
+    effect = f"not what backup.wal: {profile.wal} needs"
+    return [_problem(DANGEROUS, ledger, name, effect, hint) for name, fine in needed.items() if not fine]
 
 
 def _buffers(ledger: Ledger, profile: HardwareProfile) -> list[Problem]:

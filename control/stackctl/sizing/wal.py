@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stackctl.errors import Problem
-from stackctl.hardware.model import Build, HardwareProfile, Workload
+from stackctl.hardware.model import Build, HardwareProfile, Wal, Workload
 from stackctl.sizing.ledger import Ledger
 from stackctl.units import GIB, MIB, TIB, Bytes, floor_to, human, pg_size
 
@@ -12,6 +12,8 @@ _MAX_WAL = {Workload.WEB: 4, Workload.OLTP: 8, Workload.MIXED: 8, Workload.OLAP:
 _SOURCE = "requirement S4"
 # What only a stack has: the files for other servers leave it out.
 ARCHIVING = "Archiving"
+# Its name among the standbys, and that of its slot.
+RECEIVER = "stackctl_receiver"
 _COMPLETION = "checkpoint_completion_target"
 
 
@@ -25,9 +27,10 @@ def enter(ledger: Ledger, profile: HardwareProfile, build: Build) -> int:
     level = ledger.set("wal_level", "replica", "base backups and archiving need it", _SOURCE)
     _enter_archiving(ledger, profile, level.lower() != "minimal")
     ledger.topic("WAL and checkpoints")
+    least = 3 if profile.wal is Wal.ARCHIVE else 4
     return ledger.count(
         "max_wal_senders",
-        5 if ledger.number("max_connections") >= 50 else 3,
+        5 if ledger.number("max_connections") >= 50 else least,
         "a backup takes two, a receiver one",
         _SOURCE,
     )
@@ -120,6 +123,9 @@ def _enter_archiving(ledger: Ledger, profile: HardwareProfile, possible: bool) -
     ledger.set("archive_mode", on, why, "requirement B2")
     ledger.set("archive_timeout", "60s", "a lost disk costs the commits of a minute, on an idle server too", "B2")
     ledger.set("summarize_wal", on, "incremental backups need it", "requirement B1")
+    if profile.wal is Wal.SYNC:
+        why = "a commit is confirmed once the receiver has it on its disk (backup.wal: sync)"
+        ledger.set("synchronous_standby_names", RECEIVER, why, "requirement B2")
 
 
 def _enter_compression(ledger: Ledger, build: Build) -> None:

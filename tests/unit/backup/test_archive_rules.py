@@ -119,6 +119,71 @@ CASES: dict[str, tuple[Callable[[Place], object], int, int, list[str]]] = {
 }
 
 
+def received(place: Place, content: bytes, name: str = NAME, stretch: str = "00000001.000001") -> Path:
+    """As the receiver keeps it: without a checksum."""
+    folder = place.root.parent / "tail" / str(SYSTEM) / stretch
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_bytes(content)
+    return folder.parent
+
+
+SEGMENT, ZEROS = "000000010000000000000007", bytes(100)
+# What the receiver has of a segment, by folder and name; then what is restored of it.
+TAILS: dict[str, tuple[dict[tuple[str, str], bytes], bytes | None]] = {
+    "nothing": ({}, None),
+    "another one": ({("00000001.000001", "000000010000000000000008"): b"else"}, None),
+    "whole": ({("00000001.000001", SEGMENT): b"whole"}, b"whole"),
+    "in part": ({("00000001.000001", f"{SEGMENT}.partial"): b"part" + ZEROS}, b"part" + ZEROS),
+    "whole and in part": (
+        {("00000001.000001", SEGMENT): b"parts" + ZEROS, ("00000001.000002", f"{SEGMENT}.partial"): b"part" + ZEROS},
+        b"parts" + ZEROS,
+    ),
+    "begun twice": (
+        {
+            ("00000001.000001", f"{SEGMENT}.partial"): b"longer" + ZEROS,
+            ("00000001.000002", f"{SEGMENT}.partial"): b"lon" + ZEROS,
+        },
+        b"longer" + ZEROS,
+    ),
+    "being made": ({("00000001.000001", f"{SEGMENT}.tmp"): b"part"}, None),
+}
+
+
+@pytest.mark.parametrize("case", TAILS)
+def test_the_tail_gives_what_the_archive_lacks(place: Place, case: str) -> None:
+    files, wanted = TAILS[case]
+    tail = place.root.parent / "tail" / str(SYSTEM)
+    for (stretch, name), content in files.items():
+        received(place, content, name, stretch)
+    path = place.data / "restored"
+    code = run("restore-wal", str(place.folder), SEGMENT, str(path), str(tail), cwd=place.data)
+    assert (code, path.read_bytes() if path.exists() else None) == (1 if wanted is None else 0, wanted)
+
+
+def test_the_archive_comes_first_and_its_damage_is_not_covered_up(place: Place) -> None:
+    tail, path = received(place, b"of the tail"), place.data / "restored"
+    words = (str(place.folder), NAME, str(path), str(tail))
+    assert run("restore-wal", *words, cwd=place.data) == 0
+    assert path.read_bytes() == CONTENT
+    place.archived.write_bytes(CONTENT[::-1])
+    assert run("restore-wal", *words, cwd=place.data) == 126
+    assert not path.exists()
+    place.archived.unlink()
+    assert run("restore-wal", *words, cwd=place.data) == 0
+    assert path.read_bytes() == b"of the tail"
+
+
+def test_a_tail_that_cannot_be_read_is_no_end_of_the_wal(place: Place) -> None:
+    tail = received(place, b"", "other")
+    (tail / "00000001.000001" / SEGMENT).mkdir()
+    path = place.data / "restored"
+    assert run("restore-wal", str(place.folder), SEGMENT, str(path), str(tail), cwd=place.data) == 126
+    (tail / "00000001.000001" / SEGMENT).rmdir()
+    received(place, b"whole", SEGMENT)
+    nowhere = str(place.data / "none" / SEGMENT)
+    assert run("restore-wal", str(place.folder), SEGMENT, nowhere, str(tail), cwd=place.data) == 200
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_all_who_judge_an_archived_file_agree(place: Place, case: str) -> None:
     happens, restored, again, wrong = CASES[case]

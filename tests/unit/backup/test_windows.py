@@ -94,3 +94,14 @@ def test_the_newest_descendant():
     assert newest_timeline(HISTORIES, line(1, 9), 1, lsn("0/5000101")) == 1
     # Without its history nobody knows where timeline 9 comes from.
     assert newest_timeline(HISTORIES, line(9, 2), 1) == 3
+
+
+def test_a_segment_that_was_received_in_part_is_the_end():
+    ends = {Segment(1, 5): lsn("0/5000400"), Segment(1, 9): lsn("0/9000400")}
+    found = window(BACKUP, line(1, 2, 3, 4), {}, 1, ends)
+    assert (str(found.end), found.gap) == ("0/5000400", None)
+
+
+def test_a_part_before_whole_segments_is_a_gap_all_the_same():
+    found = window(BACKUP, line(1, 2, 3, 5), {}, 1, {Segment(1, 4): lsn("0/4000400")})
+    assert (str(found.end), found.gap) == ("0/4000400", Segment(1, 4))

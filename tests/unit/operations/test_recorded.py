@@ -228,7 +228,10 @@ def test_the_migration_has_a_log_on_docker_only(brought_up):
     ("there", "hint"),
     [
         (True, "one of app, migrate, postgres"),
-        (False, "one of alertmanager, app, exporter, grafana, migrate, pgbouncer, postgres, prometheus, scheduler"),
+        (
+            False,
+            "one of alertmanager, app, exporter, grafana, migrate, pgbouncer, postgres, prometheus, receiver, scheduler",
+        ),
     ],
 )
 def test_logs_of_an_unknown_service(brought_up, monkeypatch, there, hint):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from stackctl.engine.query import PSQL
+from stackctl.engine.query import LOCAL, PSQL
 
 
 def compose(name: str, folder: Path, *words: str) -> list[str]:
@@ -47,4 +47,17 @@ def logs(service: str | None, tail: int) -> list[str]:
 
 def psql(database: str, *options: str) -> list[str]:
     """psql as the administrator, over the socket inside the database's container."""
-    return ["exec", "-T", "postgres", "psql", *PSQL, "-U", "postgres", "-d", database, *options]
+    return [
+        "exec",
+        "-T",
+        "--env",
+        f"PGOPTIONS={LOCAL}",
+        "postgres",
+        "psql",
+        *PSQL,
+        "-U",
+        "postgres",
+        "-d",
+        database,
+        *options,
+    ]

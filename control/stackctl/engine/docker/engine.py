@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from stackctl.engine.archive_folder import WAL, make_archive
+from stackctl.engine.archive_folder import TAIL, WAL, make_archive
 from stackctl.engine.base import Deployment, Note, ServiceState
 from stackctl.engine.beat import FOLDER
 from stackctl.engine.docker import argv, containers, images, place
@@ -27,6 +27,7 @@ from stackctl.images.builds import declared_build
 from stackctl.images.public import data_mount
 from stackctl.render.manifest import Target
 from stackctl.render.own_app import with_app
+from stackctl.render.receiver import SERVICE as RECEIVER
 from stackctl.settings.app_section import REFERENCE_APP, AppSection
 from stackctl.settings.model import Ports
 from stackctl.settings.vault import Vault
@@ -78,6 +79,7 @@ class DockerEngine:
             "scheduler": place.scheduler(
                 self.repository(), _from_files(self._project, self.repository()), f"../{FOLDER}"
             ),
+            "tail": place.tail(_from_files(self._project, self.repository() / TAIL), operator()),
             "fingerprint": vault.fingerprint() if self._project.secrets.is_dir() else "",
         }
 
@@ -94,12 +96,17 @@ class DockerEngine:
         images.ensure(self._supplied(), self._runner, note)
         make_archive(self.repository(), database_user(), shared=True)
         (self._project.private / FOLDER).mkdir(mode=0o700, exist_ok=True)
+        if RECEIVER in deployment.services:
+            make_archive(self.repository(), database_user(), name=TAIL)
 
     def start(self, deployment: Deployment, changed: Sequence[str], timeout: float, note: Note) -> None:
         """`docker compose up --wait`: the database and its roles first, where they may be new, then all the others."""
         deadline = time.monotonic() + timeout
         before = {state.name: state.started_at for state in self.services()}
         lasting = [service for service in deployment.services if service != "migrate"]
+        if RECEIVER in before:
+            # Commits may wait for it, and it may never come back: what is written from here on must not.
+            self.reload()
         with self._provisioned() as known:
             if not known:
                 self._bring_up(["postgres"], changed, before, deadline, note)

@@ -17,7 +17,7 @@ from stackctl.images.content import context_hash
 from stackctl.images.model import Image
 
 PUBLIC, DEBIAN = "public", "debian"
-_NAMES = {"exporter": "postgres-exporter", "migrate": "app"}
+_NAMES = {"exporter": "postgres-exporter", "migrate": "app", "receiver": "postgres"}
 
 
 @dataclass(frozen=True)

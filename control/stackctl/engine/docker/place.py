@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from stackctl.engine.runner import SystemUser
 from stackctl.images.public import data_mount
 from stackctl.render.model import Address, Place
 from stackctl.settings.model import Ports
@@ -18,6 +19,7 @@ _ANY = "0.0.0.0"  # noqa: S104 - inside a container; the host publishes on loopb
 CONFIG = "/etc/stackctl"
 _LOCALTIME = Path("/etc/localtime")
 ARCHIVE = "/var/lib/stackctl/wal"
+TAIL = "/var/lib/stackctl/tail"
 
 
 def place_of(postgres: int) -> Place:
@@ -29,6 +31,7 @@ def place_of(postgres: int) -> Place:
         data=data_folder(postgres),
         secrets="/run/secrets",
         archive=ARCHIVE,
+        tail=TAIL,
         socket="/var/run/postgresql",
         os_user="postgres",
         listen="*",
@@ -68,6 +71,11 @@ def archive(source: str) -> dict[str, Any]:
     return {"source": source, "target": ARCHIVE, "group": None if os.geteuid() == 0 else os.getegid()}
 
 
+def tail(source: str, user: SystemUser) -> dict[str, Any]:
+    """The mount of the tail, and who receives into it: who runs PostgreSQL's programs for a restore."""
+    return {"source": source, "target": TAIL, "user": f"{user.uid}:{user.gid}"}
+
+
 def secret_names(sizing: Sizing, services: Sequence[str]) -> list[str]:
     """Secrets that the containers mount one by one."""
     names = [
@@ -77,6 +85,7 @@ def secret_names(sizing: Sizing, services: Sequence[str]) -> list[str]:
         "app_password",
     ]
     owners = (
+        ("receiver", "backup_password"),
         ("pgbouncer", USERLIST),
         ("exporter", "monitor_password"),
         ("grafana", "grafana_password"),

@@ -9,7 +9,7 @@ from typing import Any
 
 from stackctl.engine.embedded.home import Home, as_account
 from stackctl.engine.embedded.programs import Server
-from stackctl.engine.query import PSQL, QUERY_SECONDS, as_json, rows
+from stackctl.engine.query import LOCAL, PSQL, QUERY_SECONDS, as_json, rows
 from stackctl.engine.runner import Completed, Runner
 from stackctl.errors import EngineFailed, StackError, Unhealthy
 from stackctl.render.model import Address
@@ -63,7 +63,7 @@ class Cluster:
     def provision(self) -> None:
         """State roles, database and extension; safe to run again. Raises EngineFailed with psql's words."""
         file = str(self.home.config / "postgres" / "provision.sql")
-        environment = {"SECRETS_DIR": str(self.home.secrets)}
+        environment = {"SECRETS_DIR": str(self.home.secrets), "PGOPTIONS": LOCAL}
         self._run(
             "psql",
             "-X",

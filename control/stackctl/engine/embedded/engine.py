@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from stackctl.engine.archive_folder import make_archive
+from stackctl.engine.archive_folder import TAIL, make_archive
 from stackctl.engine.base import Deployment, Note, ServiceState
 from stackctl.engine.embedded import home as homes
 from stackctl.engine.embedded import place, probes
@@ -20,6 +20,7 @@ from stackctl.engine.embedded.features import probe_build
 from stackctl.engine.embedded.generations import EmbeddedPlaces
 from stackctl.engine.embedded.own_app import own_program
 from stackctl.engine.embedded.programs import find_pooler, find_server, find_service
+from stackctl.engine.embedded.states import receiving, state_of
 from stackctl.engine.embedded.supervisor import Supervisor, end_orphans, orphans
 from stackctl.engine.embedded.transplant import ensure_python, python_path, site_packages
 from stackctl.engine.logs import follow_files, tail_files
@@ -31,13 +32,13 @@ from stackctl.render import environment
 from stackctl.render.manifest import Target
 from stackctl.render.model import Place
 from stackctl.render.own_app import with_app
+from stackctl.render.receiver import SERVICE as RECEIVER
 from stackctl.settings.app_section import REFERENCE_APP, AppSection
 from stackctl.settings.model import Ports
 from stackctl.settings.vault import Vault
 from stackctl.sizing.model import Sizing
-from stackctl.units import Bytes
 
-STOP_ORDER = ("app", "pgbouncer", "prometheus", "alertmanager", "exporter", "postgres")
+STOP_ORDER = ("app", "pgbouncer", "prometheus", "alertmanager", "exporter", RECEIVER, "postgres")
 _MONITORING = ("exporter", "prometheus", "alertmanager")
 # So often the app may end while `up` waits for it.
 _STARTS = 3
@@ -98,6 +99,8 @@ class EmbeddedEngine:
         self._settle_on(ensure_account(self._runner))
         homes.settle(self._home, self._project, self._runner)
         make_archive(self.repository(), self._home.user)
+        if RECEIVER in deployment.services:
+            make_archive(self.repository(), self._home.user, name=TAIL)
         ensure_python(self._runner, self._home)
         if not self._supervisor.alive() and (ended := end_orphans(self._home)):
             note(f"ended what an earlier supervisord left running: {', '.join(ended)}")
@@ -119,10 +122,12 @@ class EmbeddedEngine:
         # The checkpointer goes to sleep before it may archive, for as long as checkpoint_timeout.
         self._supervisor.reload("postgres")
         cluster.provision()
+        # Before all that commits: a commit may have to wait for it.
+        self._start_others([service for service in deployment.services if service == RECEIVER], restarts)
         if self._app.own and self._app.migrate:
             note("migrating the database")
             self._supervisor.run_once("migrate", self._home.logs, deadline)
-        self._start_others(deployment, restarts)
+        self._start_others([s for s in deployment.services if s not in ("postgres", "migrate", RECEIVER)], restarts)
         if not self._app.own:
             note("migrating the database")
             self._migrate(deployment)
@@ -166,7 +171,9 @@ class EmbeddedEngine:
         if not found:
             names = sorted(set(orphans(self._home).values()))
             return tuple(ServiceState(name, "orphaned", "unhealthy") for name in names)
-        return tuple(self._state(name, info, where) for name, info in sorted(found.items()))
+        return tuple(
+            state_of(name, info, where, lambda name: self._answers(where, name)) for name, info in sorted(found.items())
+        )
 
     def outdated(self) -> tuple[str, ...]:
         """Nothing: whether a program on the disk is a newer one, nobody can tell."""
@@ -235,10 +242,9 @@ class EmbeddedEngine:
         if restart or state not in ("RUNNING", "STARTING"):
             self._supervisor.restart(name)
 
-    def _start_others(self, deployment: Deployment, restarts: Sequence[str]) -> None:
-        for service in deployment.services:
-            if service not in ("postgres", "migrate"):
-                self._start_program(service, service in restarts)
+    def _start_others(self, services: Sequence[str], restarts: Sequence[str]) -> None:
+        for service in services:
+            self._start_program(service, service in restarts)
 
     def _migrate(self, deployment: Deployment) -> None:
         variables = {**environment.owner(deployment.place), "PYTHONDONTWRITEBYTECODE": "1"}
@@ -278,22 +284,9 @@ class EmbeddedEngine:
             return self._cluster().ready()
         if name == "pgbouncer":
             return self._cluster().pooler_ready(where.addresses[name])
+        if name == RECEIVER:
+            return receiving(where)
         return probes.answers(where, name)
 
     def _process(self, name: str) -> str:
         return str(self._supervisor.processes().get(name, {}).get("statename", "UNKNOWN"))
-
-    def _state(self, name: str, info: Mapping[str, Any], where: Place) -> ServiceState:
-        up = info["statename"] in ("RUNNING", "STARTING")
-        fine = up and self._answers(where, name)
-        started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(info["start"])) if up else None
-        memory = _resident(info["pid"]) if up else None
-        health = "healthy" if fine else "unhealthy"
-        state = "running" if fine else info["statename"].lower()
-        return ServiceState(name, state, health, "", where.address(name), memory, None, started)
-
-
-def _resident(pid: int) -> Bytes | None:
-    from stackctl.engine.embedded.processes import family_memory
-
-    return family_memory(pid)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from stackctl.engine.archive_folder import WAL
+from stackctl.engine.archive_folder import TAIL, WAL
 from stackctl.engine.embedded.account import user_name
 from stackctl.engine.embedded.home import Home
 from stackctl.render.model import Address, Place
@@ -24,6 +25,8 @@ def place_of(home: Home, ports: Ports, postgres: int) -> Place:
         data=str(home.data(postgres)),
         secrets=str(home.secrets),
         archive=str(home.backups / WAL),
+        tail=str(home.backups / TAIL),
+        run=str(home.run),
         socket=str(home.run),
         os_user=user_name(home.user),
         listen=LOOPBACK,
@@ -44,6 +47,7 @@ def extra(home: Home, programs: Mapping[str, str], place: Place, sizing: Sizing)
             "root": str(home.root),
         },
         "programs": programs,
+        "server_programs": str(Path(programs["postgres"]).parent),
         "prometheus_command": [
             f"--config.file={place.config}/prometheus/prometheus.yml",
             f"--storage.tsdb.path={home.root}/prometheus",

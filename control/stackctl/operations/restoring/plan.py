@@ -175,8 +175,9 @@ def _last(repository: Repository, programs: Programs, chosen: Candidate, goal: T
     if chosen.window is None or (goal.time is None and goal != Target()):
         return None
     with restore.working(repository) as folder:
-        archive, reach = repository.archive(chosen.backup.system), chosen.window
-        last = last_commit(archive, reach, chosen.backup.finished_at, programs, folder)
+        system, reach = chosen.backup.system, chosen.window
+        archive, tail = repository.archive(system), repository.tail(system)
+        last = last_commit(archive, tail, reach, chosen.backup.finished_at, programs, folder)
     refuse_later(goal, reach, last)
     return goal.time or last
 

@@ -40,7 +40,7 @@ def test_only_destroying_removes_volumes():
 
 def test_psql_reads_no_start_file_and_asks_no_terminal():
     words = argv.psql("app", "-c", "SELECT 1")
-    assert words[:3] == ["exec", "-T", "postgres"]
+    assert words[:5] == ["exec", "-T", "--env", "PGOPTIONS=-c synchronous_commit=local", "postgres"]
     assert {"-X", "-A", "-t", "-q"} <= set(words)
     assert words[-4:] == ["-d", "app", "-c", "SELECT 1"]
 
