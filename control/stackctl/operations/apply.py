@@ -9,7 +9,7 @@ from stackctl.engine.ports import taken
 from stackctl.engine.runner import Runner
 from stackctl.errors import EngineFailed, Problem, StackError
 from stackctl.operations.backups.access import usable_repository
-from stackctl.operations.changes import Changes, reload_needed, reload_suffices
+from stackctl.operations.changes import Changes, frees_commits, reload_needed, reload_suffices
 from stackctl.operations.engines import EMBEDDED, recorded_engine
 from stackctl.operations.ports import host_ports
 from stackctl.operations.receiver import drop_slot
@@ -43,6 +43,10 @@ def apply(prepared: Prepared, changes: Changes, timeout: float, runner: Runner, 
     write(project.rendered, files)
     save(project.private, prepared.state)
     try:
+        if frees_commits(changes):
+            # The receiver may never come back, and what follows commits, or cuts off who waits.
+            note("reloading PostgreSQL, so that no commit waits for the receiver")
+            reload_back(engine)
         if not reload_suffices(changes):
             note(f"starting {', '.join(service for service in prepared.deployment.services if service != 'migrate')}")
             engine.start(prepared.deployment, changes.services if changes.running else (), timeout, note)

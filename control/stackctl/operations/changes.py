@@ -10,6 +10,7 @@ from stackctl.health.running import FileLine, Running, same
 from stackctl.render.write import FileChange
 from stackctl.sizing.catalog import ENGINE_PARAMETERS, Catalog
 from stackctl.sizing.model import Parameter
+from stackctl.sizing.wal import RECEIVER
 
 _RESTARTED_FOR = {
     "gunicorn": "app",
@@ -105,6 +106,12 @@ def reload_suffices(changes: Changes) -> bool:
     """Whether nothing but a reload is to be done: no service to start, no role to provision, no file of the engine."""
     others = [change.path for change in changes.files if change.path != "postgres/postgresql.conf"]
     return changes.running and reload_needed(changes) and not changes.services and not others
+
+
+def frees_commits(changes: Changes) -> bool:
+    """Whether commits wait for a receiver now, and shall not any more."""
+    mine = (change for change in changes.parameters if change.name == "synchronous_standby_names")
+    return changes.running and any(RECEIVER not in change.new for change in mine)
 
 
 def ssl_fault(known: Sequence[str], log: Sequence[str]) -> str:

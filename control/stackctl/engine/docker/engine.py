@@ -104,9 +104,6 @@ class DockerEngine:
         deadline = time.monotonic() + timeout
         before = {state.name: state.started_at for state in self.services()}
         lasting = [service for service in deployment.services if service != "migrate"]
-        if RECEIVER in before:
-            # Commits may wait for it, and it may never come back: what is written from here on must not.
-            self.reload()
         with self._provisioned() as known:
             if not known:
                 self._bring_up(["postgres"], changed, before, deadline, note)
