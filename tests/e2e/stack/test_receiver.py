@@ -90,7 +90,7 @@ def lost_with_the_data(stack: Stack, prefix: str) -> tuple[list[str], int]:
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """An embedded stack with a backup; each test says how its WAL goes."""
-    stack = Stack(tmp_path_factory.mktemp("receiver"), "embedded")
+    stack = Stack(tmp_path_factory.mktemp("ways-for-wal"), "embedded")
     try:
         use(stack, "stream")
         assert stack.run("backup").code == 0
@@ -131,7 +131,6 @@ def test_stream_loses_at_most_the_last_moment(running: Stack, record_property: C
     assert "receiver" not in {each["name"] for each in stack.run("status", "--json").data["services"]}
     assert stack.run("restore", "--accept").code == 0
     eventually(lambda: receiving(stack), 60, "the new timeline is received")
-    assert stack.run("backup").code == 0
     assert (stack.run("backup", "verify").code, stack.run("wal", "verify").code) == (0, 0)
 
 

@@ -51,7 +51,11 @@ class EmbeddedPlaces:
         # The account takes it out of the folder that it was built in.
         if self.home.user is not None:
             os.chown(candidate.parent, self.home.user.uid, self.home.user.gid)
-        script = 'set -e; rm -rf "$2.new"; mv "$1" "$2.new"; sync -f "$2.new"; mv -T "$2.new" "$2"; sync -f "$2"'
+        # Who lost the data may have lost the folder around it, while the other services run on.
+        script = (
+            'set -e; mkdir -p -m 0700 "${2%/*}"; rm -rf "$2.new"; mv "$1" "$2.new"; sync -f "$2.new"; '
+            'mv -T "$2.new" "$2"; sync -f "$2"'
+        )
         self.runner.run(
             ["sh", "-c", script, "sh", str(candidate), str(target)],
             user=self.home.user,
