@@ -24,5 +24,6 @@ def guide(identifier: str, postgres: int, system: str, chain: Sequence[str] = ()
        restore_command = 'cp WAL/%f-* %p'           WAL is wal/{system} of this repository
        recovery_target_time = '2026-03-01 12:00:00+00'    or leave it out for everything there is
    and make an empty file recovery.signal beside it.
+   What wal/{system} lacks may be in tail/{system}/*/: copy it into pg_wal/ of the copy, without .partial in its name.
 4. Start PostgreSQL {postgres}: pg_ctl -D THE-COPY start
 """
