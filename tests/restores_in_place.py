@@ -23,7 +23,7 @@ def places(stack: Stack) -> int:
     """How many data directories there are."""
     if stack.engine == "docker":
         return len([name for name in stack.volumes() if "_pgdata" in name])
-    return len(list((stack.home / "data").iterdir()))
+    return len([path for path in (stack.home / "data").iterdir() if path.is_dir()])
 
 
 def clean(stack: Stack) -> bool:

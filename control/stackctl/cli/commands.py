@@ -177,11 +177,12 @@ COMMANDS = {
 def register(app: typer.Typer, only: str = "") -> None:
     """Add the command `only`, or all where there is no such one: building them takes longer than sizing."""
     if only not in COMMANDS:
-        from stackctl.cli import backup, wal
+        from stackctl.cli import backup, ballast, wal
 
         app.add_typer(backup.app, name="backup")
+        app.add_typer(ballast.app, name="ballast")
         app.add_typer(wal.app, name="wal")
-    if only in ("backup", "wal"):
+    if only in ("backup", "ballast", "wal"):
         return
     for command in [COMMANDS[only]] if only in COMMANDS else COMMANDS.values():
         app.command()(command)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from stackctl.engine.ballast import Ballast
 from stackctl.engine.generation import DataPlaces
 from stackctl.engine.runner import Completed
 from stackctl.hardware.model import Build
@@ -133,6 +134,9 @@ class Engine(Protocol):
 
     def places(self) -> DataPlaces:
         """Where the generations of the data are."""
+
+    def ballast(self) -> Ballast:
+        """The room that is held back on the disk of the data."""
 
     def stop(self, note: Note) -> None:
         """Stop all services; data stays."""

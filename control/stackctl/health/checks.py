@@ -7,7 +7,7 @@ from stackctl.health.configuration import judge_settings
 from stackctl.health.model import Check, Facts, Status, backup_place
 from stackctl.health.receiver import judge_receiver, receiver_wanted
 from stackctl.sizing.pooler import servers
-from stackctl.units import counted
+from stackctl.units import counted, human
 
 _LONG_QUERY = 300.0
 _IDLE_TRANSACTION = 60.0
@@ -25,6 +25,7 @@ def judge(facts: Facts) -> tuple[Check, ...]:
         return (
             *found,
             Check("database", Status.FAIL, "PostgreSQL does not answer", "stackctl logs postgres"),
+            *_disk(facts),
         )
     return (*found, Check("database", Status.OK, "PostgreSQL answers"), *_database(facts))
 
@@ -59,7 +60,7 @@ def _database(facts: Facts) -> tuple[Check, ...]:
         _archive(facts.archive),
         *([judge_receiver(facts.receiver)] if receiver_wanted(facts.services, facts.running) else []),
         *judge_settings(facts),
-        _disk(facts),
+        *_disk(facts),
         backup_place(facts.backups_beside_data),
     )
 
@@ -133,17 +134,27 @@ def _wraparound(facts: Facts) -> Check:
     return Check("wraparound", status, f"oldest transaction is {age} old, of 2 billion", hint)
 
 
-def _disk(facts: Facts) -> Check:
+def _disk(facts: Facts) -> tuple[Check, ...]:
+    """What is free, and whether room is held back for the day when nothing is."""
     if facts.disk_free is None or not facts.disk_total:
-        return Check("disk", Status.SKIP, "not measured")
-    free = facts.disk_free / facts.disk_total
+        return (Check("disk", Status.SKIP, "not measured"),)
+    if facts.ballast is None:
+        return (_free(facts.disk_free, facts.disk_total, 0),)
+    return (_free(facts.disk_free, facts.disk_total, facts.ballast), _ballast(facts.ballast))
+
+
+def _free(there: int, total: int, held: int) -> Check:
+    free = there / total
     status = Status.FAIL if free < 0.05 else Status.WARN if free < 0.15 else Status.OK
-    return Check(
-        "disk",
-        status,
-        f"{free:.0%} free",
-        "" if status is Status.OK else "free space, or move the data to a larger disk",
-    )
+    now = f"; stackctl ballast free gives {human(held)} back at once" if held and status is Status.FAIL else ""
+    hint = "" if status is Status.OK else f"free space, or move the data to a larger disk{now}"
+    return Check("disk", status, f"{free:.0%} free", hint)
+
+
+def _ballast(held: int) -> Check:
+    if held:
+        return Check("ballast", Status.OK, f"{human(held)} are held back for a full disk")
+    return Check("ballast", Status.WARN, "no room is held back for a full disk", "stackctl up does, once there is room")
 
 
 def _archive(use: ArchiveUse | None) -> Check:

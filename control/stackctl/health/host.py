@@ -15,7 +15,8 @@ _OLDEST_COMPOSE = (2, 17)
 class HostFacts:
     """What was found on the host. Versions are None where the program is missing or does not answer.
 
-    `pooler` is the embedded engine's, empty where it is missing, None where nobody asked for one.
+    `pooler` is the embedded engine's, empty where it is missing, None where nobody asked for one. `ballast` is what
+    `up` would still take of the disk to hold it back.
     """
 
     engine: tuple[int, ...] | None
@@ -34,6 +35,7 @@ class HostFacts:
     ram_source: str = ""
     pooler: str | None = None
     backups_beside_data: bool | None = None
+    ballast: int = 0
 
 
 def judge_host(facts: HostFacts) -> tuple[Check, ...]:
@@ -131,11 +133,13 @@ def _memory(facts: HostFacts) -> Check:
 
 
 def _disk(facts: HostFacts) -> Check:
-    status = Status.FAIL if facts.disk_free < 2 * GIB else Status.WARN if facts.disk_free < 10 * GIB else Status.OK
+    left = facts.disk_free - facts.ballast
+    status = Status.FAIL if left < 2 * GIB else Status.WARN if left < 10 * GIB else Status.OK
+    held = f", of which up holds {human(facts.ballast)} back as ballast" if facts.ballast else ""
     return Check(
         "disk",
         status,
-        f"{human(facts.disk_free)} free",
+        f"{human(facts.disk_free)} free{held}",
         "" if status is Status.OK else "free some space before data grows",
     )
 

@@ -69,4 +69,5 @@ class Facts:
     receiver: ReceiverUse | None = None
     disk_free: int | None = None
     disk_total: int | None = None
+    ballast: int | None = None
     backups_beside_data: bool | None = None

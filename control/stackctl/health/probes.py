@@ -40,7 +40,7 @@ def collect(engine: Engine, metrics_url: str) -> Facts:
     """Ask engine, server and app, the last where it has metrics; one that does not answer leaves its facts out."""
     services = {state.name: state.health if state.state == "running" else state.state for state in engine.services()}
     place = engine.data_place()
-    free, total = free_disk(place), total_disk(place)
+    free, total, ballast = free_disk(place), total_disk(place), _held(engine)
     try:
         activity = engine.query(_ACTIVITY)[0]
         dead = engine.query(_DEAD, "app")
@@ -48,7 +48,7 @@ def collect(engine: Engine, metrics_url: str) -> Facts:
         archive = ask_archiver(engine)
         receiver = ask_receiver(engine) if receiver_wanted(services, running) else None
     except StackError:
-        return Facts(services=services, disk_free=free, disk_total=total)
+        return Facts(services=services, disk_free=free, disk_total=total, ballast=ballast)
     return Facts(
         services=services,
         connections=activity["connections"],
@@ -66,8 +66,16 @@ def collect(engine: Engine, metrics_url: str) -> Facts:
         refused=running.refused,
         disk_free=free,
         disk_total=total,
+        ballast=ballast,
         backups_beside_data=on_one_device(engine.repository(), place),
     )
+
+
+def _held(engine: Engine) -> int | None:
+    try:
+        return engine.ballast().held()
+    except StackError:
+        return None
 
 
 def observe(engine: Engine) -> Running:

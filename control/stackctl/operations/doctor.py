@@ -25,6 +25,7 @@ from stackctl.operations.own_app import app_for_engine
 from stackctl.operations.ports import host_ports
 from stackctl.operations.project import PUBLIC, Opened, open_project, recorded_or_asked, with_version
 from stackctl.operations.result import Request, Result
+from stackctl.sizing.ballast import ballast_size
 
 
 def doctor_command(request: Request, runner: Runner) -> Result:
@@ -61,6 +62,7 @@ def _facts(opened: Opened, runner: Runner) -> HostFacts:
         ram_source=opened.host.ram_source,
         pooler=_pooler(runner) if settings.profile.pooler is Pooler.PGBOUNCER else None,
         backups_beside_data=on_one_device(*_places(opened, engine is not None, runner)),
+        ballast=_ballast(opened, runner),
     )
 
 
@@ -74,6 +76,17 @@ def _places(opened: Opened, docker: bool, runner: Runner) -> tuple[Path, Path]:
         return engine.data_place(), engine.repository()
     except StackError:
         return opened.project.folder, opened.project.repository or opened.project.folder
+
+
+def _ballast(opened: Opened, runner: Runner) -> int:
+    """What `up` would still hold back of the disk."""
+    wanted = ballast_size(opened.settings.profile.disk)
+    if opened.state is None:
+        return wanted
+    try:
+        return max(0, wanted - recorded_engine(opened, runner).ballast().held())
+    except StackError:
+        return wanted
 
 
 def _running(opened: Opened, runner: Runner) -> bool:

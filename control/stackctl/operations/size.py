@@ -19,6 +19,7 @@ from stackctl.operations.project import (
 )
 from stackctl.operations.result import Block, Line, Request, Result, Table
 from stackctl.settings.model import Settings
+from stackctl.sizing.ballast import ballast_size
 from stackctl.sizing.model import REFUSED, Connections, Sizing, Verdict
 from stackctl.units import counted, human
 
@@ -100,6 +101,7 @@ def data(sizing: Sizing, settings: Settings) -> dict[str, Any]:
             {"name": r.name, "connection_limit": r.connection_limit, "settings": dict(r.settings)} for r in sizing.roles
         ],
         "shm_bytes": sizing.shm_size,
+        "ballast_bytes": ballast_size(profile.disk),
         "parameters": [{name: getattr(p, name) for name in _PARAMETER} for p in sizing.parameters],
     }
 
@@ -120,7 +122,7 @@ def blocks(sizing: Sizing) -> list[Block]:
             [p.name, p.default or "''", p.value, _why(p.why, p.restart)] for p in sizing.parameters if p.topic == topic
         ]
         out.append(Table(["parameter", "default", "value", "why"], rows, topic))
-    return [*out, *_pools(sizing.connections), _proof(sizing)]
+    return [*out, *_pools(sizing.connections), _ballast(sizing), _proof(sizing)]
 
 
 def _pools(shape: Connections) -> list[Block]:
@@ -139,6 +141,11 @@ def _pools(shape: Connections) -> list[Block]:
             f"are for sessions on their way out; max_connections {shape.max_connections}, {rest}"
         ),
     ]
+
+
+def _ballast(sizing: Sizing) -> Block:
+    held = human(ballast_size(sizing.profile.disk))
+    return Line(f"Disk: up holds {held} of it back, for the day when it is full: stackctl ballast free")
 
 
 def _title(sizing: Sizing) -> Block:

@@ -13,6 +13,7 @@ from stackctl.errors import EngineFailed, Problem, Unhealthy
 from stackctl.health.probes import observe
 from stackctl.operations import plan
 from stackctl.operations.apply import apply
+from stackctl.operations.ballast import hold_ballast
 from stackctl.operations.changes import Changes
 from stackctl.operations.drift import drift_warnings, mild_lines
 from stackctl.operations.lock import locked
@@ -46,6 +47,7 @@ def up_command(request: Request, runner: Runner, note: Note, timeout: float = DE
             note("nothing to change")
             save(private, prepared.state)
         left = settle(private, prepared.engine, note)
+        left += hold_ballast(prepared.engine, prepared.opened.settings.profile)
     return _result(prepared, changes, left)
 
 

@@ -17,7 +17,7 @@ def test_data_that_is_gone_is_not_gone_back_to(mine: Stack) -> None:
     """An empty database would be made in its place, and the copy removed."""
     stack = mine
     assert stack.run("restore", seconds=600).code == 0
-    (old,) = [path for path in (stack.home / "data").iterdir() if "." not in path.name]
+    (old,) = [path for path in (stack.home / "data").iterdir() if path.is_dir() and "." not in path.name]
     away = old.rename(stack.home / "away")
     refused = stack.run("restore", "--undo")
     assert (refused.code, "from before the restore, is not there" in refused.said) == (42, True), refused.said

@@ -23,6 +23,7 @@ FINE = Facts(
     archive=ARCHIVING,
     disk_free=50,
     disk_total=100,
+    ballast=2**30,
     backups_beside_data=False,
 )
 WORK_MEM = Drift("work_mem", "5MB", "32MB", "ALTER SYSTEM", "reload", "ALTER SYSTEM RESET work_mem;")
@@ -54,6 +55,7 @@ def test_a_healthy_stack_passes_every_check_and_needs_no_hint():
         "memory_proof",
         "drift",
         "disk",
+        "ballast",
         "backup_place",
     ]
 
@@ -177,7 +179,7 @@ def test_memory_that_the_proof_did_not_count_is_named():
 
 def test_a_server_that_does_not_answer_is_one_failure_and_no_guesses():
     checks = _checks(connections=None)
-    assert list(checks) == ["service_app", "service_postgres", "database"]
+    assert list(checks) == ["service_app", "service_postgres", "database", "disk", "ballast"]
     assert (checks["database"].status, checks["database"].hint) == (FAIL, "stackctl logs postgres")
 
 
@@ -204,3 +206,16 @@ def test_a_saturated_pooler_is_seen_although_the_apps_pools_have_room(busy, stat
 
 def test_no_pooler_no_check():
     assert "pooler" not in _checks()
+
+
+def test_a_ballast_that_was_freed_is_missed():
+    gone = _checks(ballast=0)["ballast"]
+    assert (gone.status, "stackctl up" in gone.hint) == (WARN, True)
+    assert "ballast" not in _checks(ballast=None), "an engine that cannot tell is not blamed"
+
+
+def test_a_full_disk_is_told_although_the_server_is_down_and_so_is_what_helps():
+    down = _checks(connections=None, disk_free=1)
+    assert (down["database"].status, down["disk"].status) == (FAIL, FAIL)
+    assert "stackctl ballast free gives 1 GiB back at once" in down["disk"].hint
+    assert "ballast" not in _checks(disk_free=1, ballast=0)["disk"].hint

@@ -31,6 +31,12 @@ class FakeEngine:
     def repository(self):
         return self.place / "backups"
 
+    def ballast(self):
+        return self
+
+    def held(self):
+        return 64
+
     def services(self):
         return (
             ServiceState("app", "running", "healthy"),

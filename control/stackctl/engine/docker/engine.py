@@ -16,6 +16,7 @@ from stackctl.engine.archive_folder import TAIL, WAL, make_archive
 from stackctl.engine.base import Deployment, Note, ServiceState
 from stackctl.engine.beat import FOLDER
 from stackctl.engine.docker import argv, containers, images, place
+from stackctl.engine.docker.ballast import DockerBallast
 from stackctl.engine.docker.client import DockerPrograms, database_user, operator
 from stackctl.engine.docker.generations import DockerPlaces, volume_key
 from stackctl.engine.passfile import passfile
@@ -171,6 +172,7 @@ class DockerEngine:
         (self._project.private / "provisioned").unlink(missing_ok=True)
         self._compose(*argv.down(destroy=True), timeout=600)
         self.places().remove_all()
+        self.ballast().free()
 
     def running(self) -> bool:
         """Whether any container of the project runs."""
@@ -206,6 +208,10 @@ class DockerEngine:
         data, mount = place.data_folder(self._postgres), data_mount(self._postgres)
         fingerprint = Vault(self._project.secrets).fingerprint()
         return DockerPlaces(self._project.name, self._image(), mount, data, fingerprint, self._runner)
+
+    def ballast(self) -> DockerBallast:
+        """A volume beside those of the data."""
+        return DockerBallast(self.places(), self._project.private / "ballast")
 
     def repository(self) -> Path:
         """The project's, else in its folder."""

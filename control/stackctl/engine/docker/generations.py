@@ -57,13 +57,7 @@ class DockerPlaces:
         name = self._volume(generation)
         refuse_taken(self, generation)
         note(f"copying it into the volume {name}")
-        labels = {
-            f"{_COMPOSE}.project": self.project,
-            f"{_COMPOSE}.volume": volume_key(generation),
-            FINGERPRINT: self.fingerprint,
-        }
-        words = [word for key, value in labels.items() for word in ("--label", f"{key}={value}")]
-        self._docker("volume", "create", *words, name)
+        self.make(volume_key(generation))
         script = (
             'set -e; mkdir -p "$2"; cp -a "$1/." "$2/"; chmod 0700 "$2"; chown -R "$3" "$4"; sync -f "$2"',
             *("sh", str(candidate), self.data, f"{DATABASE_USER.uid}:{DATABASE_USER.gid}", self.mount),
@@ -71,12 +65,12 @@ class DockerPlaces:
         mounts = ["--mount", bind(candidate, str(candidate)), *self._mounted(generation)]
         # Root in the container alone can read the operator's files and give them to the account.
         rights = [f"--cap-add={each}" for each in ("CHOWN", "DAC_OVERRIDE", "FOWNER")]
-        self._run([*mounts, "--user", "0:0", *rights], ["sh", "-c", *script], timeout=24 * _HOURS)
+        self.one_off([*mounts, "--user", "0:0", *rights], ["sh", "-c", *script], timeout=24 * _HOURS)
 
     def remove(self, generation: int) -> None:
-        """Remove the volume; one that a container uses stays, and is told."""
+        """Remove the volume."""
         if self._exists(generation):
-            self._docker("volume", "rm", self._volume(generation))
+            self.drop(volume_key(generation))
 
     def copies(self) -> bool:
         """Always: a volume is the engine's own."""
@@ -89,20 +83,42 @@ class DockerPlaces:
             if name.startswith(self._volume(0)):
                 self._docker("volume", "rm", name)
 
+    def named(self, key: str) -> str:
+        """The whole name of a volume of the project."""
+        return f"{self.project}_{key}"
+
+    def has(self, key: str) -> bool:
+        """Whether there is such a volume."""
+        return self._docker("volume", "inspect", self.named(key), check=False).returncode == 0
+
+    def make(self, key: str) -> None:
+        """Make an empty volume that Compose takes for one of the project's."""
+        labels = {
+            f"{_COMPOSE}.project": self.project,
+            f"{_COMPOSE}.volume": key,
+            FINGERPRINT: self.fingerprint,
+        }
+        words = [word for name, value in labels.items() for word in ("--label", f"{name}={value}")]
+        self._docker("volume", "create", *words, self.named(key))
+
+    def drop(self, key: str) -> None:
+        """Remove a volume; one that a container uses stays, and is told."""
+        self._docker("volume", "rm", self.named(key))
+
     def _volume(self, generation: int) -> str:
-        return f"{self.project}_{volume_key(generation)}"
+        return self.named(volume_key(generation))
 
     def _exists(self, generation: int) -> bool:
-        return self._docker("volume", "inspect", self._volume(generation), check=False).returncode == 0
+        return self.has(volume_key(generation))
 
     def _mounted(self, generation: int) -> list[str]:
         return ["--mount", f"type=volume,source={self._volume(generation)},target={self.mount}"]
 
     def _on(self, generation: int, words: list[str], *, check: bool = True) -> Completed:
         user = f"{DATABASE_USER.uid}:{DATABASE_USER.gid}"
-        return self._run([*self._mounted(generation), "--user", user], words, check=check)
+        return self.one_off([*self._mounted(generation), "--user", user], words, check=check)
 
-    def _run(self, options: list[str], words: list[str], *, check: bool = True, timeout: float = 120) -> Completed:
+    def one_off(self, options: list[str], words: list[str], *, check: bool = True, timeout: float = 120) -> Completed:
         """A container of the database's image without a network, that ends with its command."""
         name = f"{self.project}-copy-{secrets.token_hex(4)}"
         closed = ("--network", "none", "--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges")

@@ -116,9 +116,14 @@ def config_error(log: Path, known: int) -> EngineFailed | None:
         lines = log.read_bytes()[known:].decode(errors="replace").splitlines()[-40:]
     except OSError:
         return None
-    faults = [line for line in lines if "FATAL:" in line or ("LOG:" in line and "postgresql.conf" in line)]
+    marks = ("FATAL:", "PANIC:")
+    faults = [line for line in lines if any(m in line for m in marks) or ("LOG:" in line and "postgresql.conf" in line)]
     if not faults:
         return None
+    if full := [line for line in faults if "No space left on device" in line]:
+        said = full[-1].split(": ", 1)[-1].strip()
+        hint = "stackctl ballast free gives room back; stackctl health shows the disk"
+        return EngineFailed(f"PostgreSQL does not start: {said}", hint=hint, code="disk_full")
     return EngineFailed(
         f"PostgreSQL does not start: {faults[-1].split(': ', 1)[-1].strip()}", hint="stackctl logs postgres"
     )

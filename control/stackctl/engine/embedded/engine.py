@@ -14,6 +14,7 @@ from stackctl.engine.base import Deployment, Note, ServiceState
 from stackctl.engine.embedded import home as homes
 from stackctl.engine.embedded import place, probes
 from stackctl.engine.embedded.account import ensure_account, service_user
+from stackctl.engine.embedded.ballast import EmbeddedBallast
 from stackctl.engine.embedded.client import EmbeddedPrograms
 from stackctl.engine.embedded.cluster import Cluster, config_error
 from stackctl.engine.embedded.features import probe_build
@@ -139,12 +140,16 @@ class EmbeddedEngine:
         self._supervisor.reload("postgres")
 
     def data_place(self) -> Path:
-        """A path on the disk of the data."""
-        return self._home.root
+        """The folder of the data directories."""
+        return self._home.disk
 
     def places(self) -> EmbeddedPlaces:
         """Folders of the home."""
         return EmbeddedPlaces(self._home, self._cluster().server, self._runner)
+
+    def ballast(self) -> EmbeddedBallast:
+        """A file beside the data directories."""
+        return EmbeddedBallast(self._home, self._runner)
 
     def stop(self, note: Note) -> None:
         """Stop the services in order, the database last and cleanly. Never another project's."""

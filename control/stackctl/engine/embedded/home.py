@@ -54,15 +54,20 @@ class Home:
             self.root.parents[1] / "backups" if self.user is None else self.root.with_name(f"{self.root.name}.backups")
         )
 
+    @property
+    def disk(self) -> Path:
+        """The folder of the data directories, which may be a disk of its own."""
+        return self.root / "data"
+
     def data(self, postgres: int) -> Path:
         """Data directory of PostgreSQL `postgres`; each restore makes one with a number of its own."""
-        return self.root / "data" / (f"{postgres}.{self.generation}" if self.generation else str(postgres))
+        return self.disk / (f"{postgres}.{self.generation}" if self.generation else str(postgres))
 
     @property
     def folders(self) -> tuple[Path, ...]:
         """Folders that the services write to."""
         root = self.root
-        return (self.work, self.logs, self.run, root / "data", root / "prometheus", root / "alertmanager")
+        return (self.work, self.logs, self.run, self.disk, root / "prometheus", root / "alertmanager")
 
 
 def home_of(project: Project, user: SystemUser | None, generation: int = 0) -> Home:

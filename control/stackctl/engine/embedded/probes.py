@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 
 from stackctl.render.model import Place
+from stackctl.units import Bytes
 
 _PATHS = {"exporter": "/", "prometheus": "/-/ready", "alertmanager": "/-/ready"}
 
@@ -21,3 +22,10 @@ def answers(place: Place, service: str, timeout: float = 2.0) -> bool:
         return False
     finally:
         connection.close()
+
+
+def resident(pid: int) -> Bytes | None:
+    """What the process and its children hold of the memory; None where it ended."""
+    from stackctl.engine.embedded.processes import family_memory
+
+    return family_memory(pid)

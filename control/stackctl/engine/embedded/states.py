@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from stackctl.engine.base import ServiceState
+from stackctl.engine.embedded import probes
 from stackctl.render.model import Place
-from stackctl.units import Bytes
 
 
 def state_of(name: str, info: Mapping[str, Any], where: Place, answers: Callable[[str], bool]) -> ServiceState:
@@ -17,7 +17,7 @@ def state_of(name: str, info: Mapping[str, Any], where: Place, answers: Callable
     up = info["statename"] in ("RUNNING", "STARTING")
     fine = up and answers(name)
     started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(info["start"])) if up else None
-    memory = _resident(info["pid"]) if up else None
+    memory = probes.resident(info["pid"]) if up else None
     health = "healthy" if fine else "unhealthy"
     state = "running" if fine else info["statename"].lower()
     address = where.address(name) if name in where.addresses else ""
@@ -27,9 +27,3 @@ def state_of(name: str, info: Mapping[str, Any], where: Place, answers: Callable
 def receiving(where: Place) -> bool:
     """Whether WAL is received: receive-wal keeps a file there for as long as it is."""
     return (Path(where.run) / "receiving").exists()
-
-
-def _resident(pid: int) -> Bytes | None:
-    from stackctl.engine.embedded.processes import family_memory
-
-    return family_memory(pid)

@@ -27,6 +27,15 @@ def test_the_servers_own_words(tmp_path, text, reason):
         assert str(error) == f"PostgreSQL does not start: {reason}"
 
 
+@pytest.mark.parametrize("kind", ["PANIC", "FATAL"])
+def test_a_full_disk_is_told_with_what_gives_room_back(tmp_path, kind):
+    said = 'could not write to file "pg_wal/xlogtemp.7": No space left on device'
+    (tmp_path / "log").write_text(f"2026 [1] {kind}:  {said}\n2026 [1] FATAL:  the database system is shutting down\n")
+    error = config_error(tmp_path / "log", 0)
+    assert str(error) == f"PostgreSQL does not start: {said}"
+    assert (error.problems[0].code, "stackctl ballast free" in error.hint) == ("disk_full", True)
+
+
 def test_no_log_yet(tmp_path):
     assert config_error(tmp_path / "log", 0) is None
 
