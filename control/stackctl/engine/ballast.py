@@ -7,8 +7,9 @@ from typing import Protocol
 from stackctl.units import Bytes
 
 NAME = "ballast"
-# With the path and the size in bytes. Allocated, not sparse, under its name only when it is whole. Where the file system
-# cannot allocate, it is written, with bytes that none makes smaller. `fallocate --posix` ends well although nothing fits.
+# With the path and the size in bytes. Allocated, not sparse, under its name only when it is whole. Where the file
+# system cannot allocate, it is written, with bytes that none makes smaller. `fallocate --posix` ends well although
+# nothing fits.
 SCRIPT = """set -e
 umask 077
 trap 'rm -f "$1.new"' EXIT

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from stackctl.backup.model import Kind, Status
+from stackctl.backup.model import Backup, Kind, Status
 from stackctl.backup.repository import Repository
 from stackctl.errors import Problem, ProfileError
 from stackctl.health import model
@@ -25,10 +25,20 @@ def judge_backups(repository: Repository, use: ArchiveUse | None, now: datetime)
     good = [each for each in repository.backups() if each.kind is not Kind.LOGICAL and each.status is Status.OK]
     if not good:
         return (Check("backup", model.Status.WARN, "there is no good backup", "stackctl backup"),)
+    if use and use.system and use.system not in {backup.system for backup in good}:
+        return (_of_another(good[-1], use.system), _gaps(gap_warnings(held_archives(repository, use))))
+    good = [each for each in good if not (use and use.system) or each.system == use.system]
     days = (now.astimezone(UTC) - good[-1].finished_at).total_seconds() / 86_400
     status = model.Status.WARN if days > _OLD_DAYS else model.Status.OK
     age = Check("backup", status, f"{good[-1].id} is {_age(days)} old", "stackctl backup" if days > _OLD_DAYS else "")
     return (age, _gaps(gap_warnings(held_archives(repository, use))))
+
+
+def _of_another(newest: Backup, system: str) -> Check:
+    """As after the data was lost, and a start made an empty database in its place."""
+    evidence = f"no good backup is of the data that runs now ({system}); {newest.id} is of another cluster"
+    hint = f"stackctl restore --cluster {newest.system} brings that one's data back; stackctl backup takes one of this"
+    return Check("backup", model.Status.FAIL, evidence, hint)
 
 
 def _age(days: float) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,6 +46,49 @@ def test_data_without_its_control_file_is_replaced_once_its_cluster_is_named(min
     away.rename(control)
     assert stack.run("restore", "--undo").code == 0
     assert (generations(stack)["current"], clean(stack)) == (0, True)
+
+
+def check(stack: Stack, name: str) -> tuple[str, str]:
+    (found,) = [each for each in stack.run("health", "--json").data["checks"] if each["id"] == name]
+    return found["status"], found["evidence"]
+
+
+def test_a_new_cluster_in_the_place_of_lost_data_is_told_and_kept_apart(new_stack: Any) -> None:
+    stack: Stack = new_stack("embedded")
+    stack.up()
+    stack.add_tools("of the old")
+    taken = stack.run("backup", "--json").data
+    old = taken["system"]
+    archived(stack)
+    assert stack.run("down").code == 0
+    archive = Path(taken["path"]).parents[1] / "wal"
+    before = {path.name: path.read_bytes() for path in (archive / old).iterdir()}
+    shutil.rmtree(stack.home / "data")
+    stack.up()
+    stack.add_tools("of the new")
+    archived(stack)
+    new = stack.sql("SELECT system_identifier FROM pg_control_system()")
+    assert {path.name for path in archive.iterdir()} == {old, new}
+    assert {path.name: path.read_bytes() for path in (archive / old).iterdir()} == before
+
+    status, evidence = check(stack, "backup")
+    assert (status, new in evidence, taken["id"] in evidence) == ("fail", True, True), evidence
+    for words in (("backup", "drill"), ("restore",)):
+        refused = stack.run(*words)
+        assert (refused.code, f"--cluster {old}" in refused.said) == (42, True), refused.said
+    alone = stack.run("backup", "--incremental")
+    assert (alone.code, "no good backup to build on" in alone.said) == (40, True), alone.said
+
+    mine = stack.run("backup", "--json").data
+    assert (mine["system"], check(stack, "backup")[0]) == (new, "ok")
+    assert (stack.run("backup", "verify").code, stack.run("wal", "verify").code) == (0, 0)
+    for words, wanted in (((), mine["id"]), (("--cluster", old), taken["id"])):
+        assert stack.run("backup", "drill", "--json", *words, seconds=600).data["backup"] == wanted
+    assert stack.run("restore", "--dry-run", "--json").data["plan"]["backup"] == mine["id"]
+    done = stack.run("restore", "--cluster", old, "--json", seconds=600)
+    assert (done.code, stack.tools()) == (0, {"of the old"}), done.said
+    assert stack.run("restore", "--undo").code == 0
+    assert stack.tools() == {"of the new"}
 
 
 def test_a_stack_whose_data_is_lost_comes_back(mine: Stack) -> None:

@@ -1,0 +1,59 @@
+"""What health says of the backups of the data that runs."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from stackctl.backup.model import Backup, Kind
+from stackctl.backup.repository import Repository
+from stackctl.backup.wal_name import lsn
+from stackctl.health.archiving import ArchiveUse
+from stackctl.health.model import Status
+from stackctl.operations.backup_health import judge_backups
+
+NOW = datetime(2026, 3, 31, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def repository(tmp_path):
+    made = Repository(tmp_path / "repository")
+    made.create()
+    return made
+
+
+def take(repository, days, system):
+    at = NOW - timedelta(days=days)
+    identifier, folder = repository.begin(Kind.FULL, at)
+    (folder / "data").mkdir(parents=True)
+    (folder / "data" / "PG_VERSION").write_text("17\n")
+    start = lsn("0/2000028")
+    made = Backup(identifier, Kind.FULL, "native", at, at, 0, 17, system, "", 1, start, lsn("0/2000120"))
+    return repository.finish(folder, made)
+
+
+def running(system):
+    return ArchiveUse("on", 0, None, None, 0, None, None, 0, system, "0/8000000")
+
+
+def verdict(repository, use):
+    return {check.id: check for check in judge_backups(repository, use, NOW)}["backup"]
+
+
+def test_backups_of_another_cluster_are_none_of_the_data_that_runs(repository):
+    old = take(repository, 1, "7")
+    found = verdict(repository, running("8"))
+    assert (found.status, "(8)" in found.evidence, old.id in found.evidence) == (Status.FAIL, True, True)
+    assert "restore --cluster 7" in found.hint
+
+
+def test_the_age_is_that_of_its_own_newest(repository):
+    mine = take(repository, 9, "7")
+    take(repository, 1, "8")
+    found = verdict(repository, running("7"))
+    assert (found.status, found.evidence) == (Status.WARN, f"{mine.id} is 9 days old")
+
+
+def test_while_nobody_knows_which_cluster_runs_the_newest_counts(repository):
+    take(repository, 9, "7")
+    newest = take(repository, 1, "8")
+    assert verdict(repository, None).evidence == f"{newest.id} is 1 day old"
