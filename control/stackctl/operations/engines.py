@@ -11,8 +11,8 @@ from stackctl.engine.project import Project
 from stackctl.engine.runner import Runner
 from stackctl.errors import NoEngine, StackError
 from stackctl.operations.project import DEBIAN, NEWEST, PUBLIC, Opened, Recorded, images_of
-from stackctl.render.schedule import INSIDE
 from stackctl.settings.app_section import AppSection
+from stackctl.settings.backup import INSIDE
 from stackctl.settings.model import Ports
 
 DOCKER, EMBEDDED = "docker", "embedded"

@@ -16,7 +16,7 @@ from stackctl.operations.build import given_build, refuse_unbuilt
 from stackctl.operations.own_app import option_problems
 from stackctl.operations.result import Request
 from stackctl.operations.state import State, default_name, load
-from stackctl.render.schedule import INSIDE
+from stackctl.settings.backup import INSIDE
 from stackctl.settings.flags import read_flags
 from stackctl.settings.layers import Layer
 from stackctl.settings.model import Settings

@@ -6,10 +6,8 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from stackctl.settings.backup import BackupSettings
+from stackctl.settings.backup import INSIDE, BackupSettings
 
-# The engine of a container that has PostgreSQL's programs, and no way to Docker.
-INSIDE = "inside"
 _SPANS = (("w", timedelta(weeks=1)), ("d", timedelta(days=1)), ("h", timedelta(hours=1)))
 
 

@@ -20,6 +20,7 @@ WINDOW_PATTERN = r"^\s*[0-9]{1,4}\s*[hdw]\s*$"
 MOST = 1000
 GENTLE, FULL = "gentle", "full"
 PACES = (GENTLE, FULL)
+# Also the name of the engine of the scheduler's container.
 SCHEDULERS = (INSIDE := "inside", "none")
 _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 
