@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
+from stackctl.engine.ballast import Ballast
 from stackctl.engine.base import Deployment, Note, ServiceState
 from stackctl.engine.embedded.home import Home
 from stackctl.engine.embedded.programs import Server, find_server
@@ -96,6 +97,10 @@ class InsideEngine:
         _refuse()
 
     def reload(self) -> None:
+        """Refused."""
+        _refuse()
+
+    def ballast(self) -> Ballast:
         """Refused."""
         _refuse()
 
