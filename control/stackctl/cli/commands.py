@@ -161,6 +161,21 @@ def connect(
     session.finish(found.result)
 
 
+def exporter(
+    listen: Annotated[str, typer.Option(metavar="HOST:PORT", help="Where to serve them.")] = "127.0.0.1:9188",
+    once: Annotated[bool, typer.Option("--once", help="Print them once instead.")] = False,
+) -> None:
+    """Serve the metrics of backups for Prometheus, without end."""
+    from stackctl.operations.exporter import print_command, serve_command
+
+    if session.output.as_json:
+        raise UsageError("metrics are no JSON document", hint="leave out --json; stackctl backup status has one")
+    if once:
+        session.output.line(print_command(session.request(), session.runner()).rstrip("\n"))
+        return
+    serve_command(session.request(), session.runner(), session.output.note, listen)
+
+
 @with_profile
 def doctor(flags: Flags, sets: list[str]) -> None:
     """Check this host before anything runs; exit code 30 where a check fails."""
@@ -170,7 +185,8 @@ def doctor(flags: Flags, sets: list[str]) -> None:
 
 
 COMMANDS = {
-    each.__name__: each for each in (init, size, render, plan, up, down, restore, status, health, logs, doctor, connect)
+    each.__name__: each
+    for each in (init, size, render, plan, up, down, restore, status, health, logs, doctor, connect, exporter)
 }
 
 

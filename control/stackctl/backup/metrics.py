@@ -1,0 +1,115 @@
+"""What Prometheus is told of backups. Pure; times are Unix seconds, and what never was has no sample."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from prometheus_client.core import GaugeMetricFamily
+
+from stackctl.backup.model import Backup, Kind, Status
+
+_NEWEST = {
+    "timestamp_seconds": "When the newest good backup of this kind was finished",
+    "size_bytes": "Size of the newest good backup of this kind",
+    "duration_seconds": "How long the newest good backup of this kind took",
+}
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What the archive of the running cluster holds and lacks; `healed` gaps have a good backup behind them."""
+
+    files: int
+    bytes: int
+    gaps: int
+    healed: int
+
+
+@dataclass(frozen=True)
+class Archiver:
+    """How the server's archiver keeps up. `seconds` since it last archived is None where it never did."""
+
+    waiting: int
+    failing: bool
+    seconds: float | None
+
+
+@dataclass(frozen=True)
+class Seen:
+    """All that one look at a repository found; `late` says of each scheduled job whether it is not done in time."""
+
+    backups: Sequence[Backup]
+    stored: Stored | None
+    archiver: Archiver | None
+    free: int
+    late: Mapping[str, bool]
+
+
+def families(seen: Seen) -> Iterator[GaugeMetricFamily]:
+    """All metrics of one look. The values of labels are kinds, states and jobs: their number does not grow."""
+    yield from _newest(seen.backups)
+    counts = GaugeMetricFamily("stackctl_backups", "Backups in the repository", labels=["kind", "status"])
+    for kind in Kind:
+        for status in Status:
+            found = [each for each in seen.backups if (each.kind, each.status) == (kind, status)]
+            counts.add_metric([kind, status], len(found))
+    yield counts
+    if read := [each.verified_at or each.finished_at for each in seen.backups]:
+        yield _gauge("backup_verified_timestamp_seconds", "When all backups had been read", min(read).timestamp())
+    yield from _drill(seen.backups)
+    yield from _archive(seen)
+    yield _gauge("repository_free_bytes", "Free space on the disk of the repository", seen.free)
+    late = GaugeMetricFamily("stackctl_backup_job_late", "Whether a job was not done when it was due", labels=["job"])
+    for job, is_late in seen.late.items():
+        late.add_metric([job], is_late)
+    yield late
+
+
+def _newest(backups: Sequence[Backup]) -> Iterator[GaugeMetricFamily]:
+    newest = {each.kind: each for each in backups if each.status is Status.OK}
+    for name, words in _NEWEST.items():
+        family = GaugeMetricFamily(f"stackctl_backup_{name}", words, labels=["kind"])
+        for kind, backup in newest.items():
+            family.add_metric([kind], _value(backup, name))
+        yield family
+
+
+def _value(backup: Backup, name: str) -> float:
+    if name == "size_bytes":
+        return backup.bytes
+    if name == "duration_seconds":
+        return (backup.finished_at - backup.started_at).total_seconds()
+    return backup.finished_at.timestamp()
+
+
+def _drill(backups: Sequence[Backup]) -> Iterator[GaugeMetricFamily]:
+    drilled = [(each.drilled_at, each) for each in backups if each.drilled_at is not None]
+    if not drilled:
+        return
+    moment, last = max(drilled, key=lambda pair: pair[0])
+    yield _gauge("drill_timestamp_seconds", "When a backup was last restored for a trial", moment.timestamp())
+    yield _gauge("drill_passed", "Whether that trial found nothing wrong", not last.drill_failed)
+    if last.rto_seconds is not None:
+        yield _gauge("drill_rto_seconds", "How long that restore took", last.rto_seconds)
+    if last.rpo_seconds is not None:
+        yield _gauge("drill_rpo_seconds", "How much of the latest work it lacked", last.rpo_seconds)
+
+
+def _archive(seen: Seen) -> Iterator[GaugeMetricFamily]:
+    if seen.stored:
+        yield _gauge("archive_files", "Files in the archive of WAL", seen.stored.files)
+        yield _gauge("archive_size_bytes", "Disk space of the archive of WAL", seen.stored.bytes)
+        gaps = GaugeMetricFamily("stackctl_archive_gaps", "Gaps in the archive of WAL", labels=["state"])
+        gaps.add_metric(["open"], seen.stored.gaps - seen.stored.healed)
+        gaps.add_metric(["healed"], seen.stored.healed)
+        yield gaps
+    if seen.archiver:
+        yield _gauge("archive_waiting_files", "Files of WAL that wait to be archived", seen.archiver.waiting)
+        yield _gauge("archive_failing", "Whether the last attempt to archive failed", seen.archiver.failing)
+        if seen.archiver.seconds is not None:
+            yield _gauge("archive_age_seconds", "Seconds since a file was archived", seen.archiver.seconds)
+
+
+def _gauge(name: str, words: str, value: float) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"stackctl_{name}", words, value=float(value))

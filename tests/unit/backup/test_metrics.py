@@ -1,0 +1,97 @@
+"""What Prometheus is told of backups."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+
+from stackctl.backup.metrics import Archiver, Seen, Stored, families
+from stackctl.backup.model import Backup, Kind, Status
+
+NOON = datetime(2026, 3, 31, 12, tzinfo=UTC)
+# What `date -ud "2026-03-31 12:00" +%s` says.
+NOON_SECONDS = 1774958400
+FULL = Backup(
+    id="000001",
+    kind=Kind.FULL,
+    engine="native",
+    started_at=NOON - timedelta(seconds=90),
+    finished_at=NOON,
+    bytes=5000,
+    postgres=18,
+    system="1",
+    checksums="",
+)
+NOTHING = Seen((), None, None, 7, {})
+
+
+class Once:
+    def __init__(self, seen):
+        self.seen = seen
+
+    def collect(self):
+        return families(self.seen)
+
+
+def samples(seen):
+    """All samples as a scrape would read them: value by name and labels."""
+    registry = CollectorRegistry()
+    registry.register(Once(seen))
+    read = text_string_to_metric_families(generate_latest(registry).decode())
+    return {(sample.name, *sorted(sample.labels.items())): sample.value for family in read for sample in family.samples}
+
+
+def test_the_newest_good_backup_of_each_kind():
+    older = replace(FULL, id="000000", finished_at=NOON - timedelta(days=1), bytes=1)
+    damaged = replace(FULL, id="000002", finished_at=NOON + timedelta(days=1), status=Status.DAMAGED)
+    found = samples(replace(NOTHING, backups=(older, FULL, damaged)))
+    full = ("kind", "full")
+    assert found["stackctl_backup_timestamp_seconds", full] == NOON_SECONDS
+    assert found["stackctl_backup_size_bytes", full] == 5000
+    assert found["stackctl_backup_duration_seconds", full] == 90
+    assert found["stackctl_backups", full, ("status", "ok")] == 2
+    assert found["stackctl_backups", full, ("status", "damaged")] == 1
+    assert found["stackctl_backups", ("kind", "logical"), ("status", "ok")] == 0
+
+
+def test_what_never_was_has_no_sample_but_a_count():
+    found = samples(NOTHING)
+    assert {name for name, *_ in found} == {"stackctl_backups", "stackctl_repository_free_bytes"}
+    assert found["stackctl_repository_free_bytes",] == 7
+
+
+def test_the_oldest_reading_counts():
+    fresh = replace(FULL, verified_at=NOON + timedelta(days=5))
+    assert samples(replace(NOTHING, backups=(fresh, FULL)))["stackctl_backup_verified_timestamp_seconds",] == (
+        NOON_SECONDS
+    )
+
+
+def test_the_last_drill_whichever_backup_it_restored():
+    good = replace(FULL, drilled_at=NOON, rto_seconds=30.5, rpo_seconds=60.0)
+    failed = replace(FULL, drilled_at=NOON + timedelta(seconds=1), drill_failed="checksums")
+    found = samples(replace(NOTHING, backups=(good,)))
+    assert (found["stackctl_drill_passed",], found["stackctl_drill_timestamp_seconds",]) == (1, NOON_SECONDS)
+    assert (found["stackctl_drill_rto_seconds",], found["stackctl_drill_rpo_seconds",]) == (30.5, 60)
+    found = samples(replace(NOTHING, backups=(failed, good)))
+    assert (found["stackctl_drill_passed",], found["stackctl_drill_timestamp_seconds",]) == (0, NOON_SECONDS + 1)
+    assert ("stackctl_drill_rto_seconds",) not in found
+
+
+def test_the_archive_and_what_waits_for_it():
+    found = samples(replace(NOTHING, stored=Stored(12, 4096, 3, 2), archiver=Archiver(5, failing=True, seconds=None)))
+    assert found["stackctl_archive_files",] == 12
+    assert found["stackctl_archive_size_bytes",] == 4096
+    assert (found["stackctl_archive_gaps", ("state", "open")], found["stackctl_archive_gaps", ("state", "healed")]) == (
+        1,
+        2,
+    )
+    assert (found["stackctl_archive_waiting_files",], found["stackctl_archive_failing",]) == (5, 1)
+    assert ("stackctl_archive_age_seconds",) not in found
+
+
+def test_scheduled_jobs_that_are_late():
+    found = samples(replace(NOTHING, late={"full": False, "drill": True}))
+    assert found["stackctl_backup_job_late", ("job", "full")] == 0
+    assert found["stackctl_backup_job_late", ("job", "drill")] == 1
