@@ -106,6 +106,12 @@ class BackupFailed(StackError):
     code = "backup"
 
 
+class NothingToBuildOn(BackupFailed):
+    """An incremental backup cannot be taken where a full one can."""
+
+    code = "nothing_to_build_on"
+
+
 class Damaged(StackError):
     """A backup, or the WAL, is not as it was written."""
 

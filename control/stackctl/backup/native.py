@@ -17,10 +17,12 @@ from stackctl.backup.repository import DATA, Repository
 from stackctl.backup.retention import ancestors, restorable
 from stackctl.backup.wal_name import lsn
 from stackctl.engine.base import Note, Programs
-from stackctl.errors import BackupFailed, StackError
+from stackctl.errors import BackupFailed, NothingToBuildOn, StackError
 
 MANIFEST = "backup_manifest"
 _HOURS = 3600.0
+# The server's words where what it noted of the changes since the earlier backup is gone.
+_UNSUMMARIZED = "WAL summaries are required"
 
 Clock = Callable[[], datetime]
 
@@ -45,18 +47,21 @@ def take_full(repository: Repository, programs: Programs, cluster: Cluster, cloc
 
 
 def take_incremental(repository: Repository, programs: Programs, cluster: Cluster, clock: Clock, note: Note) -> Backup:
-    """Copy what changed since the newest good backup, and verify the copy. Raises BackupFailed."""
+    """Copy what changed since the newest good backup, and verify the copy.
+
+    Raises BackupFailed; NothingToBuildOn where a full one can be taken.
+    """
     if cluster.postgres < 17:
-        raise BackupFailed(
+        raise NothingToBuildOn(
             f"PostgreSQL {cluster.postgres} has no incremental backups; 17 is the first that has",
             hint="stackctl backup takes a full one",
         )
     if not cluster.summarizes:
-        raise BackupFailed("summarize_wal is off, so nobody knows what changed", hint="stackctl up turns it on")
+        raise NothingToBuildOn("summarize_wal is off, so nobody knows what changed", hint="stackctl up turns it on")
     by_id = {backup.id: backup for backup in repository.backups()}
     parents = [each for each in restorable(list(by_id.values())) if _fits(each, cluster)]
     if not parents:
-        raise BackupFailed("there is no good backup to build on", hint="stackctl backup takes a full one")
+        raise NothingToBuildOn("there is no good backup to build on", hint="stackctl backup takes a full one")
     return _take(repository, programs, cluster, parents[-1], clock, note)
 
 
@@ -145,4 +150,5 @@ def _run(programs: Programs, program: str, *arguments: str, folders: Sequence[Pa
     try:
         programs.run(program, *arguments, folders=folders, timeout=24 * _HOURS)
     except StackError as error:
-        raise BackupFailed(str(error), hint=f"{error.hint}; earlier backups are as they were") from error
+        kind = NothingToBuildOn if _UNSUMMARIZED in str(error) else BackupFailed
+        raise kind(str(error), hint=f"{error.hint}; earlier backups are as they were") from error

@@ -20,12 +20,15 @@ def take(
     logical: Annotated[bool, typer.Option("--logical", help="A dump by pg_dump instead of all files.")] = False,
     full: Annotated[bool, typer.Option("--full", help="Copy all files, which is the default.")] = False,
     incremental: Annotated[bool, typer.Option("--incremental", help="Copy what changed since the last one.")] = False,
+    or_full: Annotated[bool, typer.Option("--or-full", help="Full where there is nothing to build on.")] = False,
 ) -> None:
     """Take a backup of the running database now, and verify it."""
     if context.invoked_subcommand is not None:
         return
     if (logical and (full or incremental)) or (full and incremental):
         raise UsageError("--full, --incremental and --logical contradict each other", hint="leave all but one out")
+    if or_full and not incremental:
+        raise UsageError("--or-full belongs to --incremental", hint="stackctl backup is a full one")
     if logical:
         from stackctl.operations.backups.dump import dump_command
 
@@ -34,7 +37,7 @@ def take(
     from stackctl.operations.backup import take_command
 
     request, runner, note = session.request(), session.runner(), session.output.note
-    session.finish(take_command(request, runner, note, incremental=incremental))
+    session.finish(take_command(request, runner, note, incremental=incremental, or_full=or_full))
 
 
 @app.command(name="list")

@@ -16,10 +16,11 @@ from stackctl.backup.repository import Repository, Unreadable
 from stackctl.backup.verify import verify_all, verify_backup
 from stackctl.engine.base import Engine, Note, Programs
 from stackctl.engine.runner import Runner
-from stackctl.errors import Damaged, Problem, UsageError, WalGap
+from stackctl.errors import Damaged, NothingToBuildOn, Problem, UsageError, WalGap
 from stackctl.operations.archives import damage_problem, gap_problems, held_archives
 from stackctl.operations.backup_section import with_backups
 from stackctl.operations.backups.access import make_reachable
+from stackctl.operations.copy_room import refuse_without_room
 from stackctl.operations.engines import recorded_engine
 from stackctl.operations.project import Recorded, open_recorded
 from stackctl.operations.restored import refuse_undecided
@@ -56,8 +57,13 @@ def open_backups(request: Request, runner: Runner) -> Opened:
     return Opened(recorded, engine, Repository(engine.repository()), settings)
 
 
-def take_command(request: Request, runner: Runner, note: Note, *, incremental: bool = False) -> Result:
-    """Take a backup of the running server, all of it or what changed since the last, and verify it."""
+def take_command(
+    request: Request, runner: Runner, note: Note, *, incremental: bool = False, or_full: bool = False
+) -> Result:
+    """Take a backup of the running server, all of it or what changed since the last, and verify it.
+
+    With `or_full`, it is all of it where there is nothing to build on.
+    """
     opened = open_backups(request, runner)
     refuse_undecided(opened.recorded.state)
     (row,) = opened.engine.query(CLUSTER)
@@ -67,12 +73,32 @@ def take_command(request: Request, runner: Runner, note: Note, *, incremental: b
         with working(opened, "stackctl backup", note):
             summarizes = row["summarizes"] == "on"
             cluster = native.Cluster(row["system"], row["postgres"], row["timeline"], summarizes, row["bytes"])
-            take = native.take_incremental if incremental else native.take_full
             with _paced(opened, programs, cluster.bytes, note) as slowed:
-                taken = take(repository, slowed, cluster, _now, note)
+                try:
+                    taken = _take(opened, repository, slowed, cluster, note, incremental=incremental)
+                except NothingToBuildOn as error:
+                    if not or_full:
+                        raise
+                    note(f"{error}: a full backup instead")
+                    taken = _take(opened, repository, slowed, cluster, note, incremental=False)
     seconds = (taken.finished_at - taken.started_at).total_seconds()
     text = f"{taken.id}: {human(Bytes(taken.bytes))} in {seconds:.0f} s, verified, in {repository.path(taken.id)}"
     return Result(backup_data(repository, taken), [Line(text, "good")], opened.recorded.warnings)
+
+
+def _take(
+    opened: Opened,
+    repository: Repository,
+    programs: Programs,
+    cluster: native.Cluster,
+    note: Note,
+    *,
+    incremental: bool,
+) -> Backup:
+    # How much changed, nobody knows before.
+    refuse_without_room(opened.engine, repository.root, 0 if incremental else cluster.bytes)
+    take = native.take_incremental if incremental else native.take_full
+    return take(repository, programs, cluster, _now, note)
 
 
 @contextmanager

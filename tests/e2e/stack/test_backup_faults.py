@@ -70,13 +70,30 @@ def small_disk(place: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
     subprocess.run(["umount", str(place)], check=True)
 
 
+def test_a_copy_that_cannot_fit_is_not_begun(stack: Stack, small_disk: Path) -> None:
+    done = stack.run("backup", "--json")
+    assert (done.code, done.document["errors"][0]["code"]) == (40, "no_room"), done.said
+    assert (listed(stack), list((small_disk / "backups").iterdir())) == ([], [])
+    assert stack.run("backup", "--logical").code == 0, "what fits can be taken"
+
+
+@pytest.mark.parametrize("small_disk", ["400m"], indirect=True)
 def test_a_full_disk_leaves_no_backup_and_its_space_is_free_again(stack: Stack, small_disk: Path) -> None:
+    """There is room for the databases, and not for the WAL beside them."""
+    size = int(stack.sql("SELECT sum(pg_database_size(oid)) FROM pg_database"))
+    fill(small_disk, size + 4 * 2**20)
     done = stack.run("backup", "--json")
     assert done.code == 40, done.said
     assert "No space left on device" in done.document["errors"][0]["message"], done.said
     assert listed(stack) == []
     assert list((small_disk / "backups").iterdir()) == []
-    assert stack.run("backup", "--logical").code == 0, "what fits can be taken"
+
+
+def fill(disk: Path, left: int) -> None:
+    """Leave so many bytes free."""
+    free = os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize
+    with (disk / "filler").open("wb") as filler:
+        os.posix_fallocate(filler.fileno(), 0, free - left)
 
 
 @pytest.mark.parametrize("small_disk", ["400m"], indirect=True)
@@ -84,9 +101,7 @@ def test_a_full_disk_while_a_copy_is_built_is_told_and_its_space_is_free_again(
     stack: Stack, small_disk: Path, tmp_path: Path
 ) -> None:
     assert stack.run("backup").code == 0
-    left = os.statvfs(small_disk).f_bavail * os.statvfs(small_disk).f_frsize
-    with (small_disk / "filler").open("wb") as filler:
-        os.posix_fallocate(filler.fileno(), 0, left - 20 * 2**20)
+    fill(small_disk, 20 * 2**20)
     done = stack.run("restore", "--into", str(tmp_path / "copy"), "--json")
     assert (done.code, "the disk is full" in done.document["errors"][0]["message"]) == (20, True), done.said
     assert list(small_disk.glob(".restore-*")) == []

@@ -19,6 +19,7 @@ from stackctl.engine.runner import Runner
 from stackctl.errors import Damaged, RestoreRefused
 from stackctl.operations.backup import CLUSTER, backup_data, find, open_backups, working
 from stackctl.operations.backups.access import make_reachable
+from stackctl.operations.copy_room import refuse_without_room
 from stackctl.operations.restore import empty_folder
 from stackctl.operations.result import Line, Request, Result
 from stackctl.units import Bytes, human
@@ -46,6 +47,7 @@ def dump_command(request: Request, runner: Runner, note: Note) -> Result:
         repository = Repository(opened.repository.root, programs.group())
         make_reachable(repository, programs)
         with working(opened, "stackctl backup --logical", note):
+            refuse_without_room(opened.engine, repository.root)
             cluster = Cluster(row["system"], row["postgres"], row["timeline"])
             taken = dump.take(repository, programs, cluster, jobs, lambda: datetime.now(UTC), note)
     seconds = (taken.finished_at - taken.started_at).total_seconds()

@@ -12,7 +12,7 @@ from stackctl.settings.schedule import COMMANDS, Job
 HEAL = "heal"
 # A record from further ahead was written under a clock that was wrong, and says nothing.
 _AHEAD = timedelta(minutes=5)
-_LOCKED, _BACKUP_FAILED = 44, 40
+_LOCKED = 44
 # What was found, was found: looking again finds the same.
 _FINDINGS: Mapping[str, frozenset[int]] = {"verify": frozenset({41, 43}), "drill": frozenset({41})}
 _LOCKED_SECONDS, _FIRST_SECONDS, _MOST_SECONDS = 60.0, 60.0, 3600.0
@@ -26,7 +26,7 @@ class Known:
     """What the decision rests on: records of backups, gaps without a good backup behind them, the past of the loop.
 
     `done` is when a job was last done, `seen` when it was first scheduled. `undecided` is a restored copy that was not
-    accepted.
+    accepted. `unhealed` says of gaps that are not in `gaps` why a backup does not heal them now.
     """
 
     backups: Sequence[Backup] = ()
@@ -34,6 +34,13 @@ class Known:
     undecided: bool = False
     done: Mapping[str, datetime] = field(default_factory=dict)
     seen: Mapping[str, datetime] = field(default_factory=dict)
+    unhealed: str = ""
+
+    @property
+    def holds(self) -> str:
+        """What holds work up, as a sentence; empty where nothing does."""
+        undecided = "a restored copy waits for a decision: no backup is taken" if self.undecided else ""
+        return "; ".join(each for each in (undecided, self.unhealed) if each)
 
 
 @dataclass(frozen=True)
@@ -60,13 +67,13 @@ class Task:
     why: str
 
 
-def tasks(jobs: Sequence[Job], known: Known, failures: Mapping[str, Failure], now: datetime) -> list[Task]:
+def tasks(jobs: Sequence[Job], known: Known, now: datetime) -> list[Task]:
     """All that is due at `now`, which has the zone of the machine, in the order in which it is to be done."""
     found = [Task(HEAL, COMMANDS["full"], f"the archive lacks {known.gaps[-1]}")] if known.gaps else []
     for job in jobs:
         slot = job.last_before(now)
         if slot > _since(job, known, now):
-            found.append(Task(job.name, _words(job, failures), f"due since {slot:%Y-%m-%d %H:%M}"))
+            found.append(Task(job.name, _words(job), f"due since {slot:%Y-%m-%d %H:%M}"))
     return [task for task in found if not (known.undecided and task.name in _NEEDS_ACCEPTED)]
 
 
@@ -105,9 +112,6 @@ def _remembered(job: Job, known: Known) -> datetime | None:
     return None if job.name in _RECORDED else known.done.get(job.name)
 
 
-def _words(job: Job, failures: Mapping[str, Failure]) -> tuple[str, ...]:
-    last = failures.get(job.name)
-    if job.name == "incremental" and last is not None and last.code == _BACKUP_FAILED:
-        # Most often there is nothing to build on, as after a restore: a full backup is as good.
-        return COMMANDS["full"]
-    return job.command
+def _words(job: Job) -> tuple[str, ...]:
+    # Where there is nothing to build on, as after a restore, a full backup is as good; after other failures it is not.
+    return (*job.command, "--or-full") if job.name == "incremental" else job.command

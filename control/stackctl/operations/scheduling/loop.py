@@ -50,8 +50,8 @@ class Loop:
         except StackError as error:
             self._tell(f"cannot tell what is due: {error}")
             return False
-        self._tell("a restored copy waits for a decision: no backup is taken" if known.undecided else "")
-        found = tasks(self.jobs, known, self.failures, now)
+        self._tell(known.holds)
+        found = tasks(self.jobs, known, now)
         for gone in self.failures.keys() - {task.name for task in found}:
             del self.failures[gone]
         ready = (task for task in found if self._again.get(task.name, 0.0) <= self.clock.seconds())

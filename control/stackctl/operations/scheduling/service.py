@@ -19,6 +19,7 @@ from stackctl.health.probes import ask_archiver
 from stackctl.operations.archives import held_archives
 from stackctl.operations.backup import Opened, open_backups
 from stackctl.operations.backups.schedule import machine_zone
+from stackctl.operations.copy_room import refuse_without_room
 from stackctl.operations.project import project_folder
 from stackctl.operations.result import Request, Result
 from stackctl.operations.scheduling.due import Known, Task
@@ -65,11 +66,25 @@ def known(opened: Opened, memory: Memory) -> Known:
     undecided = state is not None and not state.generations.accepted
     if use is None:
         return Known(backups, (), undecided, memory.done, memory.seen)
+    mine = [backup for backup in backups if backup.system == use.system]
     # Asked before the archive is listed: what was archived until then is there.
     archives = [held for held in held_archives(opened.repository, use) if held.system == use.system]
     gaps = [str(gap) for held in archives for gap in held.unhealed]
-    mine = [backup for backup in backups if backup.system == use.system]
+    if gaps and (reason := _not_to_heal(opened, use)):
+        unhealed = f"the archive lacks {gaps[-1]}, and no backup is taken for it: {reason}"
+        return Known(mine, (), undecided, memory.done, memory.seen, unhealed)
     return Known(mine, gaps, undecided, memory.done, memory.seen)
+
+
+def _not_to_heal(opened: Opened, use: ArchiveUse) -> str:
+    """Why a full backup would make it worse now, empty where it would not: what made the gap goes on."""
+    if use.failing:
+        return "archiving still fails"
+    try:
+        refuse_without_room(opened.engine, opened.repository.root)
+    except StackError:
+        return "too little of the disk is free"
+    return ""
 
 
 def _run(

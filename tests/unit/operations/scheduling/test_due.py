@@ -17,8 +17,8 @@ def backup(finished, kind=Kind.FULL, **more):
     return Backup("000001", kind, "native", finished - timedelta(minutes=5), finished, 1, 17, "7", "", **more)
 
 
-def due(schedule, known, now=NOW, failures=None):
-    return [(task.name, task.words) for task in tasks(jobs(schedule), known, failures or {}, now)]
+def due(schedule, known, now=NOW):
+    return [(task.name, task.words) for task in tasks(jobs(schedule), known, now)]
 
 
 def names(schedule, known, now=NOW):
@@ -96,10 +96,7 @@ def test_no_backup_of_a_copy_that_is_not_accepted():
 
 def test_an_incremental_backup_with_nothing_to_build_on_is_a_full_one():
     schedule, known = {"incremental": "0 3 * * *"}, Known([backup(NOW - 5 * DAY)])
-    assert due(schedule, known) == [("incremental", ("backup", "--incremental"))]
-    assert due(schedule, known, failures={"incremental": Failure(1, 40)}) == [("incremental", ("backup", "--full"))]
-    # The database does not answer: that says nothing of what there is to build on.
-    assert due(schedule, known, failures={"incremental": Failure(1, 30)}) == due(schedule, known)
+    assert due(schedule, known) == [("incremental", ("backup", "--incremental", "--or-full"))]
 
 
 @pytest.mark.parametrize(

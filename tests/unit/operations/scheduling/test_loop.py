@@ -92,6 +92,13 @@ def test_failures_wait_longer_each_time_and_others_go_on(tmp_path):
     assert world.pass_by(70) == ["backup --full"]
 
 
+def test_an_incremental_backup_that_fails_does_not_become_a_full_one(tmp_path):
+    """As on a disk that is full: the full one would need more."""
+    world = World(tmp_path, {"incremental": "0 13 * * *"})
+    world.codes["incremental"] = 40
+    assert set(world.pass_by(120)) == {"backup --incremental --or-full"}
+
+
 def test_locked_by_another_run_is_tried_each_minute(tmp_path):
     world = World(tmp_path, {"full": "0 13 * * *"})
     world.codes["full"] = 44

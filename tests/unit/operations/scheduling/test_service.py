@@ -1,0 +1,90 @@
+"""What the scheduler knows of a repository and of the server that archives to it."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from stackctl.backup.archive import cksum
+from stackctl.backup.model import Backup, Kind
+from stackctl.backup.repository import Repository
+from stackctl.backup.wal_name import Segment, lsn
+from stackctl.health.archiving import ARCHIVING
+from stackctl.operations.scheduling.memory import recall
+from stackctl.operations.scheduling.service import known
+
+NOON = datetime(2026, 3, 31, 12, tzinfo=UTC)
+RESERVE = "sh archive-wal /srv/wal %p %f 120 {}"
+
+
+class World:
+    """A server with an archive, its repository, and the scheduler's memory."""
+
+    name = "embedded"
+
+    def __init__(self, folder):
+        self.folder, self.system, self.last, self.failing, self.command = folder, "7", 9, False, ""
+        self.repository = Repository(folder / "repository")
+        self.repository.create()
+        self.memory = recall(folder)
+
+    def query(self, sql):
+        if sql != ARCHIVING:
+            return [{"command": self.command}]
+        row = {"mode": "on", "archived": 1, "last": Segment(1, self.last).name, "seconds": 60.0, "failed": 1}
+        failed = {"last_failed": None, "failed_seconds": 20.0 if self.failing else None, "waiting": 0}
+        return [{**row, **failed, "system": self.system, "position": "0/8000000"}]
+
+    def data_place(self):
+        return self.folder
+
+    def ballast(self):
+        return SimpleNamespace(held=lambda: 2**30)
+
+    def archived(self, *numbers):
+        folder = self.repository.archive(self.system).folder
+        folder.mkdir(exist_ok=True)
+        for number in numbers:
+            name = Segment(1, number).name
+            file = folder / name
+            file.write_bytes(b"x")
+            file.rename(folder / f"{name}-{cksum(file)}-1")
+
+    def take(self, system="7"):
+        identifier, folder = self.repository.begin(Kind.FULL, NOON)
+        (folder / "data").mkdir()
+        self.repository.finish(
+            folder,
+            Backup(
+                identifier, Kind.FULL, "native", NOON, NOON, 0, 17, system, "", 1, lsn("0/2000028"), lsn("0/2000120")
+            ),
+        )
+
+    def look(self):
+        recorded = SimpleNamespace(state=None)
+        return known(SimpleNamespace(engine=self, repository=self.repository, recorded=recorded), self.memory)
+
+
+@pytest.fixture
+def world(tmp_path: Path):
+    made = World(tmp_path)
+    made.take()
+    return made
+
+
+def test_a_gap_is_healed_once_archiving_goes_on(world):
+    world.archived(2, 3, 4, 7, 8, 9)
+    assert world.look().gaps == [f"{Segment(1, 5).name} to {Segment(1, 6).name} (2 files)"]
+    world.failing = True
+    found = world.look()
+    assert (found.gaps, "archiving still fails" in found.holds) == ((), True)
+
+
+def test_no_gap_is_healed_on_a_disk_that_the_database_needs(world):
+    world.archived(2, 3, 4, 7, 8, 9)
+    world.command = RESERVE.format(2**50)
+    found = world.look()
+    assert (found.gaps, "too little of the disk is free" in found.holds) == ((), True)
+    world.command = RESERVE.format(1)
+    assert (len(world.look().gaps), world.look().holds) == (1, "")
