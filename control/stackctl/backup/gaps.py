@@ -70,6 +70,12 @@ def healed(gap: Gap, backups: Iterable[Backup]) -> bool:
     )
 
 
+def passed(gap: Gap, archived: Iterable[Segment]) -> bool:
+    """Whether the archive goes on behind the gap: the server archives again what it writes."""
+    end = gap.last
+    return any(each.number > end.number and each.timeline >= end.timeline for each in archived)
+
+
 def needed(gap: Gap, backups: Sequence[Backup]) -> bool:
     """Whether recovery from any of `backups` would need it; without a backup nobody knows what will."""
     own = [segments for backup in backups if (segments := own_segments(backup))]

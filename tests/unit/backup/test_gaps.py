@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from stackctl.backup.gaps import Gap, find_gaps, healed, needed, own_segments
+from stackctl.backup.gaps import Gap, find_gaps, healed, needed, own_segments, passed
 from stackctl.backup.model import Backup, Kind, Status
 from stackctl.backup.wal_name import Branch, Segment, lsn
 
@@ -23,6 +23,14 @@ def backup(start, stop, **fields):
     known = {"kind": Kind.FULL, "engine": "native", "started_at": NOON, "finished_at": NOON, "bytes": 0, "postgres": 17}
     found = {"id": "1", "system": "1", "checksums": "", "timeline": 1, "wal_start": lsn(start), "wal_stop": lsn(stop)}
     return Backup(**{**known, **found, **fields})
+
+
+def test_a_gap_is_passed_once_something_is_archived_behind_it():
+    assert not passed(gap(1, 5, 9), line(1, 3, 4))
+    assert passed(gap(1, 5, 9), line(1, 4, 10))
+    # After a restore, what the timeline that was left has behind it says nothing.
+    assert not passed(gap(2, 5, 9), line(1, 10) | line(2, 4))
+    assert passed(gap(1, 5, 9), line(1, 4) | line(2, 10))
 
 
 def test_an_unbroken_line_has_none():

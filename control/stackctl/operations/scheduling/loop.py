@@ -13,7 +13,6 @@ from stackctl.operations.scheduling.due import HEAL, Failure, Known, Task, ended
 from stackctl.operations.scheduling.memory import Memory
 from stackctl.settings.schedule import Job
 
-# What heals gaps that go on to come would otherwise do nothing else.
 _HEAL_SECONDS = 3600.0
 
 
@@ -54,11 +53,16 @@ class Loop:
         found = tasks(self.jobs, known, now)
         for gone in self.failures.keys() - {task.name for task in found}:
             del self.failures[gone]
-        ready = (task for task in found if self._again.get(task.name, 0.0) <= self.clock.seconds())
+        ready = (task for task in found if self._ready(task, now))
         task = next(ready, None)
         if task is not None:
             self._do(task)
         return task is not None
+
+    def _ready(self, task: Task, now: datetime) -> bool:
+        if task.name == HEAL and self.memory.heals.wait(now):
+            return False
+        return self._again.get(task.name, 0.0) <= self.clock.seconds()
 
     def _do(self, task: Task) -> None:
         began = self.clock.seconds()
@@ -71,9 +75,12 @@ class Loop:
         """Note how a job ended; gives back what there is to say of it."""
         if ended_well(task.name, code):
             self.failures.pop(task.name, None)
-            self.memory.note_done(task.name, self.clock.now())
+            if task.name == HEAL:
+                self.memory.note_heal(self.clock.now())
+            else:
+                self.memory.note_done(task.name, self.clock.now())
             # What is done is no longer due; a record that could not be read must not make it run without end.
-            self._again[task.name] = self.clock.seconds() + (_HEAL_SECONDS if task.name == HEAL else 60.0)
+            self._again[task.name] = self.clock.seconds() + 60.0
             return ""
         last = self.failures.get(task.name)
         failure = Failure(last.times + 1 if last else 1, code)

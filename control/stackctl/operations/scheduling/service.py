@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import NoReturn
 
 from stackctl.backup import lock
+from stackctl.backup.gaps import passed
 from stackctl.engine.base import Note
 from stackctl.engine.beat import BEAT, FOLDER
 from stackctl.engine.project import Project
@@ -16,7 +18,7 @@ from stackctl.engine.runner import Runner
 from stackctl.errors import ProfileError, StackError, unwritable
 from stackctl.health.archiving import ArchiveUse
 from stackctl.health.probes import ask_archiver
-from stackctl.operations.archives import held_archives
+from stackctl.operations.archives import Held, held_archives
 from stackctl.operations.backup import Opened, open_backups
 from stackctl.operations.backups.schedule import machine_zone
 from stackctl.operations.copy_room import refuse_without_room
@@ -70,16 +72,18 @@ def known(opened: Opened, memory: Memory) -> Known:
     # Asked before the archive is listed: what was archived until then is there.
     archives = [held for held in held_archives(opened.repository, use) if held.system == use.system]
     gaps = [str(gap) for held in archives for gap in held.unhealed]
-    if gaps and (reason := _not_to_heal(opened, use)):
+    if gaps and (reason := _not_to_heal(opened, use, archives)):
         unhealed = f"the archive lacks {gaps[-1]}, and no backup is taken for it: {reason}"
         return Known(mine, (), undecided, memory.done, memory.seen, unhealed)
     return Known(mine, gaps, undecided, memory.done, memory.seen)
 
 
-def _not_to_heal(opened: Opened, use: ArchiveUse) -> str:
+def _not_to_heal(opened: Opened, use: ArchiveUse, archives: Sequence[Held]) -> str:
     """Why a full backup would make it worse now, empty where it would not: what made the gap goes on."""
     if use.failing:
         return "archiving still fails"
+    if not all(passed(gap, held.archive.segments()) for held in archives for gap in held.unhealed):
+        return "nothing was archived behind it yet"
     try:
         refuse_without_room(opened.engine, opened.repository.root)
     except StackError:

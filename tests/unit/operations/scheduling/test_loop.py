@@ -114,6 +114,32 @@ def test_a_gap_is_healed_at_once_and_not_without_end(tmp_path):
     assert world.pass_by(20) == ["backup --full"]
 
 
+def test_gaps_that_keep_coming_are_healed_ever_more_seldom_over_restarts(tmp_path):
+    world = World(tmp_path, {"expire": "0 4 1 1 *"})
+    ran = []
+    for _ in range(10 * 24):
+        world.gaps = ["000000010000000000000007"]
+        ran.append(len(world.pass_by(60)))
+        world.start()
+    healed = [hour for hour, each in enumerate(ran) if each]
+    assert healed == [0, 1, 3, 7, 15, 31, *range(31 + 24, 240, 24)]
+    world.gaps = []
+    world.pass_by(1)
+    world.moment += 2 * DAY
+    world.gaps = ["000000010000000000000009"]
+    assert (world.pass_by(1), world.loop.memory.heals.times) == (["backup --full"], 1)
+
+
+def test_a_heal_of_a_clock_that_was_ahead_says_nothing(tmp_path):
+    world = World(tmp_path, {"expire": "0 4 1 1 *"}, gaps=["000000010000000000000007"])
+    world.moment += 400 * DAY
+    assert world.pass_by(1) == ["backup --full"]
+    world.moment -= 400 * DAY
+    world.gaps = ["000000010000000000000009"]
+    world.start()
+    assert world.pass_by(1) == ["backup --full"]
+
+
 def test_healing_that_fails_waits_an_hour(tmp_path):
     world = World(tmp_path, {"expire": "0 4 * * *"}, gaps=["000000010000000000000007"])
     world.codes["heal"] = 40
@@ -149,7 +175,17 @@ def test_begin_and_end_are_told(tmp_path):
     ]
 
 
-@pytest.mark.parametrize("content", ["", "[]", '{"done": 3, "seen": {}}', '{"done": {"x": "yesterday"}, "seen": {}}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "[]",
+        '{"done": 3, "seen": {}}',
+        '{"done": {"x": "yesterday"}, "seen": {}}',
+        '{"done": {}, "seen": {}, "heals": {"times": "many", "last": 3}}',
+        '{"done": {}, "seen": {}, "heals": [3]}',
+    ],
+)
 def test_a_damaged_memory_is_an_empty_one(tmp_path, content):
     (tmp_path / "done.json").write_text(content)
     memory = recall(tmp_path)

@@ -81,6 +81,15 @@ def test_a_gap_is_healed_once_archiving_goes_on(world):
     assert (found.gaps, "archiving still fails" in found.holds) == ((), True)
 
 
+def test_no_gap_is_healed_before_its_end(world):
+    """A server that gives up all it has counts each as archived."""
+    world.archived(2, 3, 4)
+    found = world.look()
+    assert (found.gaps, "nothing was archived behind it yet" in found.holds) == ((), True)
+    world.archived(10)
+    assert len(world.look().gaps) == 1
+
+
 def test_no_gap_is_healed_on_a_disk_that_the_database_needs(world):
     world.archived(2, 3, 4, 7, 8, 9)
     world.command = RESERVE.format(2**50)
