@@ -75,12 +75,13 @@ class Loop:
         """Note how a job ended; gives back what there is to say of it."""
         if ended_well(task.name, code):
             self.failures.pop(task.name, None)
+            # What is done is no longer due; a record that could not be read must not make it run without end. Before it
+            # is noted, as on a full disk nothing can be.
+            self._again[task.name] = self.clock.seconds() + 60.0
             if task.name == HEAL:
                 self.memory.note_heal(self.clock.now())
             else:
                 self.memory.note_done(task.name, self.clock.now())
-            # What is done is no longer due; a record that could not be read must not make it run without end.
-            self._again[task.name] = self.clock.seconds() + 60.0
             return ""
         last = self.failures.get(task.name)
         failure = Failure(last.times + 1 if last else 1, code)

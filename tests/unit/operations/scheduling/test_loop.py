@@ -1,5 +1,6 @@
 """Turns of the loop: one job each, failures that wait, what is remembered over a restart."""
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -144,6 +145,21 @@ def test_healing_that_fails_waits_an_hour(tmp_path):
     world = World(tmp_path, {"expire": "0 4 * * *"}, gaps=["000000010000000000000007"])
     world.codes["heal"] = 40
     assert world.pass_by(119) == ["backup --full"] * 2
+
+
+def test_what_cannot_be_noted_is_not_done_without_end(tmp_path):
+    """As on a full disk, where neither the memory nor a record can be written."""
+    world = World(tmp_path / "gone", {"full": "0 12 * * *"}, gaps=["000000010000000000000007"])
+    (tmp_path / "gone").write_text("")
+    world.moment += MINUTE
+    world.loop.memory.seen = {"full": NOON - DAY}
+    world.loop.run = lambda task: world.ran.append(task.name) or 0
+    for _ in range(50):
+        with suppress(OSError):
+            world.loop.turn()
+        world.monotonic += 1
+    assert world.ran == ["heal", "full"]
+    assert "heal" not in world.loop.memory.done, "no job has this name"
 
 
 def test_an_undecided_copy_is_told_once(tmp_path):
