@@ -17,6 +17,8 @@ _LOCKED = 44
 _FINDINGS: Mapping[str, frozenset[int]] = {"verify": frozenset({41, 43}), "drill": frozenset({41})}
 _LOCKED_SECONDS, _FIRST_SECONDS, _MOST_SECONDS = 60.0, 60.0, 3600.0
 _NEEDS_ACCEPTED = ("full", "incremental", HEAL)
+# As after the data was lost: a backup of the empty database that a start made would pass for one of the data.
+_NEEDS_SAME_DATA = (*_NEEDS_ACCEPTED, "logical", "expire")
 # Their records say it; what the scheduler remembers of them would outlive a backup that was lost.
 _RECORDED = ("full", "incremental", "logical")
 
@@ -26,7 +28,8 @@ class Known:
     """What the decision rests on: records of backups, gaps without a good backup behind them, the past of the loop.
 
     `done` is when a job was last done, `seen` when it was first scheduled. `undecided` is a restored copy that was not
-    accepted. `unhealed` says of gaps that are not in `gaps` why a backup does not heal them now.
+    accepted. `unhealed` says of gaps that are not in `gaps` why a backup does not heal them now. `lost` is the
+    cluster that ran before, where another runs now that has no good backup and it has.
     """
 
     backups: Sequence[Backup] = ()
@@ -35,12 +38,18 @@ class Known:
     done: Mapping[str, datetime] = field(default_factory=dict)
     seen: Mapping[str, datetime] = field(default_factory=dict)
     unhealed: str = ""
+    lost: str = ""
 
     @property
     def holds(self) -> str:
         """What holds work up, as a sentence; empty where nothing does."""
         undecided = "a restored copy waits for a decision: no backup is taken" if self.undecided else ""
-        return "; ".join(each for each in (undecided, self.unhealed) if each)
+        lost = (
+            f"the data that runs is not that of cluster {self.lost}, which ran before and has backups: until somebody "
+            "takes one of it, none is taken and none expires. If it is right: stackctl backup; if the data of before "
+            f"was lost: stackctl restore --cluster {self.lost}"
+        )
+        return "; ".join(each for each in (undecided, lost if self.lost else "", self.unhealed) if each)
 
 
 @dataclass(frozen=True)
@@ -74,7 +83,8 @@ def tasks(jobs: Sequence[Job], known: Known, now: datetime) -> list[Task]:
         slot = job.last_before(now)
         if slot > _since(job, known, now):
             found.append(Task(job.name, _words(job), f"due since {slot:%Y-%m-%d %H:%M}"))
-    return [task for task in found if not (known.undecided and task.name in _NEEDS_ACCEPTED)]
+    refused = (*(_NEEDS_ACCEPTED if known.undecided else ()), *(_NEEDS_SAME_DATA if known.lost else ()))
+    return [task for task in found if task.name not in refused]
 
 
 def ended_well(name: str, code: int) -> bool:

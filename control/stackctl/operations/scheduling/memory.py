@@ -39,12 +39,16 @@ class Heals:
 
 @dataclass
 class Memory:
-    """When each job was last done, when it was first scheduled, and the gaps that were healed; a file in `folder`."""
+    """When each job was last done, when it was first scheduled, the gaps that were healed; a file in `folder`.
+
+    `system` is the cluster whose backups are taken, empty before it was ever asked.
+    """
 
     folder: Path
     done: dict[str, datetime] = field(default_factory=dict)
     seen: dict[str, datetime] = field(default_factory=dict)
     heals: Heals = Heals()
+    system: str = ""
 
     def note_seen(self, names: Collection[str], now: datetime) -> None:
         """Let the times of a job that is new count from now on, and forget those that are gone. Raises OSError."""
@@ -63,11 +67,19 @@ class Memory:
         self.heals = self.heals.next(now)
         self._save()
 
+    def note_system(self, system: str) -> None:
+        """Raises OSError."""
+        if system != self.system:
+            self.system = system
+            self._save()
+
     def _save(self) -> None:
         pairs = {"done": self.done, "seen": self.seen}
         data: dict[str, Any] = {
             key: {name: spelled(moment) for name, moment in each.items()} for key, each in pairs.items()
         }
+        if self.system:
+            data["system"] = self.system
         if self.heals.last is not None:
             data["heals"] = {"times": self.heals.times, "last": spelled(self.heals.last)}
         write_whole(self.folder / _FILE, (json.dumps(data, indent=1) + "\n").encode())
@@ -80,7 +92,14 @@ def recall(folder: Path) -> Memory:
     """The memory in `folder`; an empty one where none can be read, as nothing but time is lost with it."""
     try:
         found = json.loads((folder / _FILE).read_text())
-        return Memory(folder, _moments(found["done"]), _moments(found["seen"]), _heals(found.get("heals")))
+        system = found.get("system", "")
+        return Memory(
+            folder,
+            _moments(found["done"]),
+            _moments(found["seen"]),
+            _heals(found.get("heals")),
+            system if isinstance(system, str) else "",
+        )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return Memory(folder)
 

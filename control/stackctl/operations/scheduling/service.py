@@ -11,6 +11,7 @@ from typing import NoReturn
 
 from stackctl.backup import lock
 from stackctl.backup.gaps import passed
+from stackctl.backup.model import Backup, Kind, Status
 from stackctl.engine.base import Note
 from stackctl.engine.beat import BEAT, FOLDER
 from stackctl.engine.project import Project
@@ -69,6 +70,9 @@ def known(opened: Opened, memory: Memory) -> Known:
     if use is None:
         return Known(backups, (), undecided, memory.done, memory.seen)
     mine = [backup for backup in backups if backup.system == use.system]
+    if memory.system not in ("", use.system) and _good(backups, memory.system) and not _good(backups, use.system):
+        return Known(mine, (), undecided, memory.done, memory.seen, lost=memory.system)
+    memory.note_system(use.system)
     # Asked before the archive is listed: what was archived until then is there.
     archives = [held for held in held_archives(opened.repository, use) if held.system == use.system]
     gaps = [str(gap) for held in archives for gap in held.unhealed]
@@ -76,6 +80,11 @@ def known(opened: Opened, memory: Memory) -> Known:
         unhealed = f"the archive lacks {gaps[-1]}, and no backup is taken for it: {reason}"
         return Known(mine, (), undecided, memory.done, memory.seen, unhealed)
     return Known(mine, gaps, undecided, memory.done, memory.seen)
+
+
+def _good(backups: Sequence[Backup], system: str) -> bool:
+    """Whether one is a good physical backup of this cluster."""
+    return any(each.system == system and each.kind is not Kind.LOGICAL and each.status is Status.OK for each in backups)
 
 
 def _not_to_heal(opened: Opened, use: ArchiveUse, archives: Sequence[Held]) -> str:

@@ -94,6 +94,13 @@ def test_no_backup_of_a_copy_that_is_not_accepted():
     assert names(schedule, known) == ["logical", "verify"]
 
 
+def test_nothing_is_taken_and_nothing_expires_where_other_data_runs():
+    schedule = dict.fromkeys(("full", "incremental", "logical", "verify", "expire", "drill"), "0 2 * * *")
+    known = Known([backup(NOW - 5 * DAY)], gaps=["000000010000000000000007"], lost="7")
+    assert names(schedule, known) == ["verify", "drill"]
+    assert "restore --cluster 7" in known.holds
+
+
 def test_an_incremental_backup_with_nothing_to_build_on_is_a_full_one():
     schedule, known = {"incremental": "0 3 * * *"}, Known([backup(NOW - 5 * DAY)])
     assert due(schedule, known) == [("incremental", ("backup", "--incremental", "--or-full"))]

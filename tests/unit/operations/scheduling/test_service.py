@@ -73,6 +73,27 @@ def world(tmp_path: Path):
     return made
 
 
+def test_an_empty_database_in_the_place_of_lost_data_gets_no_backup_until_somebody_takes_one(world):
+    assert (world.look().lost, recall(world.folder).system) == ("", "7")
+    world.system, world.memory = "8", recall(world.folder)
+    for _ in range(2):
+        found = world.look()
+        assert (found.lost, found.backups, "cluster 7" in found.holds) == ("7", [], True)
+    assert recall(world.folder).system == "7"
+    # Health says the same from the records alone: none of them is of what runs.
+    world.take("8")
+    assert (world.look().lost, recall(world.folder).system) == ("", "8")
+    world.system = "7"
+    assert (world.look().lost, recall(world.folder).system) == ("", "7"), "as after restore --cluster 7"
+
+
+def test_another_cluster_is_no_loss_where_nothing_of_the_first_could_be_restored(world):
+    world.system = "9"
+    assert world.look().lost == ""
+    world.system = "10"
+    assert (world.look().lost, world.memory.system) == ("", "10")
+
+
 def test_a_gap_is_healed_once_archiving_goes_on(world):
     world.archived(2, 3, 4, 7, 8, 9)
     assert world.look().gaps == [f"{Segment(1, 5).name} to {Segment(1, 6).name} (2 files)"]
