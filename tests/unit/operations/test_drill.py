@@ -1,14 +1,18 @@
 """Which backup a drill takes where a repository holds those of several clusters."""
 
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 
 from stackctl.backup.model import Backup, Kind
 from stackctl.backup.repository import Repository
 from stackctl.backup.wal_name import lsn
-from stackctl.errors import RestoreRefused, UsageError
-from stackctl.operations.backups.drill import newest
+from stackctl.engine.inside.engine import InsideEngine
+from stackctl.engine.runner import Runner
+from stackctl.errors import RestoreRefused, Unhealthy, UsageError
+from stackctl.operations.backups.drill import _own, newest
+from stackctl.operations.state import State
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -52,3 +56,17 @@ def test_where_nobody_knows_its_own_it_takes_the_only_one_or_asks(repository):
     with pytest.raises(RestoreRefused, match="backups of 2 clusters") as refused:
         newest(repository, None, None)
     assert "--cluster SYSTEM" in refused.value.hint
+
+
+class Down(InsideEngine):
+    """The engine of the scheduler's container while the database is down."""
+
+    def query(self, sql, database="postgres"):
+        raise Unhealthy("PostgreSQL does not answer", hint="")
+
+
+def test_in_the_schedulers_container_nobody_knows_its_own_while_the_database_is_down():
+    opened = SimpleNamespace(
+        engine=Down(Runner(), 18), recorded=SimpleNamespace(state=State("x", "inside", "", "", {}))
+    )
+    assert _own(opened) is None

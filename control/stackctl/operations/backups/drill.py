@@ -20,7 +20,7 @@ from stackctl.backup.retention import restorable
 from stackctl.backup.target import Target
 from stackctl.engine.base import Note, Programs
 from stackctl.engine.runner import Runner
-from stackctl.errors import Damaged, EngineFailed, Problem, RestoreRefused, UsageError
+from stackctl.errors import Damaged, EngineFailed, NoEngine, Problem, RestoreRefused, UsageError
 from stackctl.hardware.detect import available_memory, free_disk
 from stackctl.hardware.priority import step_back
 from stackctl.operations.backup import Opened, find, open_backups, working
@@ -71,7 +71,11 @@ def drill_command(
 def _own(opened: Opened) -> str | None:
     """Of which cluster the stack's data is, None where nobody can tell."""
     state = opened.recorded.state
-    return present_data(opened.engine, state.generations.current).system if state else None
+    try:
+        return present_data(opened.engine, state.generations.current).system if state else None
+    except NoEngine:
+        # In the scheduler's container only the server itself can tell, and it does not answer.
+        return None
 
 
 def newest(repository: Repository, cluster: str | None, own: str | None) -> Candidate:
