@@ -41,7 +41,15 @@ class Loop:
     _told: str = ""
 
     def turn(self) -> bool:
-        """Run the first job that is due and need not wait; False where there is none."""
+        """Run the first job that is due and need not wait; False where there is none, or something cannot be read."""
+        try:
+            return self._turn()
+        except OSError as error:
+            # A repository that is not mounted now may be later.
+            self._tell(f"the scheduler goes on after: {error}")
+            return False
+
+    def _turn(self) -> bool:
         now = self.clock.now()
         self.memory.note_seen([job.name for job in self.jobs], now)
         try:

@@ -117,17 +117,8 @@ def _run(
     note(f"the schedule: {', '.join(f'{job.name} {job.expression}' for job in scheduled)}")
     while True:
         beat()
-        if not _turned(loop, note):
+        if not loop.turn():
             time.sleep(_TURN_SECONDS)
-
-
-def _turned(loop: Loop, note: Note) -> bool:
-    try:
-        return loop.turn()
-    except OSError as error:
-        # A repository that is not mounted now may be later.
-        note(f"the scheduler goes on after: {error}")
-        return False
 
 
 def _jobs(folder: Path) -> tuple[Job, ...]:

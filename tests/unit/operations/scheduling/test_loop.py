@@ -1,6 +1,5 @@
 """Turns of the loop: one job each, failures that wait, what is remembered over a restart."""
 
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -155,8 +154,7 @@ def test_what_cannot_be_noted_is_not_done_without_end(tmp_path):
     world.loop.memory.seen = {"full": NOON - DAY}
     world.loop.run = lambda task: world.ran.append(task.name) or 0
     for _ in range(50):
-        with suppress(OSError):
-            world.loop.turn()
+        world.loop.turn()
         world.monotonic += 1
     assert world.ran == ["heal", "full"]
     assert "heal" not in world.loop.memory.done, "no job has this name"
@@ -180,6 +178,23 @@ def test_a_repository_that_cannot_be_read_is_told_once(tmp_path):
     world.loop.look = look
     assert world.pass_by(90) == []
     assert [line.split(" ", 1)[1] for line in world.said] == ["cannot tell what is due: not there"]
+
+
+def test_a_repository_that_is_not_mounted_is_told_once_each_time(tmp_path):
+    world, there = World(tmp_path, {"full": "0 13 1 1 *"}), tmp_path / "there"
+
+    def look():
+        there.read_bytes()
+        return Known()
+
+    world.loop.look = look
+    world.pass_by(90)
+    there.touch()
+    world.pass_by(1)
+    there.unlink()
+    world.pass_by(90)
+    told = f"the scheduler goes on after: [Errno 2] No such file or directory: '{there}'"
+    assert [line.split(" ", 1)[1] for line in world.said] == [told, told]
 
 
 def test_begin_and_end_are_told(tmp_path):
