@@ -45,15 +45,18 @@ def retain(
 ) -> Retention:
     """Divide `backups`, oldest first; `used` are ids that a run needs now, `histories` those of each cluster's archive.
 
-    What a backup that stays is built on stays too. A damaged backup counts for nothing, and goes when its time is over.
-    One of a history that a restore left counts for nothing but the window, while there are others.
+    Each cluster is judged as if there were no other: what one has is no backup of another's data. What a backup that
+    stays is built on stays too. A damaged backup counts for nothing, and goes when its time is over. One of a history
+    that a restore left counts for nothing but the window, while there are others.
     """
     reasons: dict[str, str] = {}
-    dated, left = _dated(backups, now), left_behind(backups, histories)
-    for rule in (_marked(used), _window(left), _redundant(left), _calendar(left), _minimum(left)):
-        for identifier, reason in rule(dated, policy, now):
+    rules, by_id = [_marked(used)], {backup.id: backup for backup in backups}
+    left = left_behind(backups, histories)
+    rules += [_window(left), _redundant(left), _calendar(left), _minimum(left)]
+    for system in sorted({backup.system for backup in backups}):
+        dated = _dated([backup for backup in backups if backup.system == system], now)
+        for identifier, reason in (found for rule in rules for found in rule(dated, policy, now)):
             reasons.setdefault(identifier, reason)
-    by_id = {backup.id: backup for backup in backups}
     for identifier in list(reasons):
         for ancestor in ancestors(by_id[identifier], by_id):
             reasons.setdefault(ancestor.id, f"{identifier} is built on it")
@@ -113,7 +116,7 @@ def _window(left: frozenset[str]) -> _Rule:
         before = [backup for backup in restorable(backups) if backup.finished_at <= edge]
         for backup in before[-1:]:
             yield backup.id, f"recovery to {edge:%Y-%m-%d %H:%M} UTC begins with it"
-        present = [backup for backup in before if backup.id not in left and backup.system == before[-1].system]
+        present = [backup for backup in before if backup.id not in left]
         for backup in present[-1:]:
             yield backup.id, f"recovery to {edge:%Y-%m-%d %H:%M} UTC in the present history begins with it"
         for backup in backups:

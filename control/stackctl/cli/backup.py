@@ -65,11 +65,15 @@ def verify(identifier: Annotated[str | None, typer.Argument(metavar="ID", help="
 
 
 @app.command()
-def expire(apply: Annotated[bool, typer.Option("--apply", help="Delete; without it, only show.")] = False) -> None:
+def expire(
+    apply: Annotated[bool, typer.Option("--apply", help="Delete; without it, only show.")] = False,
+    cluster: Annotated[str | None, typer.Option(metavar="SYSTEM", help="Those of this cluster, not its own.")] = None,
+) -> None:
     """Show which backups and which WAL the policy lets go, and why the others stay; delete them with --apply."""
     from stackctl.operations.backups.expire import expire_command
 
-    session.finish(expire_command(session.request(), session.runner(), session.output.note, apply=apply))
+    request, runner, note = session.request(), session.runner(), session.output.note
+    session.finish(expire_command(request, runner, note, apply=apply, cluster=cluster))
 
 
 @app.command()

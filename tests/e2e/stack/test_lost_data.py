@@ -81,6 +81,10 @@ def test_a_new_cluster_in_the_place_of_lost_data_is_told_and_kept_apart(new_stac
 
     mine = stack.run("backup", "--json").data
     assert (mine["system"], check(stack, "backup")[0]) == (new, "ok")
+    for words, system, other in (((), old, taken), (("--cluster", old), new, mine)):
+        kept = {each["id"]: each["reason"] for each in stack.run("backup", "expire", "--json", *words).data["kept"]}
+        assert kept[other["id"]] == f"of another cluster ({system})"
+    assert stack.run("backup", "expire", "--cluster", "9", "--apply").code == 2
     assert (stack.run("backup", "verify").code, stack.run("wal", "verify").code) == (0, 0)
     for words, wanted in (((), mine["id"]), (("--cluster", old), taken["id"])):
         assert stack.run("backup", "drill", "--json", *words, seconds=600).data["backup"] == wanted

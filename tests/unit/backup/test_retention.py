@@ -147,3 +147,10 @@ def test_the_history_of_another_cluster_keeps_nothing():
     histories = {"2": {2: (Branch(1, lsn("0/3000100")),)}}
     backups = [placed(backup(1, 15), 1, "0/2000100"), placed(backup(2, 14), 1, "0/4000100"), backup(3, 1)]
     assert [int(each.id) for each in retain(backups, WEEK, NOW, histories=histories).expired] == [1]
+
+
+def test_a_cluster_with_newer_backups_lets_none_of_another_go():
+    """As where two projects share a repository, or the data was lost and an empty database took its place."""
+    mine = [backup(1, 40), backup(2, 30), backup(3, 20)]
+    other = [replace(backup(number, 10 - number), system="2") for number in (4, 5, 6, 7)]
+    assert expired([*mine, *other], Policy(timedelta(0), redundancy=2, minimum=2)) == [1, 4, 5]

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from pathlib import Path
 
 from hypothesis import given, settings
@@ -31,14 +32,15 @@ many = settings(max_examples=400)
 
 
 @st.composite
-def histories_of_backups(draw):
-    """A few, oldest first: full, incremental on any older one, and dumps; good, damaged, kept."""
+def histories_of_backups(draw, systems=("1",)):
+    """A few, oldest first: full, incremental on any older one of its cluster, and dumps; good, damaged, kept."""
     found: list[Backup] = []
     gaps = draw(st.lists(GAPS, max_size=8))
     at = NOW - sum(gaps, timedelta())
     for number, gap in enumerate(gaps, 1):
         at += gap
-        bases = [each.id for each in found if each.kind is not Kind.LOGICAL]
+        system = draw(st.sampled_from(systems))
+        bases = [each.id for each in found if each.kind is not Kind.LOGICAL and each.system == system]
         kind = draw(st.sampled_from(Kind if bases else (Kind.FULL, Kind.LOGICAL)))
         found.append(
             Backup(
@@ -49,7 +51,7 @@ def histories_of_backups(draw):
                 finished_at=at,
                 bytes=1,
                 postgres=17,
-                system="1",
+                system=system,
                 checksums="",
                 parent=draw(st.sampled_from(bases)) if kind is Kind.INCREMENTAL else None,
                 status=draw(st.sampled_from((Status.OK, Status.OK, Status.OK, Status.DAMAGED))),
@@ -57,6 +59,14 @@ def histories_of_backups(draw):
             )
         )
     return found
+
+
+# Most are of one: where each has few, its rules keep all of them.
+CLUSTERS = histories_of_backups(("1", "1", "2"))
+
+
+def of(system, backups):
+    return [each for each in backups if each.system == system]
 
 
 @st.composite
@@ -137,14 +147,26 @@ def left_of(backups, verdict):
 
 
 @many
-@given(histories_of_backups(), POLICIES)
-def test_never_fewer_good_ones_than_the_minimum(backups, policy):
+@given(CLUSTERS, POLICIES)
+def test_no_cluster_has_fewer_good_ones_than_the_minimum_or_the_redundancy(backups, policy):
     left = left_of(backups, retain(backups, policy, NOW))
-    assert len(restorable(left)) >= min(policy.minimum, len(restorable(backups)))
+    for system in "12":
+        good, stays = restorable(of(system, backups)), restorable(of(system, left))
+        assert len(stays) >= min(policy.minimum, len(good))
+        full, full_left = ([each for each in some if each.kind is Kind.FULL] for some in (good, stays))
+        assert len(full_left) >= min(policy.redundancy, len(full))
 
 
 @many
-@given(histories_of_backups(), POLICIES, st.data())
+@given(CLUSTERS, POLICIES)
+def test_what_another_cluster_has_neither_keeps_nor_lets_go_any(backups, policy):
+    reasons = retain(backups, policy, NOW).reasons
+    alone = [retain(of(system, backups), policy, NOW).reasons for system in "12"]
+    assert reasons == {**alone[0], **alone[1]}
+
+
+@many
+@given(CLUSTERS, POLICIES, st.data())
 def test_what_is_kept_or_used_stays_with_all_that_it_is_built_on(backups, policy, data):
     used = data.draw(st.sets(st.sampled_from([each.id for each in backups]))) if backups else set()
     left = left_of(backups, retain(backups, policy, NOW, used))
@@ -156,25 +178,26 @@ def test_what_is_kept_or_used_stays_with_all_that_it_is_built_on(backups, policy
 
 
 @many
-@given(histories_of_backups(), POLICIES)
+@given(CLUSTERS, POLICIES)
 def test_each_moment_of_the_window_is_recovered_from_the_backup_that_it_was_before(backups, policy):
     left = left_of(backups, retain(backups, policy, NOW))
     edge = NOW - policy.window
-    for moment in (edge, NOW, *(each.finished_at for each in backups if each.finished_at > edge)):
-        before = [each.id for each in restorable(backups) if each.finished_at <= moment]
-        after = [each.id for each in restorable(left) if each.finished_at <= moment]
+    moments = (edge, NOW, *(each.finished_at for each in backups if each.finished_at > edge))
+    for system, moment in product("12", moments):
+        before = [each.id for each in restorable(of(system, backups)) if each.finished_at <= moment]
+        after = [each.id for each in restorable(of(system, left)) if each.finished_at <= moment]
         assert before[-1:] == after[-1:]
 
 
 @many
-@given(histories_of_backups(), POLICIES)
+@given(CLUSTERS, POLICIES)
 def test_a_second_run_finds_nothing_to_do(backups, policy):
     left = left_of(backups, retain(backups, policy, NOW))
     assert retain(left, policy, NOW).expired == ()
 
 
 @many
-@given(histories_of_backups(), POLICIES)
+@given(CLUSTERS, POLICIES)
 def test_wherever_the_removal_ends_what_stays_can_be_restored_as_before(backups, policy):
     """They are removed from the last to the first."""
     verdict = retain(backups, policy, NOW)
@@ -185,13 +208,14 @@ def test_wherever_the_removal_ends_what_stays_can_be_restored_as_before(backups,
 
 
 @many
-@given(histories_of_backups(), POLICIES, st.data())
+@given(CLUSTERS, POLICIES, st.data())
 def test_a_clock_that_was_years_off_lets_nothing_more_go(backups, policy, data):
-    """All but the first may have been taken under one; nothing else knows how old that was."""
+    """All but the first of each cluster may have been taken under one; nothing else knows how old that was."""
     policy = replace(policy, weekly=0, monthly=0)
+    first = [of(system, backups)[:1] for system in "12"]
     wrong = [
-        replace(each, finished_at=data.draw(st.sampled_from((each.finished_at, *WRONG)))) if number else each
-        for number, each in enumerate(backups)
+        each if [each] in first else replace(each, finished_at=data.draw(st.sampled_from((each.finished_at, *WRONG))))
+        for each in backups
     ]
     expired = {each.id for each in retain(wrong, policy, NOW).expired}
     assert expired <= {each.id for each in retain(backups, policy, NOW).expired}

@@ -51,3 +51,22 @@ def test_the_archived_histories_say_what_leads_to_the_present(repository):
     (repository.wal_folder / "7").mkdir()
     (repository.wal_folder / "7" / "00000002.history-1-2").write_text("1\t0/3000158\tbefore the wrong DELETE\n")
     assert judge(repository, policy).retention.expired == ()
+
+
+def test_where_the_own_cluster_is_known_nothing_of_another_expires(repository):
+    policy = BackupSettings(window=timedelta(0), redundancy=1, minimum=1)
+    mine = [take(repository, days, stop="0/3000120") for days in (4, 3)]
+    other = [take(repository, days, system="8", stop="0/3000120") for days in (6, 5)]
+    for system in ("7", "8"):
+        (repository.wal_folder / system).mkdir()
+        (repository.wal_folder / system / "000000010000000000000001-1-2").touch()
+
+    def going(cluster):
+        verdict = judge(repository, policy, cluster)
+        return [each.id for each in verdict.retention.expired], [file.path.parent.name for file in verdict.wal]
+
+    assert going("7") == ([mine[0].id], ["7"])
+    assert going("8") == ([other[0].id], ["8"])
+    assert going("9") == ([], []), "as after the data was lost"
+    assert going(None) == ([mine[0].id, other[0].id], ["7", "8"]), "each by itself"
+    assert judge(repository, policy, "7").retention.reasons[other[0].id] == "of another cluster (8)"

@@ -13,9 +13,10 @@ from stackctl.backup.retention import Policy, Retention, retain
 from stackctl.backup.wal_retention import unneeded
 from stackctl.engine.base import Note
 from stackctl.engine.runner import Runner
-from stackctl.errors import Problem, UsageError
+from stackctl.errors import Problem, StackError, UsageError
 from stackctl.operations.archives import known_histories
-from stackctl.operations.backup import backup_data, find, open_backups, working
+from stackctl.operations.backup import Opened, backup_data, find, open_backups, working
+from stackctl.operations.restoring.present import present_data
 from stackctl.operations.result import Block, Line, Request, Result, Table
 from stackctl.settings.backup import BackupSettings
 from stackctl.units import Bytes, counted, human
@@ -41,28 +42,51 @@ def policy_of(settings: BackupSettings) -> Policy:
     return Policy(settings.window, settings.redundancy, settings.minimum, settings.weekly, settings.monthly)
 
 
-def judge(repository: Repository, settings: BackupSettings) -> Verdict:
-    """Apply the policy to what is there now. While a backup cannot be read, no WAL goes: it may need it."""
+def judge(repository: Repository, settings: BackupSettings, cluster: str | None = None) -> Verdict:
+    """Apply the policy to what is there now, of one `cluster`, or of each by itself where that is not known.
+
+    While a backup cannot be read, no WAL goes: it may need it.
+    """
     entries = repository.entries()
     backups = [entry for entry in entries if isinstance(entry, Backup)]
+    mine = [backup for backup in backups if cluster in (None, backup.system)]
     histories = {system: known_histories(repository.archive(system)) for system in repository.systems()}
-    verdict = retain(backups, policy_of(settings), datetime.now(UTC), histories=histories)
-    kept = [backup for backup in backups if backup.id in verdict.reasons]
+    verdict = retain(mine, policy_of(settings), datetime.now(UTC), histories=histories)
+    kept = [backup for backup in mine if backup.id in verdict.reasons]
+    others = {each.id: f"of another cluster ({each.system})" for each in backups if cluster not in (None, each.system)}
+    verdict = replace(verdict, reasons={**verdict.reasons, **others})
     if len(backups) < len(entries) or not repository.wal_folder.is_dir():
         return Verdict(verdict, [])
     archives = [Archive(folder) for folder in sorted(repository.wal_folder.iterdir()) if folder.is_dir()]
-    return Verdict(verdict, [file for each in archives for file in unneeded(each.files(), kept, each.folder.name)])
+    mine_too = [each for each in archives if cluster in (None, each.folder.name)]
+    return Verdict(verdict, [file for each in mine_too for file in unneeded(each.files(), kept, each.folder.name)])
 
 
-def expire_command(request: Request, runner: Runner, note: Note, *, apply: bool) -> Result:
-    """Show what the policy lets go, and why the others stay; with `apply`, delete it."""
+def own_cluster(opened: Opened) -> str | None:
+    """Of which cluster the stack's data is, None where nobody can tell."""
+    state = opened.recorded.state
+    try:
+        return present_data(opened.engine, state.generations.current).system if state else None
+    except StackError:
+        return None
+
+
+def expire_command(request: Request, runner: Runner, note: Note, *, apply: bool, cluster: str | None = None) -> Result:
+    """Show what the policy lets go, and why the others stay; with `apply`, delete it.
+
+    Of the stack's own cluster, where that is known, or of `cluster`: another may belong to a project whose policy is
+    another, or be all that is left of data that was lost.
+    """
     opened = open_backups(request, runner)
     repository = opened.repository
+    if cluster:
+        _refuse_unknown(repository, cluster)
+    wanted = cluster or own_cluster(opened)
     if not apply:
-        verdict = judge(repository, opened.settings)
+        verdict = judge(repository, opened.settings, wanted)
     else:
         with working(opened, "stackctl backup expire", note):
-            verdict = judge(repository, opened.settings)
+            verdict = judge(repository, opened.settings, wanted)
             _delete(repository, verdict)
     data = {
         "applied": apply,
@@ -85,6 +109,11 @@ def keep_command(request: Request, runner: Runner, note: Note, identifier: str, 
         opened.repository.update(backup)
     said = f"{identifier} is kept: {backup.kept}" if backup.kept else f"{identifier} follows the policy again"
     return Result(backup_data(opened.repository, backup), [Line(said, "good")], opened.recorded.warnings)
+
+
+def _refuse_unknown(repository: Repository, cluster: str) -> None:
+    if cluster not in {*repository.systems(), *(backup.system for backup in repository.backups())}:
+        raise UsageError(f"no backup is of cluster {cluster}", hint="stackctl backup show ID says of which it is")
 
 
 def _delete(repository: Repository, verdict: Verdict) -> None:

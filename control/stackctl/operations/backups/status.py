@@ -11,7 +11,7 @@ from stackctl.backup.model import Backup, Kind, Status, spelled
 from stackctl.engine.runner import Runner
 from stackctl.hardware.detect import free_disk, on_one_device
 from stackctl.operations.backup import Opened, open_backups
-from stackctl.operations.backups.expire import Verdict, judge
+from stackctl.operations.backups.expire import Verdict, judge, own_cluster
 from stackctl.operations.result import Line, Request, Result, Table
 from stackctl.units import Bytes, human
 
@@ -22,7 +22,8 @@ _VERIFY_EACH, _DRILL_EACH = 7 * _DAY, 30 * _DAY
 def status_command(request: Request, runner: Runner) -> Result:
     """What there is, as the records say; nothing is read through, nothing is judged by an exit code."""
     opened = open_backups(request, runner)
-    backups, verdict = opened.repository.backups(), judge(opened.repository, opened.settings)
+    backups = opened.repository.backups()
+    verdict = judge(opened.repository, opened.settings, own_cluster(opened))
     now = datetime.now(UTC)
     beside = on_one_device(opened.repository.root, opened.engine.data_place()) is True
     advice = list(_advice(backups, verdict, beside, now))
