@@ -13,6 +13,7 @@ from pathlib import Path
 
 from stackctl.backup import archived_list
 from stackctl.backup.archived_list import LIST, Listed
+from stackctl.backup.plain_file import NotPlain, content, opened
 from stackctl.backup.wal_name import Branch, Segment, history_of, is_wal_file, parse_history, parse_segment
 
 _NAME = re.compile(r"(?P<name>[0-9A-F]{8,24}(?:\.[0-9A-Za-z.]+)?)-(?P<sum>\d+)-(?P<size>\d+)")
@@ -21,6 +22,8 @@ _DRAFT = re.compile(r"\.(?P<name>[0-9A-F]{8,24}(?:\.[0-9A-Za-z.]+)?)\.\d+")
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 _ALL_ONES = 0xFFFFFFFF
 _PIECE = 2**20
+# A history has a line for each restore; the list has 50 bytes for each segment of 16 MB.
+_MOST_HISTORY, _MOST_LISTED = 2**20, 2**30
 
 
 @dataclass(frozen=True)
@@ -49,9 +52,13 @@ class Archive:
         return sorted(name for name in self._there() if name not in known and not _DRAFT.fullmatch(name))
 
     def listed(self) -> Listed:
-        """What was archived, by the archive's own list; nothing where that is missing. Raises OSError."""
-        path = self.folder / LIST
-        return archived_list.read(path.read_bytes()) if path.exists() else Listed()
+        """What was archived, by the archive's own list; nothing where that is missing or no list. Raises OSError."""
+        try:
+            return archived_list.read(content(self.folder / LIST, _MOST_LISTED))
+        except FileNotFoundError:
+            return Listed()
+        except NotPlain as error:
+            return Listed(wrong=str(error.strerror))
 
     def lost(self) -> list[str]:
         """Names of files, as the server knows them, that are listed and not there."""
@@ -66,7 +73,7 @@ class Archive:
         there = {file.path.name for file in self._files()}
         # Read afterwards, as what is archived meanwhile is listed first.
         listed = self.listed()
-        return sorted(there - listed.names - listed.expired)
+        return [] if listed.wrong else sorted(there - listed.names - listed.expired)
 
     def remove(self, files: Iterable[Archived]) -> None:
         """Remove files that no backup needs, once the list says that they may be gone.
@@ -94,7 +101,7 @@ class Archive:
         found = {}
         for file in self._files():
             if (timeline := history_of(file.name)) is not None:
-                found[timeline] = parse_history(file.path.read_text(errors="replace"))
+                found[timeline] = history_in(file.path)
         return found
 
     def _files(self) -> Iterator[Archived]:
@@ -104,17 +111,25 @@ class Archive:
                 yield Archived(match["name"], int(match["sum"]), int(match["size"]), path)
 
 
+def history_in(path: Path) -> tuple[Branch, ...]:
+    """The branches in a history file. Raises ValueError where it is none, also where it is no ordinary file."""
+    try:
+        return parse_history(content(path, _MOST_HISTORY).decode(errors="replace"))
+    except NotPlain as error:
+        raise ValueError(f"{path.name} {error.strerror}") from error
+
+
 def _append(folder: int, line: bytes) -> None:
     """Write a line to the list where there is one; to make it is the account's."""
     try:
         file = os.open(LIST, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
     except FileNotFoundError:
         return
-    with os.fdopen(file, "wb") as opened:
+    with os.fdopen(file, "wb") as writing:
         if not stat.S_ISREG(os.fstat(file).st_mode):
             raise OSError(errno.EINVAL, "no ordinary file", LIST)
-        opened.write(line)
-        opened.flush()
+        writing.write(line)
+        writing.flush()
         os.fsync(file)
 
 
@@ -138,7 +153,7 @@ def cksum(path: Path) -> int:
     each byte is turned round for it.
     """
     value, size = _ALL_ONES, 0
-    with path.open("rb") as file:
+    with opened(path) as file:
         while piece := file.read(_PIECE):
             value = zlib.crc32(piece.translate(_REVERSED), value)
             size += len(piece)

@@ -18,11 +18,12 @@ _LINE = re.compile(r"(?P<file>[0-9A-F]{8,24}(?:\.[0-9A-Za-z.]+)?-\d+-\d+)|before
 
 @dataclass(frozen=True)
 class Listed:
-    """Names of files that should be there, those that may have gone, and lines that nobody wrote."""
+    """Names of files that should be there, those that may have gone, lines that nobody wrote; or why it is no list."""
 
     names: frozenset[str] = frozenset()
     expired: frozenset[str] = frozenset()
     damaged: tuple[str, ...] = ()
+    wrong: str = ""
 
 
 def read(content: bytes) -> Listed:

@@ -9,10 +9,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from stackctl.backup.archive import Archive
+from stackctl.backup.plain_file import NotPlain, content
 from stackctl.backup.tail import Tail
-from stackctl.backup.wal_name import Segment, last_segment, segment_of
+from stackctl.backup.wal_name import SEGMENT_SIZE, Segment, last_segment, segment_of
 from stackctl.backup.windows import Window
 from stackctl.engine.base import Programs
+from stackctl.errors import Damaged
 
 _COMMIT = re.compile(r"desc: (?:COMMIT|ABORT)(?:_PREPARED)? (?:\S+: )?(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+) UTC")
 # A server that is busy without committing is rare; an idle one archives nothing.
@@ -42,10 +44,18 @@ def _commits(segment: Segment, files: Mapping[str, Path], programs: Programs, fo
         return []
     place = folder / "wal"
     programs.claim(place)
-    shutil.copyfile(files[segment.name], place / segment.name)
+    (place / segment.name).write_bytes(_bytes(files[segment.name]))
     programs.own(place)
     # It ends with an error where the file does.
     words = ("--rmgr", "Transaction", str(place / segment.name))
     done = programs.run("pg_waldump", *words, folders=[place], check=False, timeout=600)
     shutil.rmtree(place)
     return [datetime.fromisoformat(text).replace(tzinfo=UTC) for text in _COMMIT.findall(done.stdout)]
+
+
+def _bytes(path: Path) -> bytes:
+    """Those of a segment itself: the account gets them, and what a link of its own leads to is not its to read."""
+    try:
+        return content(path, SEGMENT_SIZE)
+    except NotPlain as error:
+        raise Damaged(f"{path} {error.strerror}", hint="stackctl wal verify; restore to a moment before it") from error

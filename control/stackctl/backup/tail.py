@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from stackctl.backup.archive import Archive
-from stackctl.backup.wal_name import SEGMENT_SIZE, Branch, Lsn, Segment, history_of, parse_history, parse_segment
+from stackctl.backup.archive import Archive, history_in
+from stackctl.backup.plain_file import content
+from stackctl.backup.wal_name import SEGMENT_SIZE, Branch, Lsn, Segment, history_of, parse_segment
 
 # What is received from one slot on one timeline, and its number.
 _STRETCH = re.compile(r"[0-9A-F]{8}\.[0-9]{6}")
@@ -29,7 +32,7 @@ class Received:
         if self.whole:
             return self.segment.end
         try:
-            return Lsn(self.segment.start.value + len(self.path.read_bytes().rstrip(b"\0")))
+            return Lsn(self.segment.start.value + len(content(self.path, SEGMENT_SIZE).rstrip(b"\0")))
         except OSError:
             return self.segment.start
 
@@ -59,7 +62,7 @@ class Tail:
         for path in self._files():
             if (timeline := history_of(path.name)) is not None:
                 try:
-                    found[timeline] = parse_history(path.read_text(errors="replace"))
+                    found[timeline] = history_in(path)
                 except (OSError, ValueError):
                     continue
         return found
@@ -79,13 +82,13 @@ class Tail:
 
     def size(self) -> int:
         """Bytes on the disk."""
-        return sum(path.stat().st_blocks * 512 for path in self._files() if path.exists())
+        return sum(found.st_blocks * 512 for path in self._files() if (found := _plain(path)))
 
     def _received(self) -> Iterator[Received]:
         for path in self._files():
             segment = parse_segment(path.name.removesuffix(_PARTIAL))
             # A file that is just being made has no full length.
-            if segment is not None and _length(path) == SEGMENT_SIZE:
+            if segment is not None and (found := _plain(path)) and found.st_size == SEGMENT_SIZE:
                 yield Received(segment, path, not path.name.endswith(_PARTIAL))
 
     def _files(self) -> list[Path]:
@@ -122,8 +125,10 @@ def _known(name: str) -> bool:
     return parse_segment(name.removesuffix(_PARTIAL)) is not None or history_of(name.removesuffix(".tmp")) is not None
 
 
-def _length(path: Path) -> int:
+def _plain(path: Path) -> os.stat_result | None:
+    """What is known of an ordinary file; None for anything else, and for what was just removed."""
     try:
-        return path.stat().st_size
+        found = path.lstat()
     except OSError:
-        return 0
+        return None
+    return found if stat.S_ISREG(found.st_mode) else None

@@ -45,7 +45,9 @@ def verify_all(repository: Repository, told: Told = lambda _bytes: None) -> list
 def verify_archive(archive: Archive) -> list[Finding]:
     """What is wrong with the archived WAL of one cluster; missing segments are another matter."""
     found = [Finding(name, "does not belong to the archive") for name in archive.strangers()]
-    found += [Finding(archived_list.LIST, f"has the line {line!r}") for line in archive.listed().damaged]
+    listed = archive.listed()
+    found += [Finding(archived_list.LIST, listed.wrong)] if listed.wrong else []
+    found += [Finding(archived_list.LIST, f"has the line {line!r}") for line in listed.damaged]
     found += _unlisted(archive.unlisted())
     found += [Finding(name, "is missing") for name in archive.lost() if parse_segment(name) is None]
     names = Counter(file.name for file in archive.files())

@@ -1,6 +1,7 @@
 """An archive of WAL, and what is found wrong with it."""
 
 import os
+import signal
 import subprocess
 
 import pytest
@@ -120,6 +121,57 @@ def linked(path, elsewhere):
 def piped(path, _elsewhere):
     path.unlink()
     os.mkfifo(path)
+
+
+def huge(path, _elsewhere):
+    os.truncate(path, 2**40)
+
+
+@pytest.fixture
+def at_once():
+    """Fail where something waits, as for a pipe that nobody writes to."""
+
+    def late(_signal, _frame):
+        pytest.fail("it waits")
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.alarm(10)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.usefixtures("at_once")
+@pytest.mark.parametrize("becomes", [linked, piped, huge])
+def test_what_the_account_puts_in_the_place_of_a_history_is_damage(archive, tmp_path_factory, becomes):
+    elsewhere = tmp_path_factory.mktemp("etc") / "passwd"
+    elsewhere.write_text("1\t0/1800000\tno recovery target specified\n")
+    (history,) = [file for file in archive.files() if file.name == "00000002.history"]
+    becomes(history.path, elsewhere)
+    with pytest.raises(ValueError, match=history.path.name):
+        archive.histories()
+    assert [finding.what for finding in verify_archive(archive)] == [history.path.name]
+
+
+@pytest.mark.usefixtures("at_once")
+@pytest.mark.parametrize("becomes", [linked, piped, huge])
+def test_what_the_account_puts_in_the_place_of_the_list_is_damage(archive, tmp_path_factory, becomes):
+    elsewhere = tmp_path_factory.mktemp("etc") / "passwd"
+    elsewhere.write_bytes((archive.folder / LIST).read_bytes())
+    becomes(archive.folder / LIST, elsewhere)
+    assert archive.listed().names == frozenset()
+    assert (archive.lost(), [finding.what for finding in verify_archive(archive)]) == ([], [LIST])
+
+
+@pytest.mark.usefixtures("at_once")
+@pytest.mark.parametrize("becomes", [linked, piped])
+def test_no_checksum_is_taken_of_what_is_no_file_by_then(tmp_path, becomes):
+    """Whatever it was when it was looked at."""
+    (tmp_path / "elsewhere").write_text("root")
+    (tmp_path / "file").touch()
+    becomes(tmp_path / "file", tmp_path / "elsewhere")
+    with pytest.raises(OSError, match="no ordinary file"):
+        cksum(tmp_path / "file")
 
 
 @pytest.mark.parametrize("becomes", [linked, piped])

@@ -91,6 +91,26 @@ def test_what_nobody_received_is_told(repository):
     ]
 
 
+def test_what_the_account_put_in_the_place_of_a_received_file_is_none(repository, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.write_bytes(b"x" * SIZE)
+    (tmp_path / "history").write_text("1\t0/5000100\tno recovery target specified\n")
+    for name in ("000000010000000000000007", "000000010000000000000008.partial", "00000002.history"):
+        path = receive(repository, name)
+        path.unlink()
+        path.symlink_to(tmp_path / "history" if name.endswith("history") else elsewhere)
+    found, tail = wal(repository), repository.tail(SYSTEM)
+    assert (found.segments, found.ends, found.histories, tail.size()) == (frozenset(), {}, {}, 0)
+
+
+def test_a_received_file_that_became_a_link_since_has_no_length(repository, tmp_path):
+    path = receive(repository, "000000010000000000000008.partial", b"x" * 300)
+    (found,) = repository.tail(SYSTEM).longest().values()
+    path.rename(tmp_path / "elsewhere")
+    path.symlink_to(tmp_path / "elsewhere")
+    assert found.end == lsn("0/8000000")
+
+
 def test_a_folder_that_is_no_archive_has_neither(tmp_path):
     found = reachable(Archive(tmp_path / "none"), Tail(tmp_path / "none"))
     assert (found.segments, dict(found.ends), dict(found.histories)) == (frozenset(), {}, {})
