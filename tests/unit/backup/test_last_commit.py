@@ -21,14 +21,15 @@ SAID = "rmgr: Transaction len (rec/tot): 34/34, desc: COMMIT 2026-03-01 12:34:56
 class Programs:
     """Notes what there is to be read."""
 
-    def __init__(self):
-        self.read = []
+    def __init__(self, given=lambda _path: None):
+        self.read, self._given = [], given
 
     def claim(self, folder):
         folder.mkdir(exist_ok=True)
+        self._given(folder)
 
     def own(self, path):
-        """Nothing to give."""
+        self._given(path)
 
     def run(self, _program, *words, **_how):
         self.read.append(Path(words[-1]).read_bytes())
@@ -53,6 +54,21 @@ def test_the_last_commit_of_a_segment(archive):
     programs = Programs()
     assert last(archive, programs) == datetime(2026, 3, 1, 12, 34, 56, 789000, tzinfo=UTC)
     assert (programs.read, list((archive.folder.parent / "work").iterdir())) == ([b"wal"], [])
+
+
+def test_nothing_is_written_once_the_account_may_have_put_a_link_there(archive, tmp_path):
+    elsewhere = tmp_path / "etc"
+    elsewhere.mkdir()
+    (archive.folder / f"{SEGMENT}-1-3").write_bytes(b"wal")
+
+    def swapped(path):
+        if not path.is_symlink():
+            path.rename(path.with_name("moved"))
+            path.symlink_to(elsewhere)
+
+    with pytest.raises(OSError, match=SEGMENT):
+        last(archive, Programs(swapped))
+    assert list(elsewhere.iterdir()) == []
 
 
 def test_what_a_link_leads_to_is_not_handed_to_the_account(archive, tmp_path):
