@@ -37,8 +37,9 @@ def judge_backups(repository: Repository, use: ArchiveUse | None, now: datetime)
 def _of_another(newest: Backup, system: str) -> Check:
     """As after the data was lost, and a start made an empty database in its place."""
     evidence = f"no good backup is of the data that runs now ({system}); {newest.id} is of another cluster"
-    hint = f"stackctl restore --cluster {newest.system} brings that one's data back; stackctl backup takes one of this"
-    return Check("backup", model.Status.FAIL, evidence, hint)
+    lost = f"if it took the place of data that was lost: stackctl restore --cluster {newest.system}"
+    # First what takes nothing away: a restore replaces the data that runs, which may be right.
+    return Check("backup", model.Status.FAIL, evidence, f"if this data is right: stackctl backup; {lost}")
 
 
 def _age(days: float) -> str:

@@ -43,7 +43,10 @@ def test_backups_of_another_cluster_are_none_of_the_data_that_runs(repository):
     old = take(repository, 1, "7")
     found = verdict(repository, running("8"))
     assert (found.status, "(8)" in found.evidence, old.id in found.evidence) == (Status.FAIL, True, True)
-    assert "restore --cluster 7" in found.hint
+    # In this order: a restore would take away data that is right.
+    right, lost = found.hint.split("; ")
+    assert right == "if this data is right: stackctl backup"
+    assert lost == "if it took the place of data that was lost: stackctl restore --cluster 7"
 
 
 def test_the_age_is_that_of_its_own_newest(repository):
