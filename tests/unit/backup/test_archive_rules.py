@@ -13,6 +13,7 @@ import pytest
 from stackctl.backup.archive import Archive
 from stackctl.backup.archived_list import LIST
 from stackctl.backup.verify import verify_archive
+from stackctl.backup.wal_name import SEGMENT_SIZE
 
 SCRIPTS = Path(__file__).resolve().parents[3] / "config" / "postgres"
 NAME = "00000002.history"
@@ -127,25 +128,32 @@ def received(place: Place, content: bytes, name: str = NAME, stretch: str = "000
     return folder.parent
 
 
-SEGMENT, ZEROS = "000000010000000000000007", bytes(100)
+SEGMENT, PARTIAL = "000000010000000000000007", "000000010000000000000007.partial"
+ONE, TWO = "00000001.000001", "00000001.000002"
+
+
+def full(content: bytes) -> bytes:
+    """As a segment has it: zeros follow."""
+    return content.ljust(SEGMENT_SIZE, b"\0")
+
+
 # What the receiver has of a segment, by folder and name; then what is restored of it.
 TAILS: dict[str, tuple[dict[tuple[str, str], bytes], bytes | None]] = {
     "nothing": ({}, None),
-    "another one": ({("00000001.000001", "000000010000000000000008"): b"else"}, None),
-    "whole": ({("00000001.000001", SEGMENT): b"whole"}, b"whole"),
-    "in part": ({("00000001.000001", f"{SEGMENT}.partial"): b"part" + ZEROS}, b"part" + ZEROS),
-    "whole and in part": (
-        {("00000001.000001", SEGMENT): b"parts" + ZEROS, ("00000001.000002", f"{SEGMENT}.partial"): b"part" + ZEROS},
-        b"parts" + ZEROS,
+    "another one": ({(ONE, "000000010000000000000008"): full(b"else")}, None),
+    "whole": ({(ONE, SEGMENT): full(b"whole")}, full(b"whole")),
+    "in part": ({(ONE, PARTIAL): full(b"part")}, full(b"part")),
+    "whole and in part": ({(ONE, SEGMENT): full(b"parts"), (TWO, PARTIAL): full(b"part")}, full(b"parts")),
+    "begun twice": ({(ONE, PARTIAL): full(b"longer"), (TWO, PARTIAL): full(b"lon")}, full(b"longer")),
+    "being made": ({(ONE, f"{SEGMENT}.tmp"): full(b"part")}, None),
+    "begun on a full disk": ({(ONE, PARTIAL): bytes(8192)}, None),
+    "begun, without any length": ({(ONE, PARTIAL): b""}, None),
+    "cut off": ({(ONE, SEGMENT): b"whole" + bytes(100)}, None),
+    "too long": ({(ONE, SEGMENT): full(b"whole") + b"more"}, None),
+    "in part, and begun on a full disk": (
+        {(ONE, PARTIAL): full(b"part"), (TWO, PARTIAL): b"more than part"},
+        full(b"part"),
     ),
-    "begun twice": (
-        {
-            ("00000001.000001", f"{SEGMENT}.partial"): b"longer" + ZEROS,
-            ("00000001.000002", f"{SEGMENT}.partial"): b"lon" + ZEROS,
-        },
-        b"longer" + ZEROS,
-    ),
-    "being made": ({("00000001.000001", f"{SEGMENT}.tmp"): b"part"}, None),
 }
 
 
@@ -179,7 +187,7 @@ def test_a_tail_that_cannot_be_read_is_no_end_of_the_wal(place: Place) -> None:
     path = place.data / "restored"
     assert run("restore-wal", str(place.folder), SEGMENT, str(path), str(tail), cwd=place.data) == 126
     (tail / "00000001.000001" / SEGMENT).rmdir()
-    received(place, b"whole", SEGMENT)
+    received(place, full(b"whole"), SEGMENT)
     nowhere = str(place.data / "none" / SEGMENT)
     assert run("restore-wal", str(place.folder), SEGMENT, nowhere, str(tail), cwd=place.data) == 200
 
