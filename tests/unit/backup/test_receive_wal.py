@@ -1,0 +1,77 @@
+"""Where receive-wal goes on, told by what it gives a pg_receivewal that we play."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).resolve().parents[3] / "config" / "postgres" / "receive-wal"
+SEGMENT_SIZE = 16 * 2**20
+PARTIAL = "000000010000000000000007.partial"
+PROGRAMS = {
+    "psql": 'case $* in *IDENTIFY_SYSTEM*) echo "42|1|0/7000000|app" ;; *) echo reserved ;; esac',
+    "sleep": "exec /bin/sleep 0.02",
+    # What it finds is noted; then it does as the case says.
+    "pg_receivewal": 'place=${1#--directory=}; echo "${place##*/}:" $(ls "$place") >>seen; . ./receives',
+}
+
+
+@dataclass(frozen=True)
+class Tail:
+    """The folder in which the script runs."""
+
+    folder: Path
+
+    @property
+    def stretches(self) -> list[str]:
+        return sorted(path.name for path in (self.folder / "tail" / "42").iterdir())
+
+    def stretch(self, name: str = "00000001.000001") -> Path:
+        made = self.folder / "tail" / "42" / name
+        made.mkdir(parents=True, exist_ok=True)
+        return made
+
+    def seen(self) -> list[str]:
+        """What pg_receivewal found, at each start: the name of its folder and what is in it."""
+        noted = self.folder / "seen"
+        return noted.read_text().splitlines() if noted.exists() else []
+
+    def run(self, receives: str, until: Callable[[], bool]) -> None:
+        (self.folder / "receives").write_text(f"{receives}\n")
+        argv = ["sh", str(SCRIPT), "tail", "archive", "password", "run", "3"]
+        where = {"PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}"}
+        with subprocess.Popen(argv, cwd=self.folder, env=where, stderr=subprocess.PIPE, text=True) as script:
+            deadline = time.monotonic() + 20
+            while not until() and script.poll() is None and time.monotonic() < deadline:
+                time.sleep(0.02)
+            still = script.poll() is None
+            script.terminate()
+            said = script.communicate(timeout=20)[1]
+        assert still, f"it ended: {said}"
+        assert until(), said
+
+
+@pytest.fixture
+def tail(tmp_path: Path) -> Tail:
+    for name in ("tail", "archive", "run", "bin"):
+        (tmp_path / name).mkdir()
+    for name, text in PROGRAMS.items():
+        (tmp_path / "bin" / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / "bin" / name).chmod(0o755)
+    (tmp_path / "password").write_text("of nobody")
+    return Tail(tmp_path)
+
+
+@pytest.mark.parametrize("stranger", ["00000001.000001.bak", "00000001.old", "00000001.0000012", "00000001.000001 2"])
+def test_a_folder_that_is_not_its_own_does_not_stop_it(tail: Tail, stranger: str) -> None:
+    (tail.stretch(stranger) / "notes").touch()
+    tail.stretch("00000001.000008")
+    tail.run("exec /bin/sleep 60", lambda: bool(tail.seen()))
+    assert tail.seen() == ["00000001.000008:"]
+    assert stranger in tail.stretches
