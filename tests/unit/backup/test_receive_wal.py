@@ -75,3 +75,31 @@ def test_a_folder_that_is_not_its_own_does_not_stop_it(tail: Tail, stranger: str
     tail.run("exec /bin/sleep 60", lambda: bool(tail.seen()))
     assert tail.seen() == ["00000001.000008:"]
     assert stranger in tail.stretches
+
+
+def test_a_segment_without_its_full_length_is_begun_anew(tail: Tail) -> None:
+    """As a kill or a power cut leaves it."""
+    (tail.stretch() / PARTIAL).write_bytes(bytes(8192))
+    tail.run("exec /bin/sleep 60", lambda: bool(tail.seen()))
+    assert tail.seen() == ["00000001.000001:"]
+
+
+def test_one_that_was_being_written_stays(tail: Tail) -> None:
+    (tail.stretch() / PARTIAL).write_bytes(b"some".ljust(SEGMENT_SIZE, b"\0"))
+    tail.run("exec /bin/sleep 60", lambda: bool(tail.seen()))
+    assert tail.seen() == [f"00000001.000001: {PARTIAL}"]
+
+
+def test_a_full_disk_leaves_one_folder_and_nothing_in_it(tail: Tail) -> None:
+    """pg_receivewal leaves what it could not fill up, and would not go on from it."""
+    (tail.stretch() / "000000010000000000000006").write_bytes(bytes(SEGMENT_SIZE))
+    fills = f'test -e "$place/{PARTIAL}" || head -c 8192 /dev/zero >"$place/{PARTIAL}"; exit 1'
+    tail.run(fills, lambda: len(tail.seen()) >= 9)
+    assert set(tail.seen()) == {"00000001.000001: 000000010000000000000006"}
+    assert tail.stretches == ["00000001.000001"]
+
+
+def test_files_that_nothing_goes_on_from_are_left_for_another_folder(tail: Tail) -> None:
+    (tail.stretch() / PARTIAL).write_bytes(bytes(SEGMENT_SIZE))
+    tail.run('test -z "$(ls $place)" && exec /bin/sleep 60; exit 1', lambda: "00000001.000002:" in tail.seen())
+    assert tail.stretches == ["00000001.000001", "00000001.000002"]
