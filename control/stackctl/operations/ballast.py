@@ -12,7 +12,7 @@ from stackctl.hardware.model import HardwareProfile
 from stackctl.operations.engines import recorded_engine
 from stackctl.operations.project import open_recorded
 from stackctl.operations.result import Line, Request, Result
-from stackctl.sizing.ballast import ballast_size
+from stackctl.sizing.ballast import ballast_size, is_held
 from stackctl.sizing.wal import archive_reserve
 from stackctl.units import Bytes, human
 
@@ -43,7 +43,7 @@ def free_command(request: Request, runner: Runner) -> Result:
 def hold_ballast(engine: Engine, profile: HardwareProfile) -> tuple[Problem, ...]:
     """Make the ballast where it is not there or has another size; a problem where there is no room for it."""
     wanted, held = ballast_size(profile.disk), engine.ballast().held()
-    if held == wanted:
+    if is_held(held, wanted):
         return ()
     free, least = Bytes(free_disk(engine.data_place()) + held), Bytes(wanted + archive_reserve(profile))
     if free < least:

@@ -12,6 +12,7 @@ from stackctl.engine.embedded.home import home_of
 from stackctl.engine.project import Project
 from stackctl.engine.runner import Runner
 from stackctl.errors import EngineFailed
+from stackctl.sizing.ballast import ballast_size, is_held
 
 MIB = 2**20
 
@@ -54,6 +55,12 @@ def test_one_that_does_not_fit_leaves_nothing(ballast):
         assert ballast.held() == 9 * MIB
     finally:
         subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_what_it_holds_is_the_size_that_up_asks_for_again(ballast):
+    wanted = ballast_size(10 * 1024 * MIB + 1)
+    ballast.hold(wanted)
+    assert is_held(ballast.held(), wanted)
 
 
 def test_it_is_beside_the_data_and_in_no_backup(ballast):
