@@ -7,14 +7,20 @@ from typing import Protocol
 from stackctl.units import Bytes
 
 NAME = "ballast"
+DRAFT = "ballast.new"
 # With the path and the size in bytes. Allocated, not sparse, under its name only when it is whole. Where the file
-# system cannot allocate, it is written, with bytes that none makes smaller. `fallocate --posix` ends well although
-# nothing fits.
+# system cannot allocate, it is written, with bytes that none makes smaller; never because the disk is full.
+# `fallocate --posix` ends well although nothing fits.
 SCRIPT = """set -e
 umask 077
 trap 'rm -f "$1.new"' EXIT
-rm -f "$1"
-fallocate --length "$2" "$1.new" || head -c "$2" /dev/urandom > "$1.new"
+trap 'exit 1' HUP INT TERM
+rm -f "$1" "$1.new"
+if ! said=$(LC_ALL=C fallocate --length "$2" "$1.new" 2>&1); then
+    echo "$said" >&2
+    case $said in *"ot supported"* | *"not implemented"* | *"not found"*) ;; *) exit 1 ;; esac
+    head -c "$2" /dev/urandom > "$1.new"
+fi
 test "$(($(stat --format %b "$1.new") * 512))" -ge "$2"
 sync "$1.new"
 mv "$1.new" "$1"

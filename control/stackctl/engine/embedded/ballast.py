@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from stackctl.engine.ballast import NAME, SCRIPT
+from stackctl.engine.ballast import DRAFT, NAME, SCRIPT
 from stackctl.engine.embedded.home import Home, as_account
 from stackctl.engine.runner import Runner
 from stackctl.units import Bytes
@@ -34,5 +34,5 @@ class EmbeddedBallast:
         as_account(self.home, self.runner, "sh", "-c", SCRIPT, "sh", str(self._file), str(size))
 
     def free(self) -> None:
-        """Remove it, as the account."""
-        as_account(self.home, self.runner, "rm", "-f", str(self._file))
+        """Remove it, as the account, with what a run that was killed left of one."""
+        as_account(self.home, self.runner, "rm", "-f", str(self._file), str(self.home.disk / DRAFT))

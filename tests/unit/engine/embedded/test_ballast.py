@@ -63,6 +63,12 @@ def test_what_it_holds_is_the_size_that_up_asks_for_again(ballast):
     assert is_held(ballast.held(), wanted)
 
 
+def test_what_a_killed_run_left_is_freed_too(ballast):
+    (ballast.home.disk / "ballast.new").write_bytes(bytes(4096))
+    ballast.free()
+    assert files(ballast) == {}
+
+
 def test_it_is_beside_the_data_and_in_no_backup(ballast):
     ballast.hold(MIB)
     (file,) = ballast.home.disk.iterdir()
