@@ -168,6 +168,30 @@ def test_the_tail_gives_what_the_archive_lacks(place: Place, case: str) -> None:
     assert (code, path.read_bytes() if path.exists() else None) == (1 if wanted is None else 0, wanted)
 
 
+WHOLE = f'mv "$TAIL/{ONE}/{PARTIAL}" "$TAIL/{ONE}/{SEGMENT}" 2>/dev/null'
+ARCHIVED = f'mv "$TAIL/{ONE}/{PARTIAL}" "$ARCHIVE/{SEGMENT}-$SUM" 2>/dev/null'
+BOTH = f"{ARCHIVED.replace(PARTIAL, SEGMENT)} || {WHOLE}"
+# What the receiver does just before one of the programs reads; then the programs.
+MOMENTS = [(what, program) for what in (WHOLE, ARCHIVED, BOTH) for program in ("wc", "tr", "cat")]
+
+
+@pytest.mark.parametrize(("what", "program"), MOMENTS)
+def test_a_tail_that_changes_while_it_is_read_gives_it_all_the_same(
+    place: Place, monkeypatch: pytest.MonkeyPatch, what: str, program: str
+) -> None:
+    content, path, programs = full(b"some"), place.data / "restored", place.data / "bin"
+    tail = received(place, content, PARTIAL)
+    done = subprocess.run(["cksum"], input=content, capture_output=True, check=True).stdout.split()
+    programs.mkdir()
+    (programs / program).write_text(f'#!/bin/sh\n{what}\nexec /usr/bin/{program} "$@"\n')
+    (programs / program).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    for name, value in {"TAIL": tail, "ARCHIVE": place.folder, "SUM": b"-".join(done).decode()}.items():
+        monkeypatch.setenv(name, str(value))
+    assert run("restore-wal", str(place.folder), SEGMENT, str(path), str(tail), cwd=place.data) == 0
+    assert path.read_bytes() == content
+
+
 def test_the_archive_comes_first_and_its_damage_is_not_covered_up(place: Place) -> None:
     tail, path = received(place, b"of the tail"), place.data / "restored"
     words = (str(place.folder), NAME, str(path), str(tail))
