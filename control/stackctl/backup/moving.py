@@ -6,10 +6,13 @@ import errno
 import os
 import re
 import shutil
+import stat
 import tempfile
 from pathlib import Path
 
 from stackctl.errors import unwritable
+
+_PIECE = 2**20
 
 
 def move_whole(source: Path, target: Path) -> None:
@@ -35,7 +38,7 @@ def copy_tree(source: Path, target: Path) -> None:
 
     def copied(one: str, other: str) -> None:
         try:
-            shutil.copy2(one, other)
+            _copy_file(one, other)
         except OSError as error:
             # Any other kind of error would be kept until all the other files were tried.
             raise unwritable(target, error) from error
@@ -47,6 +50,19 @@ def copy_tree(source: Path, target: Path) -> None:
         raise unwritable(target, _first(error)) from error
     except OSError as error:
         raise unwritable(target, error) from error
+
+
+def _copy_file(one: str, other: str) -> None:
+    """Whoever owns the folder may have put a link in the place of a file that was seen there: it is not followed."""
+    descriptor = os.open(one, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as source, Path(other).open("xb") as target:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            raise OSError(errno.EINVAL, "no ordinary file", one)
+        shutil.copyfileobj(source, target, _PIECE)
+        target.flush()
+        os.fchmod(target.fileno(), stat.S_IMODE(found.st_mode))
+        os.utime(target.fileno(), ns=(found.st_atime_ns, found.st_mtime_ns))
 
 
 def _copy(source: Path, target: Path) -> None:
