@@ -24,6 +24,13 @@ def guide(identifier: str, postgres: int, system: str, chain: Sequence[str] = ()
        restore_command = 'cp WAL/%f-* %p'           WAL is wal/{system} of this repository
        recovery_target_time = '2026-03-01 12:00:00+00'    or leave it out for everything there is
    and make an empty file recovery.signal beside it.
-   What wal/{system} lacks may be in tail/{system}/*/: copy it into pg_wal/ of the copy, without .partial in its name.
+   What wal/{system} lacks may be in tail/{system}/*/, where there is one: of a segment that is there more than
+   once, the whole one, else the one with the most in it; none without its full length. Beside tail/:
+       for one in $(find tail/{system} -size 16777216c -name '*.partial'); do
+           echo "$(tr -d '\\0' <"$one" | wc -c) $one"
+       done | sort -n | while read -r most one; do cp "$one" "THE-COPY/pg_wal/$(basename "$one" .partial)"; done
+       find tail/{system} -size 16777216c ! -name '*.*' -exec cp {{}} THE-COPY/pg_wal/ ';'
+       find tail/{system} -name '*.history' -exec cp {{}} THE-COPY/pg_wal/ ';'
+       chown --reference=THE-COPY THE-COPY/pg_wal/*
 4. Start PostgreSQL {postgres}: pg_ctl -D THE-COPY start
 """
