@@ -88,8 +88,9 @@ class DockerPlaces:
         return f"{self.project}_{key}"
 
     def has(self, key: str) -> bool:
-        """Whether there is such a volume."""
-        return self._docker("volume", "inspect", self.named(key), check=False).returncode == 0
+        """Whether there is such a volume. Raises EngineFailed where Docker does not say."""
+        name = self.named(key)
+        return name in self._docker("volume", "ls", "--quiet", "--filter", f"name={name}").stdout.split()
 
     def make(self, key: str) -> None:
         """Make an empty volume that Compose takes for one of the project's."""
