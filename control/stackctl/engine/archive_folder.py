@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 from stackctl.engine.runner import SystemUser
@@ -25,8 +26,12 @@ def make_archive(repository: Path, user: SystemUser | None, *, shared: bool = Fa
             os.chown(repository, -1, -1 if user is None else user.gid)
         folder = repository / name
         folder.mkdir(exist_ok=True)
-        if user is not None:
+        # A disk that broke may be read-only; what is there can still be used, or left.
+        there = folder.stat()
+        if user is not None and (there.st_uid, there.st_gid) != (user.uid, user.gid):
             os.chown(folder, user.uid, user.gid)
-        folder.chmod(0o2770 if shared and user is None else 0o750)
+        mode = 0o2770 if shared and user is None else 0o750
+        if stat.S_IMODE(folder.stat().st_mode) != mode:
+            folder.chmod(mode)
     except OSError as error:
         raise unwritable(repository, error) from error

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from stackctl.engine.ports import taken
@@ -26,12 +28,15 @@ from stackctl.render.write import snapshot, write
 Note = Callable[[str], None]
 MARK = "applying"
 _LOG_LINES = 15
+_WAITS = re.compile(rb"^(synchronous_standby_names *= *).*$", re.MULTILINE)
 _GOING_BACK_SECONDS = 120.0
 
 
 def apply(prepared: Prepared, changes: Changes, timeout: float, runner: Runner, note: Note) -> None:
     """Bring the stack to `prepared`. Raises what went wrong, after the previous stack runs again."""
     engine, project = prepared.engine, prepared.opened.project
+    if frees_commits(changes):
+        _free_commits(prepared, runner, note)
     if problems := taken(_new_ports(prepared, changes)):
         raise _port_error(problems)
     engine.prepare(prepared.deployment, note)
@@ -43,10 +48,6 @@ def apply(prepared: Prepared, changes: Changes, timeout: float, runner: Runner, 
     write(project.rendered, files)
     save(project.private, prepared.state)
     try:
-        if frees_commits(changes):
-            # The receiver may never come back, and what follows commits, or cuts off who waits.
-            note("reloading PostgreSQL, so that no commit waits for the receiver")
-            reload_back(engine)
         if not reload_suffices(changes):
             note(f"starting {', '.join(service for service in prepared.deployment.services if service != 'migrate')}")
             engine.start(prepared.deployment, changes.services if changes.running else (), timeout, note)
@@ -62,6 +63,23 @@ def apply(prepared: Prepared, changes: Changes, timeout: float, runner: Runner, 
         _go_back(prepared, before, changes, timeout, runner, note)
         raise
     end(project.private)
+
+
+def _free_commits(prepared: Prepared, runner: Runner, note: Note) -> None:
+    """Let the previous configuration wait for nobody, before anything that may fail; what fails goes back to that.
+
+    The receiver may never come back, as on a disk that is broken, and what follows commits, or cuts off who waits.
+    """
+    note("reloading PostgreSQL, so that no commit waits for the receiver")
+    rendered = prepared.opened.project.rendered
+    write(rendered, [_waits_for_nobody(file) for file in snapshot(rendered)])
+    reload_back(recorded_engine(prepared.opened, runner))
+
+
+def _waits_for_nobody(file: File) -> File:
+    if file.path != "postgres/postgresql.conf":
+        return file
+    return replace(file, content=_WAITS.sub(rb"\1''", file.content))
 
 
 def begin(private: Path) -> None:
