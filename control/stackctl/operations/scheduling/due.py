@@ -9,18 +9,18 @@ from datetime import datetime, timedelta
 from stackctl.backup.model import Backup, Kind, Status
 from stackctl.settings.schedule import COMMANDS, Job
 
-HEAL = "heal"
+HEAL, FULL = "heal", "full"
 # A record from further ahead was written under a clock that was wrong, and says nothing.
 _AHEAD = timedelta(minutes=5)
 _LOCKED = 44
 # What was found, was found: looking again finds the same.
 _FINDINGS: Mapping[str, frozenset[int]] = {"verify": frozenset({41, 43}), "drill": frozenset({41})}
 _LOCKED_SECONDS, _FIRST_SECONDS, _MOST_SECONDS = 60.0, 60.0, 3600.0
-_NEEDS_ACCEPTED = ("full", "incremental", HEAL)
+_NEEDS_ACCEPTED = (FULL, "incremental", HEAL)
 # As after the data was lost: a backup of the empty database that a start made would pass for one of the data.
 _NEEDS_SAME_DATA = (*_NEEDS_ACCEPTED, "logical", "expire")
 # Their records say it; what the scheduler remembers of them would outlive a backup that was lost.
-_RECORDED = ("full", "incremental", "logical")
+_RECORDED = (FULL, "incremental", "logical")
 
 
 @dataclass(frozen=True)
@@ -78,11 +78,14 @@ class Task:
 
 def tasks(jobs: Sequence[Job], known: Known, now: datetime) -> list[Task]:
     """All that is due at `now`, which has the zone of the machine, in the order in which it is to be done."""
-    found = [Task(HEAL, COMMANDS["full"], f"the archive lacks {known.gaps[-1]}")] if known.gaps else []
+    found: list[Task] = []
     for job in jobs:
         slot = job.last_before(now)
         if slot > _since(job, known, now):
             found.append(Task(job.name, _words(job), f"due since {slot:%Y-%m-%d %H:%M}"))
+    # A full backup that is due heals as well.
+    if known.gaps and FULL not in {task.name for task in found}:
+        found.insert(0, Task(HEAL, COMMANDS[FULL], f"the archive lacks {known.gaps[-1]}"))
     refused = (*(_NEEDS_ACCEPTED if known.undecided else ()), *(_NEEDS_SAME_DATA if known.lost else ()))
     return [task for task in found if task.name not in refused]
 

@@ -88,6 +88,12 @@ def test_a_gap_comes_first_and_needs_all_files():
     assert names({"expire": "0 4 * * *"}, known) == ["heal", "expire"]
 
 
+def test_a_full_backup_that_is_due_heals_a_gap_by_the_way():
+    known = Known([backup(NOW - 5 * DAY)], gaps=["000000010000000000000007"])
+    assert names({"full": "0 2 * * *", "expire": "0 4 * * *"}, known) == ["full", "expire"]
+    assert names({"incremental": "0 2 * * *"}, known) == ["heal", "incremental"]
+
+
 def test_no_backup_of_a_copy_that_is_not_accepted():
     schedule = {"full": "0 2 * * *", "incremental": "0 3 * * *", "logical": "0 3 * * *", "verify": "0 4 * * *"}
     known = Known([backup(NOW - 5 * DAY)], gaps=["000000010000000000000007"], undecided=True)

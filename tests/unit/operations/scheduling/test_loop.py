@@ -148,15 +148,15 @@ def test_healing_that_fails_waits_an_hour(tmp_path):
 
 def test_what_cannot_be_noted_is_not_done_without_end(tmp_path):
     """As on a full disk, where neither the memory nor a record can be written."""
-    world = World(tmp_path / "gone", {"full": "0 12 * * *"}, gaps=["000000010000000000000007"])
+    world = World(tmp_path / "gone", {"incremental": "0 12 * * *"}, gaps=["000000010000000000000007"])
     (tmp_path / "gone").write_text("")
     world.moment += MINUTE
-    world.loop.memory.seen = {"full": NOON - DAY}
+    world.loop.memory.seen = {"incremental": NOON - DAY}
     world.loop.run = lambda task: world.ran.append(task.name) or 0
     for _ in range(50):
         world.loop.turn()
         world.monotonic += 1
-    assert world.ran == ["heal", "full"]
+    assert world.ran == ["heal", "incremental"]
     assert "heal" not in world.loop.memory.done, "no job has this name"
 
 
