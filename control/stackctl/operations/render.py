@@ -45,9 +45,8 @@ def render_command(request: Request, out: Path, target: str) -> Result:
 
 def compose_files(opened: Opened, sizing: Sizing, out: Path) -> tuple[File, ...]:
     """The Compose stack as `up` would render it, for an engine that was not asked for its version."""
-    from stackctl.engine.archive_folder import WAL
     from stackctl.engine.docker.images import PUBLIC, supply
-    from stackctl.engine.docker.place import archive, extra, place_of, secret_names
+    from stackctl.engine.docker.place import extra, place_of, secret_names
 
     profile = sizing.profile
     shares = {share.service for share in sizing.budget}
@@ -60,12 +59,25 @@ def compose_files(opened: Opened, sizing: Sizing, out: Path) -> tuple[File, ...]
         **extra(sizing, opened.settings.ports, wanted.references(), None),
         "secrets": secret_names(sizing, services),
         "secrets_folder": os.path.relpath(secrets, out.resolve()),
-        "archive": archive(os.path.relpath(opened.project.folder / "backups" / WAL, out.resolve())),
+        **_repository(opened, out),
         **_scheduler(opened, out),
         "fingerprint": "",
     }
     where = with_app(place_of(profile.postgres), app)
     return render_stack(sizing, Stack(opened.project.name, where, services, rest, app), Target.COMPOSE)
+
+
+def _repository(opened: Opened, out: Path) -> dict[str, Any]:
+    from stackctl.engine.archive_folder import TAIL, WAL
+    from stackctl.engine.docker.client import operator
+    from stackctl.engine.docker.place import archive, tail
+
+    wal, received = (os.path.relpath(_root(opened) / name, out.resolve()) for name in (WAL, TAIL))
+    return {"archive": archive(wal), "tail": tail(received, operator())}
+
+
+def _root(opened: Opened) -> Path:
+    return opened.project.repository or opened.project.folder / "backups"
 
 
 def _scheduler(opened: Opened, out: Path) -> dict[str, Any]:
@@ -75,7 +87,7 @@ def _scheduler(opened: Opened, out: Path) -> dict[str, Any]:
     if not opened.settings.backup.scheduled:
         return {}
     project, state = opened.project, opened.state
-    repository = project.repository or project.folder / "backups"
+    repository = _root(opened)
     source, memory = (os.path.relpath(path, out.resolve()) for path in (repository, project.private / FOLDER))
     generations = state.data.get(DOCKER, Generations()) if state else Generations()
     return {
