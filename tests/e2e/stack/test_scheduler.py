@@ -25,20 +25,22 @@ LONG_AGO = (datetime.now(UTC) - timedelta(days=800)).strftime("%Y-%m-%dT%H:%M:%S
 
 
 @pytest.fixture(scope="module")
-def scheduled(stack: Stack) -> Iterator[Stack]:
-    """The stack with a schedule whose times it missed for years, and no backups."""
-    forget_backups(stack)
-    memory = stack.private / "scheduler"
-    memory.mkdir(mode=0o700, exist_ok=True)
+def scheduled(engine: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A stack with a schedule whose times it missed for years, and no backups."""
+    made = Stack(tmp_path_factory.mktemp(f"scheduled-{engine}"), engine)
+    made.private.mkdir(mode=0o700)
+    memory = made.private / "scheduler"
+    memory.mkdir(mode=0o700)
     (memory / "done.json").write_text(json.dumps({"done": {}, "seen": dict.fromkeys(YEARLY, LONG_AGO)}))
-    stack.write(backup={"schedule": YEARLY})
-    stack.up()
-    yield stack
-    stack.write()
-    stack.up()
-    assert "scheduler" not in states(stack)
-    (memory / "done.json").unlink()
-    forget_backups(stack)
+    made.write(backup={"schedule": YEARLY})
+    try:
+        made.up()
+        yield made
+        made.write()
+        made.up()
+        assert "scheduler" not in states(made)
+    finally:
+        made.remove()
 
 
 def forget_backups(stack: Stack) -> None:
