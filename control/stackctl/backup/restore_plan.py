@@ -11,6 +11,10 @@ from stackctl.backup.target import Target
 from stackctl.backup.wal_name import Lsn
 from stackctl.backup.windows import Window
 from stackctl.errors import RestoreRefused, WalGap
+from stackctl.units import MIB
+
+# Behind the last record that is whole there may be the begin of one that is not; few records are longer than this.
+_RECORD = MIB
 
 
 @dataclass(frozen=True)
@@ -87,6 +91,18 @@ def refuse_later(target: Target, reach: Window, last: datetime | None) -> None:
     raise RestoreRefused(
         f"{target} is not before the last archived commit, which is of {moment}", hint="--to latest takes all there is"
     )
+
+
+def ended_early(chosen: Candidate, target: Target, reached: Lsn) -> str:
+    """That recovery to the end stopped before the WAL does, in one sentence; empty where it did not.
+
+    What is damaged in the archive stops recovery with an error. In the tail no checksum of a whole file tells, and
+    recovery takes the first record that is not sound for the end.
+    """
+    reach = chosen.window
+    if target != Target() or reach is None or reached.value + _RECORD >= reach.end.value:
+        return ""
+    return f"recovery ended at {reached}, and the WAL goes on to {reach.end}: what was received behind it is damaged"
 
 
 def _refuse_out_of_reach(chosen: Candidate, target: Target, named: bool) -> None:

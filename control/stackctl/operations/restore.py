@@ -13,7 +13,7 @@ from stackctl.backup.last_commit import last_commit
 from stackctl.backup.model import Backup, spelled
 from stackctl.backup.repository import Repository
 from stackctl.backup.restore import Replay, Restored
-from stackctl.backup.restore_plan import Candidate, choose, refuse_later, refuse_several_clusters
+from stackctl.backup.restore_plan import Candidate, choose, ended_early, refuse_later, refuse_several_clusters
 from stackctl.backup.retention import restorable
 from stackctl.backup.target import Target, target
 from stackctl.engine.base import Note, Programs
@@ -53,7 +53,7 @@ def restore_command(request: Request, runner: Runner, note: Note, wanted: Wanted
     data_out = _data(chosen.backup, goal, restored, time.monotonic() - began)
     how = f"start PostgreSQL {chosen.backup.postgres} on it as the owner of the folder"
     text = f"{into} is {chosen.backup.id} recovered to {restored.reached}; {how}"
-    warnings = (*opened.recorded.warnings, *_gap_warning(chosen, goal))
+    warnings = (*opened.recorded.warnings, *_gap_warning(chosen, goal), *early_warning(chosen, goal, restored))
     return Result(data_out, [Line(text, "good")], warnings)
 
 
@@ -81,6 +81,12 @@ def _gap_warning(chosen: Candidate, goal: Target) -> list[Problem]:
         return []
     text = f"the archive lacks {chosen.window.gap.name}: recovery ended at {chosen.window.end}"
     return [Problem("wal_gap", text, "a backup behind the gap reaches further")]
+
+
+def early_warning(chosen: Candidate, goal: Target, restored: Restored) -> list[Problem]:
+    """What is missing of a restore to the end that did not come there."""
+    text = ended_early(chosen, goal, restored.reached)
+    return [Problem("wal_early", text, "compare the repository's disk; what is restored is sound")] if text else []
 
 
 def empty_folder(into: Path) -> Path:

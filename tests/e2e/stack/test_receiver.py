@@ -163,6 +163,38 @@ def test_a_position_in_the_tail_can_be_restored_to(running: Stack, tmp_path: Pat
     assert (beyond.code, "the archived WAL ends at" in beyond.said) == (42, True), beyond.said
 
 
+def test_recovery_that_ends_early_in_a_damaged_tail_is_told(running: Stack, tmp_path: Path) -> None:
+    """PostgreSQL takes the first record that is not sound for the end, and says nothing."""
+    stack = running
+    use(stack, "sync")
+    stack.sql("SELECT pg_switch_wal()")
+    archived(stack)
+    stack.sql("SELECT pg_logical_emit_message(true, 'fill', repeat('x', 2000)) FROM generate_series(1, 1500)")
+    segment = stack.sql("SELECT pg_walfile_name(pg_current_wal_lsn())")
+    (partial,) = tail(stack).glob(f"*/{segment}.partial")
+
+    def drilled() -> tuple[int, dict[str, bool]]:
+        done = stack.run("backup", "drill", "--json", seconds=600)
+        return done.code, {each["name"]: each["ok"] for each in done.data["checks"]}
+
+    assert drilled()[0] == 0
+    flip(partial, 500_000)
+    code, checks = drilled()
+    assert (code, checks) == (41, {"bytes": True, "starts": False})
+    done = stack.run("restore", "--into", str(tmp_path / "copy"), seconds=600)
+    assert (done.code, "recovery ended at" in done.said, "the WAL goes on to" in done.said) == (0, True, True)
+    flip(partial, 500_000)
+    assert drilled()[0] == 0
+
+
+def flip(path: Path, offset: int) -> None:
+    with path.open("r+b") as file:
+        file.seek(offset)
+        byte = file.read(1)[0]
+        file.seek(offset)
+        file.write(bytes([byte ^ 1]))
+
+
 def test_a_killed_receiver_comes_back_and_no_commit_is_lost_meanwhile(running: Stack) -> None:
     stack = running
     use(stack, "sync")

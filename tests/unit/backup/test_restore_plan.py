@@ -5,7 +5,10 @@ from datetime import UTC, datetime
 import pytest
 
 from stackctl.backup.model import Backup, Kind
-from stackctl.backup.restore_plan import Candidate, of_newest_history, refuse_several_clusters
+from stackctl.backup.restore_plan import Candidate, ended_early, of_newest_history, refuse_several_clusters
+from stackctl.backup.target import Target
+from stackctl.backup.wal_name import lsn
+from stackctl.backup.windows import Window
 from stackctl.errors import RestoreRefused
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -38,3 +41,15 @@ def test_among_backups_of_several_clusters_nobody_s_data_is_taken_unasked():
     with pytest.raises(RestoreRefused, match=f"2 clusters, .*: {two.id} of 7, {other.id} of 8") as refused:
         refuse_several_clusters([one, two, other])
     assert (refused.value.exit_code, "--backup ID" in refused.value.hint) == (42, True)
+
+
+def test_recovery_that_stops_a_record_s_length_before_the_end_came_there():
+    """16/B3800000 is 2 MiB before 16/B3A00000."""
+    backup = candidate(1, "7", 1).backup
+    reach = Candidate(backup, Window(backup.id, lsn("16/B0000000"), lsn("16/B3A00000"), 1))
+    assert ended_early(reach, Target(), lsn("16/B3900000")) == ""
+    assert "ended at 16/B3800000, and the WAL goes on to 16/B3A00000" in ended_early(
+        reach, Target(), lsn("16/B3800000")
+    )
+    assert ended_early(reach, Target(name="before"), lsn("16/B3800000")) == ""
+    assert ended_early(Candidate(backup, None), Target(), lsn("16/B3800000")) == ""

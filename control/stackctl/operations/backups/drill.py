@@ -15,7 +15,7 @@ from stackctl.backup.drill import Check
 from stackctl.backup.model import Backup, Kind, Status
 from stackctl.backup.repository import Repository
 from stackctl.backup.restore import Replay
-from stackctl.backup.restore_plan import Candidate, choose, refuse_several_clusters
+from stackctl.backup.restore_plan import Candidate, choose, ended_early, refuse_several_clusters
 from stackctl.backup.retention import restorable
 from stackctl.backup.target import Target
 from stackctl.engine.base import Note, Programs
@@ -130,6 +130,8 @@ def _try(
             with _noted(trial, "starts", "recovered, started and stopped"):
                 goal = Target() if chosen.window is not None else None
                 reached = restore.replay(repository, programs, backup, data, goal, note, _along(chosen))
+                if goal is not None and (early := ended_early(chosen, goal, reached.reached)):
+                    raise Damaged(early, hint="stackctl wal verify")
                 trial.rpo = max(0.0, (moment - (reached.reached_time or backup.finished_at)).total_seconds())
         if not trial.failed:
             note("checking every page")

@@ -18,6 +18,7 @@ from stackctl.errors import RestoreRefused, StackError, UsageError
 from stackctl.operations.backup import clean
 from stackctl.operations.lock import locked
 from stackctl.operations.project import project_folder
+from stackctl.operations.restore import early_warning
 from stackctl.operations.restoring.candidate import Built, build_candidate
 from stackctl.operations.restoring.leftovers import finish_interrupted, remove_unfinished, settle
 from stackctl.operations.restoring.plan import Asked, Plan, make_plan, refuse_full
@@ -136,7 +137,7 @@ def _done(after: Prepared, plan: Plan, built: Built, seconds: float, stopped: da
         Line(f"{counted(proof.rows, 'row')} in {counted(proof.tables, 'table')}, {checked}; {seconds:.0f} s in all."),
         Line(f"Nothing is archived until you accept it: {undo}stackctl restore --accept keeps it for good.", "bad"),
     ]
-    return Result(data, lines, after.warnings)
+    return Result(data, lines, (*after.warnings, *early_warning(plan.chosen, plan.goal, restored)))
 
 
 def _data(plan: Plan, built: Built | None, seconds: float | None, lost: float | None) -> dict[str, Any]:
