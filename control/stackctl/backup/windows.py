@@ -11,6 +11,7 @@ from stackctl.backup.wal_name import Branch, Lsn, Segment, last_segment, segment
 
 Histories = Mapping[int, Sequence[Branch]]
 _BEGINNING = Lsn(0)
+_BEYOND = Lsn(2**64)
 
 
 @dataclass(frozen=True)
@@ -55,13 +56,14 @@ def window(
     if legs is None:
         return None
     there = frozenset(archived)
+    known = there.union(ends)
     position = segment_of(backup.timeline, backup.wal_start)
     for leg in legs:
         position = Segment(leg.timeline, position.number)
         stop = last_segment(leg.timeline, leg.end) if leg.end is not None else None
         while stop is None or position <= stop:
-            if position not in there and not _copied(position, stop, legs, there):
-                end = ends.get(position, position.start)
+            if position not in there and not _copied(position, stop, legs, known):
+                end = min(ends.get(position, position.start), leg.end or _BEYOND)
                 return Window(backup.id, backup.wal_stop, end, leg.timeline, _gap(position, legs, there))
             position = position.next()
         # The next timeline begins inside this segment, or with the next one.
@@ -101,7 +103,7 @@ def _legs(start: int, stop: Lsn, timeline: int, histories: Histories) -> list[_L
 
 
 def _copied(missing: Segment, stop: Segment | None, legs: Sequence[_Leg], there: Collection[Segment]) -> bool:
-    """Whether a later timeline has the segment: a server that is promoted takes what it needs of the last one along."""
+    """Whether a later timeline has it, whole or its begin: a promoted server takes what it needs of the last along."""
     if missing != stop:
         return False
     later = [leg.timeline for leg in legs if leg.timeline > missing.timeline]

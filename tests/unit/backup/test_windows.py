@@ -105,3 +105,13 @@ def test_a_segment_that_was_received_in_part_is_the_end():
 def test_a_part_before_whole_segments_is_a_gap_all_the_same():
     found = window(BACKUP, line(1, 2, 3, 5), {}, 1, {Segment(1, 4): lsn("0/4000400")})
     assert (str(found.end), found.gap) == ("0/4000400", Segment(1, 4))
+
+
+def test_the_promoted_server_still_writes_the_segment_in_which_it_left():
+    found = window(BACKUP, line(1, 2, 3, 4), HISTORIES, 2, {Segment(2, 5): lsn("0/5000400")})
+    assert (found.timeline, str(found.end), found.gap) == (2, "0/5000400", None)
+
+
+def test_a_part_of_the_left_timeline_reaches_no_further_than_the_branch():
+    found = window(BACKUP, line(1, 2, 3, 4) | line(2, 6), HISTORIES, 2, {Segment(1, 5): lsn("0/5000400")})
+    assert (str(found.end), found.gap) == ("0/5000100", Segment(1, 5))
