@@ -39,8 +39,8 @@ def free(monkeypatch):
 
 
 def test_on_the_disk_of_the_data_reserve_and_ballast_stay_free(tmp_path):
-    """A twentieth of 20 GiB, and a hundredth, as far as that is not held back already."""
-    command, ballast = OURS.format(MIB), 20 * GIB // 100
+    """A twentieth of 20 GiB, and a hundredth in whole MiB, as far as that is not held back already."""
+    command, ballast = OURS.format(MIB), 204 * MIB
     assert kept_free(Server(tmp_path, command), tmp_path) == GIB + ballast
     assert kept_free(Server(tmp_path, command, held=ballast), tmp_path) == GIB
     assert kept_free(Server(tmp_path, command, held=2 * ballast), tmp_path) == GIB
