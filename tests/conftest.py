@@ -17,9 +17,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         item.add_marker(pytest.mark.xdist_group(_group(item)))
     if config.getoption("--full"):
         return
-    full = [item for item in items if item.get_closest_marker("full")]
+    full = [item for item in items if _is_full(item)]
     config.hook.pytest_deselected(items=full)
     items[:] = [item for item in items if item not in full]
+
+
+def _is_full(item: pytest.Item) -> bool:
+    engines = [engine for marker in item.iter_markers("full_on") for engine in marker.args]
+    shared = getattr(item, "callspec", None)
+    return bool(item.get_closest_marker("full") or (shared is not None and shared.params.get("engine") in engines))
 
 
 def _group(item: pytest.Item) -> str:

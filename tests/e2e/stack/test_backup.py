@@ -84,6 +84,7 @@ def test_a_backup_is_restored_into_a_folder(
     assert list(Path(taken["path"]).parents[1].glob(".restore-*")) == []
 
 
+@pytest.mark.full_on("docker")
 def test_a_restore_refuses_what_it_cannot_be(stack: Stack, taken: dict[str, Any], tmp_path: Path) -> None:
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "mine").touch()
@@ -101,6 +102,7 @@ def test_a_restore_refuses_what_it_cannot_be(stack: Stack, taken: dict[str, Any]
     assert [path.name for path in (tmp_path / "full").iterdir()] == ["mine"]
 
 
+@pytest.mark.full_on("docker")
 def test_one_flipped_byte_is_found_and_such_a_backup_is_not_restored(
     stack: Stack, taken: dict[str, Any], tmp_path: Path
 ) -> None:

@@ -54,12 +54,14 @@ def test_beside_a_busy_app_the_copy_is_held_back_and_good(busy_app: Stack, place
     assert busy_app.run("backup", "verify", json.loads(out)["data"]["id"]).code == 0
 
 
+@pytest.mark.full_on("docker")
 @pytest.mark.usefixtures("place")
 def test_beside_nobody_it_goes_at_full_speed(stack: Stack) -> None:
     done = stack.run("backup")
     assert (done.code, SLOW in done.said) == (0, False), done.said
 
 
+@pytest.mark.full_on("docker")
 def test_a_project_may_want_all_of_it_at_once(busy_app: Stack, place: Path) -> None:
     with configured(busy_app, repository=str(place), pace="full"):
         done = busy_app.run("backup")

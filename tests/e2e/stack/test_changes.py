@@ -44,6 +44,7 @@ def reading(stack: Stack) -> Iterator[list[str]]:
         reader.join(30)
 
 
+@pytest.mark.full_on("docker")
 def test_plan_for_a_smaller_machine_names_each_value_old_and_new(stack: Stack) -> None:
     before = stack.identity()
     done = stack.run("plan", "--ram", "3G", "--json")
@@ -114,6 +115,7 @@ def test_the_workers_of_autovacuum_need_a_restart_before_18(stack: Stack) -> Non
     assert ("postgres" in planned.data["services"]) is not newer
 
 
+@pytest.mark.full_on("docker")
 def test_the_apps_own_settings_restart_the_app_alone(stack: Stack) -> None:
     before, begun = stack.identity(), server_start(stack)
     stack.variables["DB_POOL_TIMEOUT"] = "7"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
+
 from running_stack import Done, Stack, eventually
 
 CHANGES_PENDING = 12
@@ -76,6 +78,7 @@ def test_alter_system_beside_the_profile_is_told_and_left_as_it_is(stack: Stack)
     assert stack.identity() == before
 
 
+@pytest.mark.full_on("docker")
 def test_the_line_that_takes_a_value_back_works_as_it_is_printed(stack: Stack) -> None:
     sized = stack.sql("SHOW work_mem")
     with alter_system(stack, work_mem="5MB"):
@@ -86,6 +89,7 @@ def test_the_line_that_takes_a_value_back_works_as_it_is_printed(stack: Stack) -
     assert drift["wanted"] == sized
 
 
+@pytest.mark.full_on("docker")
 def test_a_change_that_alter_system_hides_is_written_and_not_called_effective(stack: Stack) -> None:
     """Beside one that has its effect."""
     before = stack.identity()
@@ -141,6 +145,7 @@ def test_a_restart_also_brings_into_force_what_alter_system_left_waiting(stack: 
     assert stack.run("plan").code == 0
 
 
+@pytest.mark.full_on("docker")
 def test_settings_of_roles_and_databases_are_told(stack: Stack) -> None:
     stack.sql("ALTER DATABASE app SET work_mem = '64MB'")
     try:

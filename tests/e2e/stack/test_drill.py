@@ -162,6 +162,7 @@ def test_one_damaged_page_fails_a_drill_although_every_byte_is_as_listed(stack: 
     assert record(stack, taken)["status"] == "ok"
 
 
+@pytest.mark.full_on("docker")
 def test_an_index_that_lacks_a_row_fails_although_every_page_fits_its_checksum(
     stack: Stack, taken: dict[str, Any]
 ) -> None:
@@ -189,6 +190,7 @@ def test_an_index_that_lacks_a_row_fails_although_every_page_fits_its_checksum(
     assert drilled(stack, taken["id"]).code == 0
 
 
+@pytest.mark.full_on("docker")
 def test_a_question_that_is_not_true_fails_and_does_not_condemn_the_backup(stack: Stack, taken: dict[str, Any]) -> None:
     questions = {
         "false": "SELECT count(*) > 1000 FROM tools",

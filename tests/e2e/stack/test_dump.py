@@ -45,6 +45,7 @@ def test_the_record_and_what_is_in_it(stack: Stack, dumped: dict[str, Any]) -> N
     assert "PASSWORD" not in globals_sql
 
 
+@pytest.mark.full_on("docker")
 def test_a_dump_is_no_base_for_recovery(stack: Stack, dumped: dict[str, Any], tmp_path: Path) -> None:
     done = stack.run("restore", "--into", str(tmp_path / "new"))
     assert (done.code, "there is no good backup to restore" in done.said) == (42, True), done.said
@@ -66,6 +67,7 @@ def test_all_of_it_is_restored(stack: Stack, dumped: dict[str, Any], place: Path
     assert rows(stack, into, "pg_roles WHERE rolname = 'app'", "rolname") == {"app"}
 
 
+@pytest.mark.full_on("docker")
 @pytest.mark.parametrize("words", [("--schema", "old Things"), ("--table", "old Things.tools")])
 def test_one_part_of_it(stack: Stack, dumped: dict[str, Any], place: Path, words: tuple[str, str]) -> None:
     into = place / "part"
@@ -75,6 +77,7 @@ def test_one_part_of_it(stack: Stack, dumped: dict[str, Any], place: Path, words
     assert rows(stack, into, "pg_tables WHERE schemaname = 'public'", "tablename") == set()
 
 
+@pytest.mark.full_on("docker")
 def test_a_part_that_is_not_there_is_refused(stack: Stack, dumped: dict[str, Any], tmp_path: Path) -> None:
     for words in (("--table", "tool"), ("--table", "old Things.resources"), ("--schema", "new")):
         done = stack.run("restore", "--backup", dumped["id"], *words, "--into", str(tmp_path / "new"))

@@ -97,6 +97,7 @@ def test_another_engine_is_refused_while_the_first_one_runs(stack: Stack, docker
     assert stack.state["engine"] == stack.engine
 
 
+@pytest.mark.full_on("docker")
 def test_two_runs_at_once_do_not_mix(stack: Stack) -> None:
     """The first run holds the lock from before it starts anything."""
     import fcntl
@@ -110,6 +111,7 @@ def test_two_runs_at_once_do_not_mix(stack: Stack) -> None:
     assert stack.run("up").code == 0
 
 
+@pytest.mark.full_on("docker")
 def test_data_is_destroyed_only_by_name(stack: Stack) -> None:
     before = stack.identity()
     for words in (["--destroy-data"], ["--destroy-data", "--yes-destroy", "another"]):
@@ -175,6 +177,7 @@ def _begun(stack: Stack) -> bool:
     return stack.engine == "docker" or (stack.home / "data").is_dir()
 
 
+@pytest.mark.full_on("docker")
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_folder_with_spaces_and_other_alphabets_runs_from_start_to_end(
     new_stack: NewStack, engine: str, tmp_path: Path

@@ -63,6 +63,7 @@ def test_the_end_of_a_chain_is_restored(stack: Stack, chain: list[dict[str, Any]
     assert {int(each) for each in rows(stack, into, "chain", "id")} == {0, 1, 2, 3}
 
 
+@pytest.mark.full_on("docker")
 def test_damage_anywhere_in_a_chain_stops_it_before_it_is_combined(
     stack: Stack, chain: list[dict[str, Any]], place: Path
 ) -> None:

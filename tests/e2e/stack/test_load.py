@@ -88,6 +88,7 @@ def test_five_hundred_requests_in_a_second_leave_the_database_a_third_of_its_cpu
     assert at_500 < 0.7
 
 
+@pytest.mark.full_on("docker")
 def test_four_times_as_many_are_answered_or_sent_away_and_then_all_is_well(stack: Stack) -> None:
     with Watch(stack) as watch, Load(stack.ports["app"], get(LIST), clients=400) as load:
         time.sleep(20)
@@ -101,6 +102,7 @@ def test_four_times_as_many_are_answered_or_sent_away_and_then_all_is_well(stack
     eventually(lambda: pool_is_idle(stack), 30, "the pool is idle again")
 
 
+@pytest.mark.full_on("docker")
 def test_a_thousand_clients_that_wait_at_the_start_are_all_served(stack: Stack) -> None:
     """They connect while there is no app, and whoever asks once it says that it is ready gets an answer."""
     old = gunicorn(stack)

@@ -146,6 +146,7 @@ def test_no_password_is_in_an_environment_a_description_or_a_file(own: Stack) ->
     assert [(place, name) for place, text in places.items() for name, word in secrets.items() if word in text] == []
 
 
+@pytest.mark.full_on("docker")
 def test_killed_it_comes_back(own: Stack) -> None:
     add(own, "before the app was killed")
     killed, before = master(own), others(own)
@@ -161,6 +162,7 @@ def test_killed_it_comes_back(own: Stack) -> None:
     eventually(lambda: own.run("health").code == 0, 60, "health agrees")
 
 
+@pytest.mark.full_on("docker")
 def test_a_changed_variable_restarts_the_app_alone(own: Stack) -> None:
     before, first = others(own), master(own)
     write(own, lambda section: section["env"].update(GREETING="it's $5, 100% ;x #1 \""[:-1]))
@@ -176,6 +178,7 @@ def test_a_changed_variable_restarts_the_app_alone(own: Stack) -> None:
     assert own.run("plan").code == 0
 
 
+@pytest.mark.full_on("docker")
 def test_a_migration_that_fails_leaves_the_app_as_it_was(own: Stack) -> None:
     write(own, lambda section: section.update(migrate=["flask", "--app", "shop", "no-such-command"]))
     done = own.run("up", "--json")

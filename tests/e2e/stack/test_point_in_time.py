@@ -125,6 +125,7 @@ def test_every_moment_has_what_was_committed_before_it(
         assert ledger(written, target, place / "copy") == set(range(1, number + 1)), target
 
 
+@pytest.mark.full_on("docker")
 def test_a_named_point_and_the_end(written: Written, place: Path) -> None:
     assert ledger(written, "name:half way", place / "copy") == set(range(1, 51))
     assert ledger(written, "latest", place / "copy") == set(range(COMMITS + 1))
@@ -137,6 +138,7 @@ def refusal(written: Written, target: str, place: Path) -> tuple[int, str]:
     return done.code, done.said
 
 
+@pytest.mark.full_on("docker")
 def test_a_target_behind_the_last_commit_is_refused_while_planning(written: Written, place: Path) -> None:
     later = written.stack.sql("SET timezone TO 'UTC'; SELECT now() + interval '1 hour'").splitlines()[-1]
     code, said = refusal(written, later, place)
@@ -157,6 +159,7 @@ def without(path: Path, place: Path) -> Iterator[None]:
         shutil.move(away, path)
 
 
+@pytest.mark.full_on("docker")
 def test_wal_that_was_damaged_cut_off_or_deleted_is_named_and_no_restore_goes_past_it(
     written: Written, place: Path
 ) -> None:

@@ -65,6 +65,7 @@ def test_the_api_is_the_same_and_goes_through_it(pooled: Stack) -> None:
     assert 0 < sessions(pooled) == len(servers)
 
 
+@pytest.mark.full_on("docker")
 def test_the_database_still_ends_a_long_statement(pooled: Stack) -> None:
     pooled.sql(
         "CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS "
@@ -85,6 +86,7 @@ def test_the_database_still_ends_a_long_statement(pooled: Stack) -> None:
         pooled.sql("DROP TRIGGER dawdle ON tools; DROP FUNCTION dawdle()")
 
 
+@pytest.mark.full_on("docker")
 def test_more_clients_than_connections_queue_and_are_all_served(pooled: Stack) -> None:
     assert pooled.sql("SELECT rolconnlimit FROM pg_roles WHERE rolname = 'app'") == str(ROLE_LIMIT)
     most = 0
@@ -200,6 +202,7 @@ def test_no_password_and_no_verifier_is_to_be_seen(pooled: Stack) -> None:
             assert [place for place, text in places.items() if part in text] == [], name
 
 
+@pytest.mark.full_on("docker")
 def test_a_changed_limit_restarts_the_pooler_and_the_app_only(pooled: Stack) -> None:
     pooled.variables["DB_POOL_TIMEOUT"] = "6"
     try:
@@ -228,6 +231,7 @@ def refuses_when_all_connections_are_held(stack: Stack) -> None:
     eventually(lambda: stack.get("app", "/tools").status_code == 200, 20, "it serves again")
 
 
+@pytest.mark.full_on("docker")
 def test_it_can_be_had_later_and_given_up_again(new_stack: NewStack, engine: str) -> None:
     if engine == "embedded":
         require_pgbouncer()

@@ -63,6 +63,7 @@ def test_it_reads_the_apps_tables_and_writes_nothing(stack: Stack) -> None:
         assert refusal in done.err
 
 
+@pytest.mark.full_on("docker")
 def test_it_reads_tables_that_the_owner_makes_later(stack: Stack) -> None:
     owner = stack.secret("owner_password")
     assert stack.psql("owner", owner, "CREATE TABLE later AS SELECT 7 AS n").code == 0
@@ -72,6 +73,7 @@ def test_it_reads_tables_that_the_owner_makes_later(stack: Stack) -> None:
         assert stack.psql("owner", owner, "DROP TABLE later").code == 0
 
 
+@pytest.mark.full_on("docker")
 def test_it_has_more_memory_and_time_than_the_app(stack: Stack) -> None:
     app = stack.psql("app", stack.secret("app_password"), "SELECT pg_size_bytes(current_setting('work_mem'))").out
     assert int(report(stack, "SELECT pg_size_bytes(current_setting('work_mem'))")) == 2 * int(app)
@@ -85,6 +87,7 @@ def test_it_has_more_memory_and_time_than_the_app(stack: Stack) -> None:
     assert "canceling statement due to statement timeout" in done.err
 
 
+@pytest.mark.full_on("docker")
 def test_one_more_session_than_its_limit_is_refused_while_the_app_goes_on(stack: Stack) -> None:
     assert stack.sql("SELECT rolconnlimit FROM pg_roles WHERE rolname = 'report'") == str(LIMIT)
     with held(stack):

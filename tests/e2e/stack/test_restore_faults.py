@@ -27,6 +27,7 @@ CREATE INDEX ON unsound (n turning);
 """
 
 
+@pytest.mark.full_on("docker")
 def test_a_copy_that_fails_its_checks_is_never_switched_to(mine: Stack) -> None:
     stack = mine
     stack.sql(_UNSOUND)
@@ -61,6 +62,7 @@ def test_a_stack_that_does_not_start_on_the_copy_goes_back_by_itself(mine: Stack
     assert stack.run("plan").code == 0
 
 
+@pytest.mark.full_on("docker")
 def test_an_acceptance_that_fails_accepts_nothing(mine: Stack) -> None:
     stack, folder = mine, Repository(repository(mine)).backups_folder
     assert stack.run("restore", seconds=600).code == 0
@@ -78,6 +80,7 @@ def test_an_acceptance_that_fails_accepts_nothing(mine: Stack) -> None:
     assert (generations(stack)["current"], clean(stack)) == (0, True)
 
 
+@pytest.mark.full_on("docker")
 def test_what_cannot_be_meant_is_refused_while_planning(mine: Stack) -> None:
     stack, place = mine, Repository(repository(mine))
     (backup,) = place.backups()

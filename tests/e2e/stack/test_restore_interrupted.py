@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import signal
 
+import pytest
+
 from archived_stack import archived
 from restores_in_place import clean, generations, places, repository
 from running_stack import Stack, eventually
 
 
+@pytest.mark.full_on("docker")
 def test_killed_while_it_builds_a_copy_nothing_changed_and_the_next_command_cleans(mine: Stack) -> None:
     stack, folder = mine, repository(mine)
     before = stack.identity()
@@ -38,6 +41,7 @@ def test_killed_while_it_switches_the_next_up_finishes(mine: Stack) -> None:
     assert (generations(stack)["current"], clean(stack)) == (0, True)
 
 
+@pytest.mark.full_on("docker")
 def test_killed_while_it_undoes_the_copy_stays_until_the_old_data_runs(mine: Stack) -> None:
     stack = mine
     assert stack.run("restore", seconds=600).code == 0
@@ -52,6 +56,7 @@ def test_killed_while_it_undoes_the_copy_stays_until_the_old_data_runs(mine: Sta
     assert (generations(stack)["current"], clean(stack), stack.healthy()) == (0, True, True)
 
 
+@pytest.mark.full_on("docker")
 def test_interrupted_while_it_switches_it_goes_back(mine: Stack) -> None:
     stack = mine
     process = stack.start("restore", "--json")
