@@ -8,12 +8,15 @@ from pathlib import Path
 
 from stackctl.backup.model import Backup, Kind
 from stackctl.backup.native import Clock, Cluster
+from stackctl.backup.plain_file import content
 from stackctl.backup.repository import DATA, Repository
 from stackctl.engine.base import Note, Programs, Throwaway
 from stackctl.errors import BackupFailed, EngineFailed, RestoreRefused, StackError
 
 DATABASE = "app"
 GLOBALS = "globals.sql"
+# Roles and tablespaces only: megabytes would be tens of thousands of them.
+_LONGEST_GLOBALS = 64 * 2**20
 _LIMIT = 24 * 3600.0
 _GUIDE = "RESTORE.txt"
 # As the stack's own data directories are made.
@@ -83,7 +86,7 @@ def restore(programs: Programs, dump: Path, folder: Path, part: Part, jobs: int,
     programs.claim(data)
     note("making an empty data directory")
     programs.run("initdb", "--pgdata", str(data), "--username", "postgres", *_INITDB, folders=[data], timeout=600)
-    (folder / GLOBALS).write_text(_SUPERUSER.sub("", (dump / GLOBALS).read_text()))
+    (folder / GLOBALS).write_text(_SUPERUSER.sub("", content(dump / GLOBALS, _LONGEST_GLOBALS).decode()))
     extensions = "".join(f"{line}\n" for line in contents.splitlines() if " EXTENSION - " in line)
     (folder / "extensions.list").write_text(extensions)
     for name in (GLOBALS, "extensions.list"):

@@ -124,8 +124,11 @@ def _listed(manifest: bytes) -> Mapping[str, tuple[int, str]]:
 
 
 def _path(entry: Mapping[str, Any]) -> str:
-    """A name that is no UTF-8 is written in hex digits."""
-    return str(entry["Path"]) if "Path" in entry else os.fsdecode(bytes.fromhex(entry["Encoded-Path"]))
+    """A name that is no UTF-8 is written in hex digits. Raises ValueError for one that leads out of the backup."""
+    found = str(entry["Path"]) if "Path" in entry else os.fsdecode(bytes.fromhex(entry["Encoded-Path"]))
+    if found.startswith("/") or ".." in found.split("/"):
+        raise ValueError(f"the manifest lists {found!r}, which is not in the backup")
+    return found
 
 
 def _without_links(path: str, flags: int) -> int:

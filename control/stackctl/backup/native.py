@@ -12,6 +12,7 @@ from typing import Any
 from stackctl.backup.follow import Follower, following
 from stackctl.backup.guide import GUIDE, guide
 from stackctl.backup.model import Backup, Kind
+from stackctl.backup.plain_file import content
 from stackctl.backup.progress import Progress
 from stackctl.backup.repository import DATA, Repository
 from stackctl.backup.retention import ancestors, restorable
@@ -20,6 +21,8 @@ from stackctl.engine.base import Note, Programs
 from stackctl.errors import BackupFailed, NothingToBuildOn, StackError
 
 MANIFEST = "backup_manifest"
+# A line of some 150 bytes for each file: seven million files.
+_LONGEST_MANIFEST = 2**30
 _HOURS = 3600.0
 # The server's words where what it noted of the changes since the earlier backup is gone.
 _UNSUMMARIZED = "WAL summaries are required"
@@ -99,7 +102,7 @@ def _take(
 def _compared(follower: Follower, data: Path) -> dict[str, str]:
     """Checksums by path in the backup of all files that the manifest lists. Raises BackupFailed where one differs."""
     try:
-        digests, wrong = follower.finish((data / MANIFEST).read_bytes())
+        digests, wrong = follower.finish(content(data / MANIFEST, _LONGEST_MANIFEST))
     except (OSError, ValueError) as error:
         raise BackupFailed(f"{data}: {error}", hint="take the backup again") from error
     if wrong:
@@ -139,7 +142,7 @@ _OPTIONS = ("--format=plain", "--wal-method=stream", "--checkpoint=fast", "--man
 def wal_span(manifest: Path) -> Mapping[str, Any]:
     """`Timeline`, `Start-LSN` and `End-LSN` of the WAL that a backup needs. Raises BackupFailed."""
     try:
-        (span,) = json.loads(manifest.read_bytes())["WAL-Ranges"]
+        (span,) = json.loads(content(manifest, _LONGEST_MANIFEST))["WAL-Ranges"]
     except (OSError, ValueError, KeyError) as error:
         raise BackupFailed(f"{manifest}: {error}", hint="take the backup again") from error
     found: Mapping[str, Any] = span

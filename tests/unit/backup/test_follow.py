@@ -60,3 +60,11 @@ def test_a_name_that_is_no_text(tmp_path):
 def test_what_is_no_manifest(tmp_path, content):
     with pytest.raises(ValueError, match=r"Key|Type|Expecting"):
         Follower(tmp_path).finish(content)
+
+
+@pytest.mark.parametrize("path", ["../outside", "/etc/hostname", "base/../../outside"])
+def test_a_manifest_leads_nobody_out_of_the_backup(tmp_path, path):
+    (tmp_path / "outside").write_bytes(DIGITS)
+    (tmp_path / "data").mkdir()
+    with pytest.raises(ValueError, match="not in the backup"):
+        Follower(tmp_path / "data").finish(manifest(path))

@@ -1,10 +1,11 @@
 """Why an incremental backup is not taken: whether a full one would be."""
 
+import os
 from datetime import UTC, datetime
 
 import pytest
 
-from stackctl.backup.native import Cluster, _run, take_incremental
+from stackctl.backup.native import Cluster, _run, take_incremental, wal_span
 from stackctl.backup.repository import Repository
 from stackctl.errors import BackupFailed, EngineFailed, NothingToBuildOn
 
@@ -35,3 +36,13 @@ def test_a_full_disk_is_no_reason_to_copy_all():
     with pytest.raises(BackupFailed) as failed:
         _run(Failing("error: could not write file: No space left on device"), "pg_basebackup", folders=[])
     assert not isinstance(failed.value, NothingToBuildOn)
+
+
+@pytest.mark.parametrize("there", ["link", "pipe"])
+def test_a_manifest_that_the_account_replaced_is_not_read(tmp_path, there):
+    """A pipe would be waited for for ever, and a link read as whoever takes the backup."""
+    (tmp_path / "elsewhere").write_text('{"WAL-Ranges": [{}]}')
+    manifest = tmp_path / "backup_manifest"
+    manifest.symlink_to(tmp_path / "elsewhere") if there == "link" else os.mkfifo(manifest)
+    with pytest.raises(BackupFailed, match="is no ordinary file"):
+        wal_span(manifest)
