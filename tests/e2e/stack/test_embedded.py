@@ -6,6 +6,7 @@ import fcntl
 import os
 import pty
 import pwd
+import re
 import shutil
 import signal
 import subprocess
@@ -158,6 +159,37 @@ def test_as_root_the_project_keeps_its_owners_and_the_services_run_as_the_accoun
     assert stack.home.stat().st_uid == account.pw_uid
     for path in stack.home.rglob("*"):
         assert path.lstat().st_uid == account.pw_uid, path
+
+
+def test_as_root_stacks_share_a_copy_of_the_libraries_as_long_as_one_uses_it(new_stack: NewStack, engine: str) -> None:
+    """Where the account cannot reach this Python, or else nothing is copied."""
+    if os.geteuid() != 0:
+        pytest.skip("only root copies libraries for the account")
+    one, two = new_stack(engine), new_stack(engine)
+    one.up()
+    (used,) = copies_of(one)
+    made = used.stat().st_ctime_ns, used.stat().st_ino
+    two.up()
+    assert copies_of(two) == {used}
+    assert (used.stat().st_ctime_ns, used.stat().st_ino) == made, "it was copied once"
+    owned = [path for path in (used, *used.rglob("*")) if path.lstat().st_uid != 0 or path.stat().st_mode & 0o022]
+    assert owned == [], "the account changes nothing in it"
+    elsewhere = used.with_name("0123456789abcdef")
+    (elsewhere / "of an older version").mkdir(parents=True)
+    one.remove()
+    assert used.is_dir()
+    assert not elsewhere.exists()
+    assert two.run("status").code == 0
+
+
+def copies_of(stack: Stack) -> set[Path]:
+    """The copies of libraries that processes of a stack have files of."""
+    place = Path("/var/lib/stackctl/.programs")
+    found = set()
+    for pid in stack.processes():
+        maps = Path(f"/proc/{pid}/maps").read_text()
+        found |= {Path(path) for path in re.findall(rf"{re.escape(str(place))}/[0-9a-f]+", maps)}
+    return found
 
 
 def test_links_in_the_accounts_home_do_not_lead_root_astray(new_stack: NewStack, engine: str, tmp_path: Path) -> None:

