@@ -8,7 +8,8 @@ ENGINE ?=
 IMAGES ?=
 ARGS ?=
 # Tests wait about as much as they compute: one process more than the two that have an engine's stack each takes a fifth less.
-BESIDE ?= -n 3 --dist loadgroup
+# In the order of collection, as the short tests are last there, and fill up what the long ones leave.
+BESIDE ?= -n 3 --dist loadgroup --no-loadscope-reorder
 UP_FLAGS = $(if $(RAM),--ram $(RAM)) $(if $(ENGINE),--engine $(ENGINE)) $(if $(IMAGES),--images $(IMAGES)) $(ARGS)
 
 .DEFAULT_GOAL := help
