@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -117,6 +118,10 @@ def install(home: Home, project: Project, runner: Runner) -> None:
 def staging(home: Home) -> Iterator[Path]:
     """A folder of root's that the account may read and nobody else may enter."""
     assert home.user is not None, "only root stages"  # noqa: S101
+    for left in SYSTEM.iterdir():
+        # What a killed run left; the project's lock keeps others out.
+        if re.fullmatch(rf"\.{re.escape(home.root.name)}-[a-z0-9_]{{8}}", left.name):
+            shutil.rmtree(left, ignore_errors=True)
     folder = Path(tempfile.mkdtemp(prefix=f".{home.root.name}-", dir=SYSTEM))
     try:
         os.chown(folder, 0, home.user.gid)
