@@ -47,6 +47,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Show what tests measured on their way."""
     reports = [report for found in terminalreporter.stats.values() for report in found if hasattr(report, "when")]
     for report in reports:
-        for name, value in report.user_properties:
+        for name, value in getattr(report, "user_properties", ()):
             if name == "measured" and report.when == "call":
                 terminalreporter.write_line(f"measured: {value}")

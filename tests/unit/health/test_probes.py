@@ -167,7 +167,9 @@ def test_the_pool_as_the_app_counts_it():
         )
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>", b"\xff\xfe", exposition(size=40)])
+@pytest.mark.parametrize(
+    "body", [b"", b"<html>", b"\xff\xfe", exposition(size=40)], ids=["empty", "html", "no text", "one of its metrics"]
+)
 def test_an_app_that_does_not_tell_of_its_pool(body):
     """Somebody's own app may serve anything, or nothing, on that port."""
     with metrics_server(body) as port:
