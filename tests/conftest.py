@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+
 import pytest
 
 
@@ -11,16 +13,31 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--full", action="store_true", help="run the exhaustive matrices too")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None, object, object]:
     """Leave the exhaustive matrices to `make test-full`; a part of each is in the ordinary run."""
     for item in items:
         item.add_marker(pytest.mark.xdist_group(_group(item)))
-    if config.getoption("--full"):
-        return
-    full = [item for item in items if _is_full(item)]
-    config.hook.pytest_deselected(items=full)
-    items[:] = [item for item in items if item not in full]
+    if not config.getoption("--full"):
+        full = [item for item in items if _is_full(item)]
+        config.hook.pytest_deselected(items=full)
+        items[:] = [item for item in items if item not in full]
+    result = yield
+    _keep_together(items)
+    return result
+
+
+def _keep_together(items: list[pytest.Item]) -> None:
+    """Put one group after the other, and in each one engine after the other.
+
+    pytest takes the only engine of a test for the first one of the others, and would make each stack several times.
+    """
+    place: dict[tuple[str, ...], int] = {}
+    keys = [((_group(item),), (_group(item), _engine(item))) for item in items]
+    for key in (key for pair in keys for key in pair):
+        place.setdefault(key, len(place))
+    order = sorted(range(len(items)), key=lambda number: [place[key] for key in keys[number]])
+    items[:] = [items[number] for number in order]
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -31,16 +48,19 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 def _is_full(item: pytest.Item) -> bool:
     engines = [engine for marker in item.iter_markers("full_on") for engine in marker.args]
-    shared = getattr(item, "callspec", None)
-    return bool(item.get_closest_marker("full") or (shared is not None and shared.params.get("engine") in engines))
+    return item.get_closest_marker("full") is not None or _engine(item) in engines
 
 
 def _group(item: pytest.Item) -> str:
     """What one process runs from beginning to end: the tests that share a stack, else those of one file."""
-    shared = getattr(item, "callspec", None)
-    if shared is not None and "stack" in getattr(item, "fixturenames", ()):
-        return f"stack-{shared.params['engine']}"
+    if _engine(item) and "stack" in getattr(item, "fixturenames", ()):
+        return f"stack-{_engine(item)}"
     return str(item.path)
+
+
+def _engine(item: pytest.Item) -> str:
+    found = getattr(item, "callspec", None)
+    return str(found.params.get("engine", "")) if found is not None else ""
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
