@@ -14,8 +14,10 @@ from typing import Any
 
 import pytest
 
+from archived_stack import archived
 from restored import program, rows
-from running_stack import Done, Stack, eventually
+from running_stack import Done, Stack
+from stackctl.engine.beside import beside
 
 COMMITS = 300
 # One row for each commit, then a note of the moment between it and the next one.
@@ -49,29 +51,15 @@ class Written:
 @contextmanager
 def load(stack: Stack) -> Iterator[None]:
     """Another writer beside the ledger's."""
-    over = threading.Event()
 
-    def write() -> None:
+    def write(over: threading.Event) -> None:
         number = 0
         while not over.is_set():
             stack.add_tools(f"load {number}")
             number += 1
 
-    thread = threading.Thread(target=write)
-    thread.start()
-    try:
+    with beside(write):
         yield
-    finally:
-        over.set()
-        thread.join()
-
-
-def archived(stack: Stack) -> None:
-    """Wait until all that was written is in the archive."""
-    # The byte before, as with nothing written since the last switch it gives the first one of a new segment.
-    name = stack.sql("SELECT pg_walfile_name(pg_switch_wal() - 1)")
-    done = f"SELECT last_archived_wal >= '{name}' FROM pg_stat_archiver"
-    eventually(lambda: stack.sql(done) == "t", 60, f"{name} is archived")
 
 
 @pytest.fixture(scope="module")
