@@ -17,6 +17,7 @@ from typing import Any
 from google_crc32c import extend
 
 from stackctl.backup.checksums import Told, files_below
+from stackctl.engine.beside import beside
 
 _PIECE = 2**20
 _THREADS = 4
@@ -41,23 +42,18 @@ class Follower:
         self._folder = folder
         self._told = told
         self._read: dict[str, _Read] = {}
-        self._over = threading.Event()
 
-    def follow(self) -> None:
-        """Read what is new, again and again, until `over` is called. What cannot be read yet is read in the end."""
-        while not self._over.is_set():
+    def follow(self, over: threading.Event) -> None:
+        """Read what is new, again and again, until `over`. What cannot be read yet is read in the end."""
+        while not over.is_set():
             began = time.monotonic()
             # Files come and go while a backup is taken.
             with suppress(OSError):
                 for path in files_below(self._folder):
                     # WAL is written over zeros, and is in no manifest.
                     if not path.startswith("pg_wal/"):
-                        self._go_on(path)
-            self._over.wait(max(_SHORTEST_REST, _REST * (time.monotonic() - began)))
-
-    def over(self) -> None:
-        """Let `follow` end."""
-        self._over.set()
+                        self._go_on(path, over)
+            over.wait(max(_SHORTEST_REST, _REST * (time.monotonic() - began)))
 
     def finish(self, manifest: bytes) -> tuple[dict[str, str], list[str]]:
         """Read the rest. Gives back SHA-256 by path of all that `manifest` lists, and what is not as it says.
@@ -83,9 +79,9 @@ class Follower:
             self._read.pop(path, None)
         return False
 
-    def _go_on(self, path: str) -> None:
+    def _go_on(self, path: str, over: threading.Event) -> None:
         with suppress(FileNotFoundError, PermissionError):
-            self._to_the_end(path, self._over.is_set)
+            self._to_the_end(path, over.is_set)
 
     def _to_the_end(self, path: str, stop: Callable[[], bool] = lambda: False) -> _Read:
         read = self._read.setdefault(path, _Read())
@@ -105,13 +101,8 @@ class Follower:
 def following(folder: Path, told: Told = lambda _bytes: None) -> Iterator[Follower]:
     """A follower for as long as the context lasts."""
     follower = Follower(folder, told)
-    thread = threading.Thread(target=follower.follow, daemon=True)
-    thread.start()
-    try:
+    with beside(follower.follow):
         yield follower
-    finally:
-        follower.over()
-        thread.join()
 
 
 def _listed(manifest: bytes) -> Mapping[str, tuple[int, str]]:

@@ -91,12 +91,17 @@ def spelled(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def moment_of(text: str) -> datetime:
+    """Read what `spelled` wrote. Raises ValueError."""
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+
+
 def _plain(value: Any) -> Any:
     return spelled(value) if isinstance(value, datetime) else value
 
 
 def _time(text: str | None) -> datetime | None:
-    return None if text is None else datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    return None if text is None else moment_of(text)
 
 
 def _position(text: str | None) -> Lsn | None:

@@ -10,6 +10,7 @@ import stat
 import tempfile
 from pathlib import Path
 
+from stackctl.backup.plain_file import opened
 from stackctl.errors import unwritable
 
 _PIECE = 2**20
@@ -54,11 +55,8 @@ def copy_tree(source: Path, target: Path) -> None:
 
 def _copy_file(one: str, other: str) -> None:
     """Whoever owns the folder may have put a link in the place of a file that was seen there: it is not followed."""
-    descriptor = os.open(one, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(descriptor, "rb") as source, Path(other).open("xb") as target:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode):
-            raise OSError(errno.EINVAL, "no ordinary file", one)
+    with opened(Path(one)) as source, Path(other).open("xb") as target:
+        found = os.fstat(source.fileno())
         shutil.copyfileobj(source, target, _PIECE)
         target.flush()
         os.fchmod(target.fileno(), stat.S_IMODE(found.st_mode))

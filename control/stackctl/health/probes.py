@@ -6,7 +6,7 @@ import http.client
 import urllib.request
 
 from stackctl.engine.base import Engine
-from stackctl.errors import StackError
+from stackctl.errors import Problem, StackError
 from stackctl.hardware.detect import free_disk, on_one_device, total_disk
 from stackctl.health.archiving import ARCHIVING, ArchiveUse, archive_use
 from stackctl.health.model import Facts
@@ -86,6 +86,14 @@ def observe(engine: Engine) -> Running:
 def ask_archiver(engine: Engine) -> ArchiveUse:
     """How archiving goes. Raises Unhealthy where the server does not answer."""
     return archive_use(engine.query(ARCHIVING)[0])
+
+
+def asked_archiver(engine: Engine) -> tuple[ArchiveUse | None, list[Problem]]:
+    """The same; None, and a problem that says why, where the server does not answer."""
+    try:
+        return ask_archiver(engine), []
+    except StackError as error:
+        return None, [Problem("not_asked", f"the server was not asked: {error}", "stackctl up")]
 
 
 def ask_receiver(engine: Engine) -> ReceiverUse:

@@ -17,8 +17,7 @@ from stackctl.engine.base import Note
 from stackctl.engine.runner import Runner
 from stackctl.errors import EngineFailed, StackError, UsageError
 from stackctl.hardware.detect import free_disk
-from stackctl.health.archiving import ArchiveUse
-from stackctl.health.probes import ask_archiver
+from stackctl.health.probes import asked_archiver
 from stackctl.operations.archives import Held, held_archives
 from stackctl.operations.backup import Opened, open_backups
 from stackctl.operations.backups.schedule import late, machine_zone
@@ -96,7 +95,7 @@ def address(text: str) -> tuple[str, int]:
 
 def seen(opened: Opened) -> Seen:
     """One look at the repository and the archiver. Where the server answers, only its own cluster's backups count."""
-    use, backups = _asked(opened), opened.repository.backups()
+    (use, _), backups = asked_archiver(opened.engine), opened.repository.backups()
     archives: list[Held] = []
     if use is not None:
         backups = [each for each in backups if each.system == use.system]
@@ -116,13 +115,6 @@ def _stored(held: Held) -> Stored:
     files = held.archive.files()
     size = sum(file.path.stat().st_blocks * 512 for file in files)
     return Stored(len(files), size, len(held.gaps), len(held.gaps) - len(held.unhealed))
-
-
-def _asked(opened: Opened) -> ArchiveUse | None:
-    try:
-        return ask_archiver(opened.engine)
-    except StackError:
-        return None
 
 
 def _registry(looks: Looks) -> CollectorRegistry:

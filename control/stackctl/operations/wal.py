@@ -9,10 +9,10 @@ from stackctl.backup.verify import Finding, verify_archive
 from stackctl.backup.windows import Window
 from stackctl.engine.base import Engine, Note
 from stackctl.engine.runner import Runner
-from stackctl.errors import Damaged, Problem, StackError, WalGap
+from stackctl.errors import Damaged, StackError, WalGap
 from stackctl.health.archiving import ArchiveUse
 from stackctl.health.model import Status
-from stackctl.health.probes import ask_archiver, ask_receiver
+from stackctl.health.probes import ask_receiver, asked_archiver
 from stackctl.health.receiver import judge_receiver
 from stackctl.health.receiving import ReceiverUse
 from stackctl.operations.archives import Held, archive_data, damage_problem, gap_problems, gap_warnings, held_archives
@@ -26,7 +26,7 @@ from stackctl.units import Bytes, counted, human
 def status_command(request: Request, runner: Runner) -> Result:
     """Archive lag, backlog, gaps, and how far recovery reaches from each backup."""
     opened = open_backups(request, runner)
-    use, silence = _asked(opened.engine)
+    use, silence = asked_archiver(opened.engine)
     held = held_archives(opened.repository, use)
     reached = candidates(opened.repository, opened.repository.backups())
     windows = [each.window for each in reached if each.window]
@@ -48,7 +48,7 @@ def status_command(request: Request, runner: Runner) -> Result:
 def verify_command(request: Request, runner: Runner, note: Note) -> Result:
     """Read every archived byte. Exit code 41 where one is not as it was archived, 43 where a segment is missing."""
     opened = open_backups(request, runner)
-    use, silence = _asked(opened.engine)
+    use, silence = asked_archiver(opened.engine)
     findings: list[Finding] = []
     for system in opened.repository.systems():
         note(f"reading the WAL of {system}")
@@ -65,13 +65,6 @@ def verify_command(request: Request, runner: Runner, note: Note) -> Result:
         errors=errors,
         exit_code=Damaged.exit_code if findings else WalGap.exit_code if errors else 0,
     )
-
-
-def _asked(engine: Engine) -> tuple[ArchiveUse | None, list[Problem]]:
-    try:
-        return ask_archiver(engine), []
-    except StackError as error:
-        return None, [Problem("not_asked", f"the server was not asked: {error}", "stackctl up")]
 
 
 def _receiver(engine: Engine) -> ReceiverUse | None:

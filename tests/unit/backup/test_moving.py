@@ -50,7 +50,7 @@ def test_what_takes_the_place_of_a_file_is_not_read(
     there = source / "base" / "1"
 
     def swapped(*words: object, **named: object) -> int:
-        if words[0] == str(there):
+        if str(words[0]) == str(there):
             there.unlink()
             becomes(there, tmp_path / "secret")
         return real(*words, **named)  # type: ignore[arg-type]

@@ -5,33 +5,22 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from stackctl.engine.base import Deployment, Note, ServiceState
 from stackctl.engine.embedded.engine import EmbeddedEngine
 from stackctl.engine.embedded.scheduler import SERVICE, Scheduler
-from stackctl.engine.project import Project
-from stackctl.engine.runner import Runner
-from stackctl.settings.app_section import REFERENCE_APP, AppSection
-from stackctl.settings.model import Ports
 from stackctl.sizing.model import Sizing
 
 
 class ScheduledEngine(EmbeddedEngine):
     """Starts the scheduler last and stops it first."""
 
-    def __init__(
-        self,
-        project: Project,
-        runner: Runner,
-        postgres: int,
-        ports: Ports,
-        app: AppSection = REFERENCE_APP,
-        generation: int = 0,
-    ) -> None:
-        super().__init__(project, runner, postgres, ports, app, generation)
-        self._scheduler = Scheduler(project, runner)
+    @cached_property
+    def _scheduler(self) -> Scheduler:
+        return Scheduler(self._project, self._runner)
 
     def extra(self, sizing: Sizing, deployment: Deployment) -> Mapping[str, Any]:
         """What the scheduler's supervisor needs, too."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from stackctl.backup.catalog import write_whole
-from stackctl.backup.model import spelled
+from stackctl.backup.model import moment_of, spelled
 
 _QUIET = timedelta(days=2)
 # A moment from further ahead was written under a clock that was wrong.
@@ -105,13 +105,9 @@ def recall(folder: Path) -> Memory:
 
 
 def _moments(found: dict[str, str]) -> dict[str, datetime]:
-    return {name: _moment(text) for name, text in found.items()}
-
-
-def _moment(text: str) -> datetime:
-    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    return {name: moment_of(text) for name, text in found.items()}
 
 
 def _heals(found: dict[str, Any] | None) -> Heals:
     # An earlier version noted none.
-    return Heals(max(1, int(found["times"])), _moment(found["last"])) if found else Heals()
+    return Heals(max(1, int(found["times"])), moment_of(found["last"])) if found else Heals()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import NoReturn
@@ -18,7 +19,7 @@ from stackctl.engine.project import Project
 from stackctl.engine.runner import Runner
 from stackctl.errors import ProfileError, StackError, unwritable
 from stackctl.health.archiving import ArchiveUse
-from stackctl.health.probes import ask_archiver
+from stackctl.health.probes import asked_archiver
 from stackctl.operations.archives import Held, held_archives
 from stackctl.operations.backup import Opened, open_backups
 from stackctl.operations.backups.schedule import machine_zone
@@ -63,23 +64,25 @@ def run_command(request: Request, runner: Runner, note: Note) -> Result:
 
 def known(opened: Opened, memory: Memory) -> Known:
     """What is known now. Where several clusters are archived to the repository, only the running one counts."""
-    use = _asked(opened)
+    # What is due is due; the job itself says best what is wrong with the server.
+    use, _ = asked_archiver(opened.engine)
     backups = opened.repository.backups()
     state = opened.recorded.state
     undecided = state is not None and not state.generations.accepted
+    everything = Known(backups, (), undecided, memory.done, memory.seen)
     if use is None:
-        return Known(backups, (), undecided, memory.done, memory.seen)
-    mine = [backup for backup in backups if backup.system == use.system]
+        return everything
+    mine = replace(everything, backups=[backup for backup in backups if backup.system == use.system])
     if memory.system not in ("", use.system) and _good(backups, memory.system) and not _good(backups, use.system):
-        return Known(mine, (), undecided, memory.done, memory.seen, lost=memory.system)
+        return replace(mine, lost=memory.system)
     memory.note_system(use.system)
     # Asked before the archive is listed: what was archived until then is there.
     archives = [held for held in held_archives(opened.repository, use) if held.system == use.system]
     gaps = [str(gap) for held in archives for gap in held.unhealed]
     if gaps and (reason := _not_to_heal(opened, use, archives)):
         unhealed = f"the archive lacks {gaps[-1]}, and no backup is taken for it: {reason}"
-        return Known(mine, (), undecided, memory.done, memory.seen, unhealed)
-    return Known(mine, gaps, undecided, memory.done, memory.seen)
+        return replace(mine, unhealed=unhealed)
+    return replace(mine, gaps=gaps)
 
 
 def _good(backups: Sequence[Backup], system: str) -> bool:
@@ -129,11 +132,3 @@ def _jobs(folder: Path) -> tuple[Job, ...]:
     if not found:
         raise ProfileError(f"{file}: backup.schedule has no jobs", hint="write such as schedule: {full: 15 2 * * *}")
     return found
-
-
-def _asked(opened: Opened) -> ArchiveUse | None:
-    try:
-        return ask_archiver(opened.engine)
-    except StackError:
-        # What is due is due; the job itself says best what is wrong with the server.
-        return None
