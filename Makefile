@@ -13,10 +13,10 @@ BESIDE ?= -n 3 --dist loadgroup --no-loadscope-reorder
 UP_FLAGS = $(if $(RAM),--ram $(RAM)) $(if $(ENGINE),--engine $(ENGINE)) $(if $(IMAGES),--images $(IMAGES)) $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down test test-full check golden bench-cli bench-app bench-backup bench-pace clean
+.PHONY: help install up down test test-full check check-rules golden dashboards bench-cli bench-app bench-backup bench-pace bench-monitoring clean
 
 help:  ## Show this help
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
 
 install: $(VENV)/.installed  ## Install stackctl into .venv
 
@@ -46,8 +46,15 @@ check: $(VENV)/.developer  ## Lint, types, import contracts
 	@$(RUN)mypy
 	@$(RUN)lint-imports --no-logo
 
-golden: $(VENV)/.developer  ## Rewrite the golden files
-	@$(RUN)python -m pytest -q --golden tests/golden tests/unit/settings
+check-rules:  ## See each alert fire and stay silent; needs Prometheus's promtool
+	@promtool check rules --lint=all --lint-fatal config/prometheus/rules/*.yml
+	@promtool test rules tests/alerts/*.yml
+
+golden: $(VENV)/.developer  ## Rewrite the golden files, and the inventory of the exporter
+	@$(RUN)python -m pytest -q --golden tests/golden tests/unit/settings tests/unit/operations/observing
+
+dashboards: $(VENV)/.developer  ## Write the dashboards anew from tools/grafana
+	@PYTHONPATH=tools $(RUN)python -m grafana
 
 bench-cli: $(VENV)/.developer  ## Time the command line against a bare interpreter, and up against bare Compose
 	@$(RUN)python tools/bench_cli.py $(ARGS)
@@ -60,6 +67,9 @@ bench-backup: $(VENV)/.developer  ## Time backups beside what they are compared 
 
 bench-pace: $(VENV)/.developer  ## Measure what a backup does to the app beside it; as root; ARGS="--megabytes 2000"
 	@$(RUN)python tools/bench_pace.py $(ARGS)
+
+bench-monitoring: $(VENV)/.developer  ## Measure what monitoring costs the database; ARGS="--pairs 4"
+	@$(RUN)python tools/bench_monitoring.py $(ARGS)
 
 clean:  ## Remove the virtual environment and caches; never data
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -65,8 +65,10 @@ def _engine(item: pytest.Item) -> str:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Show what tests measured on their way."""
-    reports = [report for found in terminalreporter.stats.values() for report in found if hasattr(report, "when")]
+    reports = [
+        report for found in terminalreporter.stats.values() for report in found if getattr(report, "when", "") == "call"
+    ]
     for report in reports:
         for name, value in getattr(report, "user_properties", ()):
-            if name == "measured" and report.when == "call":
+            if name == "measured":
                 terminalreporter.write_line(f"measured: {value}")

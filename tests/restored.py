@@ -10,6 +10,11 @@ from pathlib import Path
 from running_stack import Done, Stack, docker
 
 
+def server_programs(stack: Stack) -> Path:
+    """The folder of the programs of an embedded stack's server."""
+    return Path(f"/proc/{stack.postmaster()}/exe").readlink().parent
+
+
 def program(stack: Stack, *words: str, data: Path) -> Done:
     """A program of the server's version, as the owner of `data`, in a container where the server is in one."""
     owner = data.stat()
@@ -19,7 +24,7 @@ def program(stack: Stack, *words: str, data: Path) -> Done:
         user = f"{owner.st_uid}:{owner.st_gid}"
         start = ["run", "--rm", "--network", "none", "--user", user, "--mount", mount, "--entrypoint", words[0]]
         return docker(*start, image, *words[1:])
-    folder = Path(f"/proc/{stack.postmaster()}/exe").readlink().parent
+    folder = server_programs(stack)
     identity = {"user": owner.st_uid, "group": owner.st_gid, "extra_groups": []} if os.geteuid() == 0 else {}
     argv = [str(folder / words[0]), *words[1:]]
     found = subprocess.run(argv, cwd="/", capture_output=True, text=True, timeout=60, check=False, **identity)
@@ -31,7 +36,7 @@ def rows(stack: Stack, data: Path, table: str = "tools", column: str = "name") -
     sql = f"SELECT {column} FROM {table}"
     script = f"echo {shlex.quote(sql)} | postgres --single -j -D '{data}' -c config_file='{data}/postgresql.conf' app"
     if stack.engine == "embedded":
-        folder = Path(f"/proc/{stack.postmaster()}/exe").readlink().parent
+        folder = server_programs(stack)
         script = script.replace("postgres --single", f"'{folder}/postgres' --single")
     owner = data.stat()
     if stack.engine == "docker":

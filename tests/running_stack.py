@@ -22,7 +22,7 @@ from typing import Any
 import httpx
 import yaml
 
-SERVICES = ("app", "metrics", "postgres", "pgbouncer", "exporter", "prometheus", "alertmanager", "grafana")
+SERVICES = ("app", "metrics", "postgres", "pgbouncer", "exporter", "observer", "prometheus", "alertmanager", "grafana")
 PROFILE = {"ram": "4G", "cpus": 2, "storage": "ssd", "disk": "10G", "workload": "web", "app_workers": 2}
 # What a developer's shell may hold that would size the stack differently.
 _FOREIGN = ("PG_", "DB_", "PGHOST", "PGPORT", "PGUSER", "PGPASSWORD", "PGDATABASE", "COMPOSE_", "STACKCTL_")

@@ -62,7 +62,8 @@ def test_a_body_without_an_end_is_refused(served: Served) -> None:
                 client.sendall((b"2710\r\n" + b" " * 10_000 + b"\r\n") * 10)
             return served.metric("http_requests_total", route="/tools", code="413") == 1
 
-        wait_until(refused)
+        # A worker that is held up on a busy machine takes what was sent later.
+        wait_until(refused, 30)
 
 
 def test_a_client_that_asks_first_need_not_send(served: Served) -> None:

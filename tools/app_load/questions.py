@@ -10,10 +10,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from bench_settings import interval
-
 from app_load.servers import App, Postgres, cpu_seconds
 from app_load.wrk import drive
+from bench_settings import interval
 from stackctl.hardware.model import PORTABLE_BUILD, HardwareProfile, Storage, Workload
 from stackctl.operations.project import catalog_for
 from stackctl.render.stack import render_postgres

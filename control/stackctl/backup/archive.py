@@ -42,6 +42,16 @@ class Archive:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
+    @property
+    def place(self) -> str:
+        """Its folder."""
+        return str(self.folder)
+
+    def usage(self) -> tuple[int, int]:
+        """How many files there are, and the bytes that they take on the disk."""
+        files = self.files()
+        return len(files), sum(file.path.stat().st_blocks * 512 for file in files)
+
     def files(self) -> list[Archived]:
         """All archived files by name; a missing folder has none."""
         return sorted(self._files(), key=lambda file: file.name)

@@ -33,9 +33,20 @@ class Room:
     free: int
 
 
-def needed_bytes(chain: Sequence[Backup], wal_files: int, wal_bytes: int) -> int:
+def needed_bytes(size: int, wal_files: int, wal_bytes: int) -> int:
     """Bytes of the candidate at most: all that it is built on, what its WAL may add, and WAL while it recovers."""
-    return sum(backup.bytes for backup in chain) + wal_bytes + min(wal_files * SEGMENT_SIZE, _WORKING_WAL)
+    return size + wal_bytes + min(wal_files * SEGMENT_SIZE, _WORKING_WAL)
+
+
+def by_drills(backups: Sequence[Backup], size: int) -> float | None:
+    """Seconds until a copy of `size` is ready, as the last drills of full backups took; None where none was drilled.
+
+    A drill has little of CPU and disk, so that it is rather faster.
+    """
+    drilled = [each for each in backups if each.rto_seconds is not None and each.parent is None][-_RUNS:]
+    if not drilled:
+        return None
+    return sum(each.rto_seconds or 0.0 for each in drilled) * size / max(sum(each.bytes for each in drilled), 1)
 
 
 def expected_seconds(runs: Sequence[Run], size: int, files: int) -> float | None:

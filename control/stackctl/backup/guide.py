@@ -14,7 +14,7 @@ def guide(identifier: str, postgres: int, system: str, chain: Sequence[str] = ()
         words = " ".join(f"../{each}/data" for each in chain)
         copy = f"""Do the same in each of {", ".join(chain)}: pg_combinebackup does not see damage. Then, as the
    account of the server: pg_combinebackup {words} data -o THE-COPY
-   and check the result: pg_verifybackup THE-COPY; pg_checksums --check -D THE-COPY"""
+   and check the result: pg_verifybackup THE-COPY"""
     return f"""Restore {identifier} with PostgreSQL {postgres} alone
 
 1. Check that every byte is as it was written:      sha256sum --check checksums.txt
@@ -33,4 +33,5 @@ def guide(identifier: str, postgres: int, system: str, chain: Sequence[str] = ()
        find tail/{system} -name '*.history' -exec cp {{}} THE-COPY/pg_wal/ ';'
        chown --reference=THE-COPY THE-COPY/pg_wal/*
 4. Start PostgreSQL {postgres}: pg_ctl -D THE-COPY start
+5. Once it has been stopped, every page can be checked: pg_checksums --check -D THE-COPY
 """

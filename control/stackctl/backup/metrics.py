@@ -37,13 +37,11 @@ class Archiver:
 
 @dataclass(frozen=True)
 class Seen:
-    """All that one look at a repository found; `late` says of each scheduled job whether it is not done in time."""
+    """All that one look at a repository found. `free` is None where it is on no disk of this machine."""
 
     backups: Sequence[Backup]
     stored: Stored | None
-    archiver: Archiver | None
-    free: int
-    late: Mapping[str, bool]
+    free: int | None
 
 
 def families(seen: Seen) -> Iterator[GaugeMetricFamily]:
@@ -59,11 +57,18 @@ def families(seen: Seen) -> Iterator[GaugeMetricFamily]:
         yield _gauge("backup_verified_timestamp_seconds", "When all backups had been read", min(read).timestamp())
     yield from _drill(seen.backups)
     yield from _archive(seen)
-    yield _gauge("repository_free_bytes", "Free space on the disk of the repository", seen.free)
-    late = GaugeMetricFamily("stackctl_backup_job_late", "Whether a job was not done when it was due", labels=["job"])
-    for job, is_late in seen.late.items():
-        late.add_metric([job], is_late)
-    yield late
+    if seen.free is not None:
+        yield _gauge("repository_free_bytes", "Free space on the disk of the repository", seen.free)
+
+
+def lateness(late: Mapping[str, bool]) -> Iterator[GaugeMetricFamily]:
+    """Of each scheduled job whether it is not done in time."""
+    # Prometheus has a label `job` of its own, and would rename ours.
+    words = "Whether a job was not done when it was due"
+    family = GaugeMetricFamily("stackctl_backup_job_late", words, labels=["schedule_job"])
+    for job, is_late in late.items():
+        family.add_metric([job], is_late)
+    yield family
 
 
 def _newest(backups: Sequence[Backup]) -> Iterator[GaugeMetricFamily]:
@@ -104,11 +109,14 @@ def _archive(seen: Seen) -> Iterator[GaugeMetricFamily]:
         gaps.add_metric(["open"], seen.stored.gaps - seen.stored.healed)
         gaps.add_metric(["healed"], seen.stored.healed)
         yield gaps
-    if seen.archiver:
-        yield _gauge("archive_waiting_files", "Files of WAL that wait to be archived", seen.archiver.waiting)
-        yield _gauge("archive_failing", "Whether the last attempt to archive failed", seen.archiver.failing)
-        if seen.archiver.seconds is not None:
-            yield _gauge("archive_age_seconds", "Seconds since a file was archived", seen.archiver.seconds)
+
+
+def archiver(told: Archiver) -> Iterator[GaugeMetricFamily]:
+    """The server's own word on its archiver."""
+    yield _gauge("archive_waiting_files", "Files of WAL that wait to be archived", told.waiting)
+    yield _gauge("archive_failing", "Whether the last attempt to archive failed", told.failing)
+    if told.seconds is not None:
+        yield _gauge("archive_age_seconds", "Seconds since a file was archived", told.seconds)
 
 
 def _gauge(name: str, words: str, value: float) -> GaugeMetricFamily:

@@ -5,23 +5,28 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from stackctl.backup import catalog, checksums, lock
-from stackctl.backup.archive import Archive
+from stackctl.backup.archive import Archive, Archived
 from stackctl.backup.catalog import DamagedRecord
 from stackctl.backup.model import Backup, Kind
+from stackctl.backup.restore_plan import Candidate
 from stackctl.backup.tail import Tail
+from stackctl.backup.wal_name import parse_segment, segment_of
+from stackctl.backup.wal_retention import unneeded
 
 DATA = "data"
 _NEW = ".new-"
 _GONE = ".gone-"
 COPY = ".restore-"
 LOCK = "lock"
+# A project that asked for pgBackRest before, or will, has its repository beside this one.
+_OURS = ("backups", "wal", "tail", "pgbackrest", LOCK)
 _ID = re.compile(r"(\d{6,})-\d{8}T\d{6}Z-(full|incremental|logical)")
 
 
@@ -76,13 +81,17 @@ class Repository:
         """What was received of one cluster's WAL and is not archived yet."""
         return Tail(self.tail_folder / system)
 
+    def tails(self) -> Mapping[str, Tail]:
+        """That of each cluster of which WAL was received."""
+        return {system: self.tail(system) for system in self.received()}
+
     def systems(self) -> list[str]:
         """The clusters of which WAL is archived."""
         return _clusters(self.wal_folder)
 
     def strangers(self) -> list[str]:
         """Paths in the repository that nothing of it explains; the lock says nothing that anybody relies on."""
-        found = [path for path in self._listed(self.root) if path.name not in ("backups", "wal", "tail", LOCK)]
+        found = [path for path in self._listed(self.root) if path.name not in _OURS]
         found += [path for path in self._listed(self.backups_folder) if not _ID.fullmatch(path.name)]
         for folder in (self.wal_folder, self.tail_folder):
             found += [path for path in self._listed(folder) if path.name not in _clusters(folder)]
@@ -97,6 +106,51 @@ class Repository:
     def path(self, identifier: str) -> Path:
         """The folder of one backup."""
         return self.backups_folder / identifier
+
+    def place(self, backup: Backup) -> str:
+        """The folder of one backup, as it is told to people."""
+        return str(self.path(backup.id))
+
+    @property
+    def where(self) -> str:
+        """Its folder."""
+        return str(self.root)
+
+    @property
+    def folder(self) -> Path:
+        """Its folder."""
+        return self.root
+
+    def built_bytes(self, chain: Sequence[Backup]) -> int:
+        """Never more than all of them together."""
+        return sum(backup.bytes for backup in chain)
+
+    def wal_bytes(self) -> int:
+        """What all WAL of all clusters takes."""
+        return checksums.size_below(self.wal_folder) if self.wal_folder.is_dir() else 0
+
+    def wal_size(self, chosen: Candidate, files: int) -> int:
+        """What `files` segments from the start of a backup on take on the disk."""
+        backup, reach = chosen.backup, chosen.window
+        if backup.wal_start is None or reach is None:
+            return 0
+        first, taken = segment_of(0, backup.wal_start).number, 0
+        for file in self.archive(backup.system).files():
+            segment = parse_segment(file.name)
+            if segment and first <= segment.number < first + files and segment.timeline <= reach.timeline:
+                taken += file.path.stat().st_blocks * 512
+        return taken
+
+    def unneeded(self, kept: Sequence[Backup], cluster: str | None = None) -> tuple[int, int]:
+        """How many files of WAL, and how many bytes, none of the `kept` backups needs."""
+        files = self.unneeded_files(kept, cluster)
+        return len(files), sum(file.size for file in files)
+
+    def unneeded_files(self, kept: Sequence[Backup], cluster: str | None = None) -> list[Archived]:
+        """The files of WAL, of one `cluster` or of all, that none of the `kept` backups needs."""
+        folders = sorted(self.wal_folder.iterdir()) if self.wal_folder.is_dir() else []
+        archives = [Archive(folder) for folder in folders if folder.is_dir() and cluster in (None, folder.name)]
+        return [file for each in archives for file in unneeded(each.files(), kept, each.folder.name)]
 
     def backups(self) -> list[Backup]:
         """All that can be read, oldest first."""

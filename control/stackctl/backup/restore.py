@@ -95,6 +95,10 @@ def _combine(repository: Repository, programs: Programs, chain: Sequence[Backup]
     return data
 
 
+def nothing(_server: Throwaway) -> None:
+    """Nothing is looked into."""
+
+
 @dataclass(frozen=True)
 class Replay:
     """How to replay: `timeline` is the history to follow, None for the newest.
@@ -106,7 +110,7 @@ class Replay:
     timeline: int | None = None
     live: bool = False
     settings: Mapping[str, str] = field(default_factory=dict)
-    inspect: Callable[[Throwaway], None] = lambda _server: None
+    inspect: Callable[[Throwaway], None] = nothing
 
 
 _PLAIN = Replay()
@@ -141,15 +145,32 @@ def replay(
 
     Raises RestoreRefused where the WAL ends before the target, EngineFailed where the copy does not start.
     """
-    settings = {**(_LIVE if how.live else {}), **how.settings}
+    settings: Mapping[str, str] = {}
     if target is not None:
         ask_for_recovery(data)
         programs.own(data / "recovery.signal")
         archive, tail = repository.archive(backup.system).folder, repository.tail(backup.system).folder
-        settings |= _recovery(data.parent, archive, tail, target, how.timeline)
+        settings = _recovery(data.parent, archive, tail, target, how.timeline)
+    return run_to(programs, data, settings, [data.parent, *repository.wal_folders()], target, note, how)
+
+
+def run_to(
+    programs: Programs,
+    data: Path,
+    settings: Mapping[str, str],
+    folders: Sequence[Path],
+    target: Target | None,
+    note: Note,
+    how: Replay = _PLAIN,
+) -> Restored:
+    """Start a server on `data` with `settings` that lead it to `target`, and stop it there; errors are `replay`'s.
+
+    They say which timeline is followed; of `how`, all else holds.
+    """
+    settings = {**(_LIVE if how.live else {}), **how.settings, **settings}
     note("starting the copy" + (f", recovering to {target}" if target else ""))
     try:
-        with programs.serve(data, settings, [data.parent, *repository.wal_folders()], 24 * _HOURS) as server:
+        with programs.serve(data, settings, folders, 24 * _HOURS) as server:
             reached = _reached(server)
             how.inspect(server)
     except EngineFailed as error:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from stackctl.backup.model import Backup, Kind, Status, spelled
 from stackctl.backup.target import Target
 from stackctl.backup.wal_name import Lsn
 from stackctl.backup.windows import Window
-from stackctl.errors import RestoreRefused, WalGap
+from stackctl.errors import Damaged, RestoreRefused, WalGap
+from stackctl.settings.pgbackrest import NATIVE
 from stackctl.units import MIB
 
 # Behind the last record that is whole there may be the begin of one that is not; few records are longer than this.
@@ -24,6 +25,8 @@ class Candidate:
     backup: Backup
     window: Window | None
     timeline: int | None = None
+    named: bool = False
+    """Whether somebody chose it, and so takes what it reaches."""
 
 
 def of_newest_history(candidates: Sequence[Candidate]) -> list[Candidate]:
@@ -65,7 +68,7 @@ def choose(candidates: Sequence[Candidate], target: Target, *, named: bool = Fal
             f"{target} is before the oldest backup, which reaches {spelled(oldest.finished_at)} ({oldest.wal_stop})",
             hint="a target must be later",
         )
-    chosen = before[-1]
+    chosen = replace(before[-1], named=named)
     _refuse_out_of_reach(chosen, target, named)
     return chosen
 
@@ -97,12 +100,22 @@ def ended_early(chosen: Candidate, target: Target, reached: Lsn) -> str:
     """That recovery to the end stopped before the WAL does, in one sentence; empty where it did not.
 
     What is damaged in the archive stops recovery with an error. In the tail no checksum of a whole file tells, and
-    recovery takes the first record that is not sound for the end.
+    recovery takes the first record that is not sound for the end; as it does where a server archived such a record.
     """
     reach = chosen.window
     if target != Target() or reach is None or reached.value + _RECORD >= reach.end.value:
         return ""
-    return f"recovery ended at {reached}, and the WAL goes on to {reach.end}: what was received behind it is damaged"
+    return f"recovery ended at {reached}, and the WAL goes on to {reach.end}: what is behind it is damaged"
+
+
+def refuse_early(chosen: Candidate, target: Target, reached: Lsn) -> None:
+    """Raise Damaged where recovery to the end stopped before the WAL does, and nobody named the backup.
+
+    Of plain files that is no more than a warning: what was received may end anywhere.
+    """
+    early = ended_early(chosen, target, reached)
+    if early and not chosen.named and chosen.backup.engine != NATIVE:
+        raise Damaged(early, hint=f"--backup {chosen.backup.id} takes what is before it; stackctl wal verify")
 
 
 def _refuse_out_of_reach(chosen: Candidate, target: Target, named: bool) -> None:
@@ -113,6 +126,11 @@ def _refuse_out_of_reach(chosen: Candidate, target: Target, named: bool) -> None
             raise WalGap(
                 f"{target} needs WAL behind {chosen.backup.id}, and none is archived",
                 hint="--to latest, without --backup",
+            )
+        if reach is not None and chosen.backup.engine != NATIVE:
+            raise WalGap(
+                f"the archive lacks WAL of the time of {chosen.backup.id}, without which it is of no use",
+                hint="restore another backup with --backup; stackctl wal status shows what each reaches",
             )
         return
     if reach.gap is not None and not wanted and not named:

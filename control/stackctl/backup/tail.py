@@ -5,17 +5,26 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
-from stackctl.backup.archive import Archive, history_in
+from stackctl.backup.archive import history_in
 from stackctl.backup.plain_file import content
 from stackctl.backup.wal_name import SEGMENT_SIZE, Branch, Lsn, Segment, history_of, parse_segment
 
 # What is received from one slot on one timeline, and its number.
 _STRETCH = re.compile(r"[0-9A-F]{8}\.[0-9]{6}")
 _PARTIAL = ".partial"
+
+
+class _Archive(Protocol):
+    """What is archived of one cluster."""
+
+    def segments(self) -> frozenset[Segment]: ...
+
+    def histories(self) -> Mapping[int, Sequence[Branch]]: ...
 
 
 @dataclass(frozen=True)
@@ -101,13 +110,13 @@ class Wal:
 
     segments: frozenset[Segment]
     ends: Mapping[Segment, Lsn]
-    histories: Mapping[int, tuple[Branch, ...]]
+    histories: Mapping[int, Sequence[Branch]]
 
 
-def reachable(archive: Archive, tail: Tail) -> Wal:
+def reachable(archive: _Archive, tail: Tail | None) -> Wal:
     """What there is of one cluster. Raises ValueError where a history in the archive is damaged."""
     # The tail first: what leaves it meanwhile is in the archive.
-    received, known = tail.longest(), tail.histories()
+    received, known = (tail.longest(), tail.histories()) if tail else ({}, {})
     segments = archive.segments() | {segment for segment, each in received.items() if each.whole}
     ends = {segment: each.end for segment, each in received.items() if segment not in segments}
     return Wal(segments, ends, {**known, **archive.histories()})

@@ -21,12 +21,17 @@ def take(
     full: Annotated[bool, typer.Option("--full", help="Copy all files, which is the default.")] = False,
     incremental: Annotated[bool, typer.Option("--incremental", help="Copy what changed since the last one.")] = False,
     or_full: Annotated[bool, typer.Option("--or-full", help="Full where there is nothing to build on.")] = False,
+    adopt: Annotated[
+        str | None, typer.Option(metavar="SYSTEM", help="Take the place of this cluster, which is no more.")
+    ] = None,
 ) -> None:
     """Take a backup of the running database now, and verify it."""
     if context.invoked_subcommand is not None:
         return
     if (logical and (full or incremental)) or (full and incremental):
         raise UsageError("--full, --incremental and --logical contradict each other", hint="leave all but one out")
+    if logical and adopt is not None:
+        raise UsageError("--adopt is for backups of all files", hint="leave out --logical")
     if or_full and not incremental:
         raise UsageError("--or-full belongs to --incremental", hint="stackctl backup is a full one")
     if logical:
@@ -37,7 +42,7 @@ def take(
     from stackctl.operations.backup import take_command
 
     request, runner, note = session.request(), session.runner(), session.output.note
-    session.finish(take_command(request, runner, note, incremental=incremental, or_full=or_full))
+    session.finish(take_command(request, runner, note, incremental=incremental, or_full=or_full, adopt=adopt))
 
 
 @app.command(name="list")

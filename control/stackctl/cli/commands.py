@@ -165,13 +165,13 @@ def exporter(
     listen: Annotated[str, typer.Option(metavar="HOST:PORT", help="Where to serve them.")] = "127.0.0.1:9188",
     once: Annotated[bool, typer.Option("--once", help="Print them once instead.")] = False,
 ) -> None:
-    """Serve the metrics of backups for Prometheus, without end."""
+    """Serve what stackctl knows of the stack for Prometheus, without end."""
     from stackctl.operations.exporter import print_command, serve_command
 
     if session.output.as_json:
         raise UsageError("metrics are no JSON document", hint="leave out --json; stackctl backup status has one")
     if once:
-        session.output.line(print_command(session.request(), session.runner()).rstrip("\n"))
+        session.output.line(print_command(session.request(), session.runner(), session.output.note).rstrip("\n"))
         return
     serve_command(session.request(), session.runner(), session.output.note, listen)
 
@@ -193,12 +193,13 @@ COMMANDS = {
 def register(app: typer.Typer, only: str = "") -> None:
     """Add the command `only`, or all where there is no such one: building them takes longer than sizing."""
     if only not in COMMANDS:
-        from stackctl.cli import backup, ballast, wal
+        from stackctl.cli import alerts, backup, ballast, wal
 
+        app.add_typer(alerts.app, name="alerts")
         app.add_typer(backup.app, name="backup")
         app.add_typer(ballast.app, name="ballast")
         app.add_typer(wal.app, name="wal")
-    if only in ("backup", "ballast", "wal"):
+    if only in ("alerts", "backup", "ballast", "wal"):
         return
     for command in [COMMANDS[only]] if only in COMMANDS else COMMANDS.values():
         app.command()(command)

@@ -43,9 +43,9 @@ def restore(
         session.finish(_dump(into, to, backup, table, schema))
         return
     if into is not None:
-        if dry_run or timeline or cluster:
-            raise UsageError("--into goes with --to and --backup alone", hint="leave the others out")
-        session.finish(_into(to, backup, into))
+        if timeline or cluster:
+            raise UsageError("--into goes with --to, --backup and --dry-run alone", hint="leave the others out")
+        session.finish(_into(to, backup, into, dry_run=dry_run))
         return
     from stackctl.operations.restoring.decide import accept_command, undo_command
     from stackctl.operations.restoring.in_place import in_place_command
@@ -65,10 +65,11 @@ def _refuse_together(*, undo: bool, accept: bool, rest: bool) -> None:
         raise UsageError("--undo and --accept decide about the last restore", hint="leave the other options out")
 
 
-def _into(to: str, backup: str | None, into: Path) -> Result:
+def _into(to: str, backup: str | None, into: Path, *, dry_run: bool) -> Result:
     from stackctl.operations.restore import Wanted, restore_command
 
-    return restore_command(session.request(), session.runner(), session.output.note, Wanted(to, backup, into))
+    wanted = Wanted(to, backup, into)
+    return restore_command(session.request(), session.runner(), session.output.note, wanted, dry_run=dry_run)
 
 
 def _dump(into: Path, to: str, backup: str | None, table: str | None, schema: str | None) -> Result:

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from stackctl.engine.ballast import Ballast
 from stackctl.engine.generation import DataPlaces
 from stackctl.engine.runner import Completed
+from stackctl.engine.watch import Watch
 from stackctl.hardware.model import Build
 from stackctl.render.manifest import Target
 from stackctl.render.model import Place
@@ -68,9 +69,21 @@ class Programs(Protocol):
     """PostgreSQL's own programs, of the stack's version, run by the account that owns the database's files."""
 
     def run(
-        self, program: str, *arguments: str, folders: Sequence[Path] = (), check: bool = True, timeout: float = 60
+        self,
+        program: str,
+        *arguments: str,
+        folders: Sequence[Path] = (),
+        check: bool = True,
+        timeout: float = 60,
+        quiet: bool = False,
     ) -> Completed:
-        """Run `program` to its end with `folders`, and nothing else of the host's, to read and write."""
+        """Run `program` to its end with `folders`, and nothing else of the host's, to read and write.
+
+        `quiet` is for what changes nothing.
+        """
+
+    def with_repository(self) -> Programs:
+        """The same, with the repository of pgBackRest in reach. Raises ProfileError where there is no such program."""
 
     def gentle(self, memory: Bytes) -> Programs:
         """The same, with at most one CPU and `memory` for each container.
@@ -101,6 +114,12 @@ class Programs(Protocol):
 
     def end_strays(self, folders: Sequence[Path]) -> None:
         """End what a run that was killed left at work in `folders`, which nobody else works in."""
+
+    def end_orphans(self) -> bool:
+        """End all that runs that were killed left at work, in folders or not; whether there was any.
+
+        Only under the lock. Without containers there is nothing that is not found by its folders.
+        """
 
     def passes(self, folder: Path) -> bool:
         """Whether the account can pass through `folder`, which is there."""
@@ -156,8 +175,17 @@ class Engine(Protocol):
     def query(self, sql: str, database: str = "postgres") -> list[dict[str, Any]]:
         """Rows of `sql` as the administrator; raises Unhealthy where the server does not answer."""
 
+    def watch(self) -> Watch:
+        """The server as the exporter asks it, for as long as it runs."""
+
     def programs(self) -> AbstractContextManager[Programs]:
         """PostgreSQL's programs, with the password of the role backup at hand for as long as the context lasts."""
+
+    def beside(self, argv: Sequence[str], timeout: float) -> Completed:
+        """Run a program with the running server's files, socket and account to its end, whatever its exit status.
+
+        It ends with us. Raises ProfileError where the engine cannot.
+        """
 
     def repository(self) -> Path:
         """The folder of the backups: the project's, or the engine's own place."""

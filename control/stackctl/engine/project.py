@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
+
+from stackctl.settings.pgbackrest import PgBackRest
 
 
 @dataclass(frozen=True)
 class Project:
     """One project: its name, its folder, and the places stackctl keeps below `.stackctl/`.
 
-    `repository` is the folder that it names for its backups, None for the engine's own place.
+    `repository` is the folder that it names for its backups, None for the engine's own place. `pgbackrest` is None
+    where PostgreSQL's own programs take them.
     """
 
     name: str
     folder: Path
     repository: Path | None = None
+    pgbackrest: PgBackRest | None = None
+
+    def from_files(self, folder: Path) -> str:
+        """A folder as the rendered files name it: a project is moved with what is in it, and with nothing else."""
+        return os.path.relpath(folder, self.rendered) if folder.is_relative_to(self.folder) else str(folder)
 
     @property
     def private(self) -> Path:
@@ -31,3 +40,8 @@ class Project:
     def secrets(self) -> Path:
         """The secret files."""
         return self.private / "secrets"
+
+    @property
+    def repository_keys(self) -> Path:
+        """What opens a repository of pgBackRest."""
+        return self.private / "repository"

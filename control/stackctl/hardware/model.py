@@ -66,7 +66,7 @@ class HardwareProfile:
     """One machine and its purpose. `ram` and `disk` are the host's, in bytes; sizing divides them.
 
     `wal_rate` is the WAL that it writes when busy, in bytes for each second; 0 where nobody knows. `scheduled` says
-    that work on backups is done by a service of its own.
+    that work on backups is done by a service of its own, `pgbackrest` that it is done in the database's container.
     """
 
     ram: Bytes
@@ -79,6 +79,7 @@ class HardwareProfile:
     pooler: Pooler = Pooler.NONE
     wal_rate: Bytes = UNKNOWN
     scheduled: bool = False
+    pgbackrest: bool = False
     wal: Wal = Wal.ARCHIVE
 
 

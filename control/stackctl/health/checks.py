@@ -6,6 +6,7 @@ from stackctl.health.archiving import ArchiveUse
 from stackctl.health.configuration import judge_settings
 from stackctl.health.model import Check, Facts, Status, backup_place
 from stackctl.health.receiver import judge_receiver, receiver_wanted
+from stackctl.health.vacuum import FEW_DEAD_ROWS, judge_vacuum
 from stackctl.sizing.pooler import servers
 from stackctl.units import counted, human
 
@@ -14,8 +15,8 @@ _IDLE_TRANSACTION = 60.0
 # Two are on their way while a segment is cut every minute.
 _WAITING = 4
 _DEAD_SHARE = 0.2
-_DEAD_ROWS = 10_000
 _WRAPAROUND_WARN, _WRAPAROUND_FAIL = 1_000_000_000, 1_500_000_000
+_ARCHIVE_HINT = "stackctl logs postgres says why: look for archive-wal or push-wal, or: stackctl wal status"
 
 
 def judge(facts: Facts) -> tuple[Check, ...]:
@@ -46,16 +47,19 @@ def _database(facts: Facts) -> tuple[Check, ...]:
             facts.longest_query_seconds,
             _LONG_QUERY,
             "longest statement",
-            "stackctl logs postgres --slow",
+            facts.longest_query_by,
+            "pg_cancel_backend(PID) ends it; stackctl logs postgres --slow shows what took long before",
         ),
         _longer(
             "idle_in_transaction",
             facts.longest_idle_transaction_seconds,
             _IDLE_TRANSACTION,
             "longest idle transaction",
-            "a client forgot to commit; it holds back vacuum",
+            facts.idle_transaction_by,
+            "a client forgot to commit; it holds back vacuum; pg_terminate_backend(PID) ends it",
         ),
         _bloat(facts),
+        judge_vacuum(facts.vacuum),
         _wraparound(facts),
         _archive(facts.archive),
         *([judge_receiver(facts.receiver)] if receiver_wanted(facts.services, facts.running) else []),
@@ -104,18 +108,19 @@ def _pooler(facts: Facts) -> list[Check]:
     return [_share("pooler", facts.app_connections, servers(facts.app_limit), what, hint)]
 
 
-def _longer(name: str, seconds: float | None, limit: float, what: str, hint: str) -> Check:
+def _longer(name: str, seconds: float | None, limit: float, what: str, who: str, hint: str) -> Check:
     if seconds is None:
         return Check(name, Status.OK, f"no {what.split(' ', 1)[1]}")
     status = Status.WARN if seconds > limit else Status.OK
-    return Check(name, status, f"{what} runs for {seconds:.0f} s", "" if status is Status.OK else hint)
+    by = f" ({who})" if who else ""
+    return Check(name, status, f"{what} runs for {seconds:.0f} s{by}", "" if status is Status.OK else hint)
 
 
 def _bloat(facts: Facts) -> Check:
     bad = [
         f"{table} {dead} of {dead + live}"
         for table, dead, live in facts.dead_tuples
-        if dead > _DEAD_ROWS and dead > _DEAD_SHARE * (dead + live)
+        if dead > FEW_DEAD_ROWS and dead > _DEAD_SHARE * (dead + live)
     ]
     if not bad:
         return Check("dead_tuples", Status.OK, "no table has more than 20 % dead rows")
@@ -165,7 +170,7 @@ def _archive(use: ArchiveUse | None) -> Check:
         return Check("archive", Status.WARN, "archive_mode is off", "stackctl up turns it on, unless it is pinned")
     if use.failing:
         evidence = f"{use.last_failed} cannot be archived, {counted(use.waiting, 'file')} waiting"
-        return Check("archive", Status.FAIL, evidence, "stackctl logs postgres says why: look for archive-wal")
+        return Check("archive", Status.FAIL, evidence, _ARCHIVE_HINT)
     if use.waiting > _WAITING:
         evidence = f"{use.waiting} files wait to be archived"
         return Check("archive", Status.WARN, evidence, "the archive's disk is slow, or was away; stackctl wal status")

@@ -11,6 +11,7 @@ from stackctl.health.drift import Drift, Pending
 from stackctl.health.pool import PoolUse
 from stackctl.health.receiving import ReceiverUse
 from stackctl.health.running import FileLine, Running
+from stackctl.health.vacuuming import VacuumUse
 
 
 class Status(StrEnum):
@@ -46,7 +47,8 @@ def backup_place(beside_data: bool | None) -> Check:
 class Facts:
     """What was measured. None means that it could not be.
 
-    `drift` is what `up` leaves as it is, `drifted` what it would change.
+    `drift` is what `up` leaves as it is, `drifted` what it would change. `longest_query_by` and `idle_transaction_by`
+    say which sessions are meant, and on whom they wait.
     """
 
     services: Mapping[str, str] = field(default_factory=dict)
@@ -56,8 +58,11 @@ class Facts:
     app_limit: int = 0
     pool: PoolUse | None = None
     longest_query_seconds: float | None = None
+    longest_query_by: str = ""
     longest_idle_transaction_seconds: float | None = None
+    idle_transaction_by: str = ""
     dead_tuples: Sequence[tuple[str, int, int]] = ()
+    vacuum: VacuumUse | None = None
     oldest_transaction_age: int | None = None
     running: Running | None = None
     pending_restart: Sequence[Pending] = ()

@@ -14,8 +14,15 @@ from stackctl.health.pool import PoolUse, pool_use
 from stackctl.health.receiver import receiver_wanted
 from stackctl.health.receiving import RECEIVING, ReceiverUse, receiver_use
 from stackctl.health.running import RUNNING, Running, running_of
+from stackctl.health.vacuuming import VACUUMING, vacuum_use
 
-_ACTIVITY = """
+# Which session: by its number and role, and whom it waits for. What it says may hold data.
+_WHO = """(SELECT format('pid %s, role %s', pid, usename) || CASE WHEN cardinality(blockers) > 0
+               THEN ', waits for pid ' || array_to_string(blockers, ', ') ELSE '' END
+        FROM (SELECT pid, usename, pg_blocking_pids(pid) AS blockers FROM pg_stat_activity
+              WHERE {0} AND pid <> pg_backend_pid() AND backend_type = 'client backend'
+              ORDER BY {1} LIMIT 1) AS session)"""
+_ACTIVITY = f"""
 SELECT count(*) FILTER (WHERE backend_type = 'client backend') AS connections,
        count(*) FILTER (WHERE usename = 'app' AND state <> 'idle') AS app,
        current_setting('max_connections')::int AS max_connections,
@@ -23,9 +30,11 @@ SELECT count(*) FILTER (WHERE backend_type = 'client backend') AS connections,
        extract(epoch FROM max(now() - query_start) FILTER (WHERE state = 'active' AND pid <> pg_backend_pid()
                AND backend_type = 'client backend')) AS longest,
        extract(epoch FROM max(now() - xact_start) FILTER (WHERE state LIKE 'idle in transaction%')) AS idle,
+       {_WHO.format("state = 'active'", "query_start")} AS longest_by,
+       {_WHO.format("state LIKE 'idle in transaction%'", "xact_start")} AS idle_by,
        (SELECT max(age(datfrozenxid)) FROM pg_database) AS oldest
 FROM pg_stat_activity
-"""
+"""  # noqa: S608 - texts of ours
 _DEAD = """
 SELECT relname AS name, n_dead_tup AS dead, n_live_tup AS live FROM pg_stat_user_tables
 ORDER BY n_dead_tup DESC LIMIT 20
@@ -44,6 +53,7 @@ def collect(engine: Engine, metrics_url: str) -> Facts:
     try:
         activity = engine.query(_ACTIVITY)[0]
         dead = engine.query(_DEAD, "app")
+        vacuum = vacuum_use(engine.query(VACUUMING, "app")[0])
         running = observe(engine)
         archive = ask_archiver(engine)
         receiver = ask_receiver(engine) if receiver_wanted(services, running) else None
@@ -57,8 +67,11 @@ def collect(engine: Engine, metrics_url: str) -> Facts:
         app_limit=activity["app_limit"] or 0,
         pool=ask_pool(metrics_url) if metrics_url else None,
         longest_query_seconds=activity["longest"],
+        longest_query_by=activity["longest_by"] or "",
         longest_idle_transaction_seconds=activity["idle"],
+        idle_transaction_by=activity["idle_by"] or "",
         dead_tuples=[(row["name"], row["dead"], row["live"]) for row in dead],
+        vacuum=vacuum,
         oldest_transaction_age=activity["oldest"],
         running=running,
         archive=archive,

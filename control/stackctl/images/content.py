@@ -8,8 +8,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 DIGITS = 12
-# Left behind by running the app or an editor; docker would copy them, but they do not change what runs.
-_IGNORED = frozenset({"__pycache__", ".git", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".keep"})
+# Left behind by running the app or an editor, and what a wheel packs beside the program; docker would copy them, but
+# they do not change what runs.
+_IGNORED = frozenset({"__pycache__", ".git", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".keep", "_assets"})
 
 
 def files(folder: Path) -> Iterator[Path]:

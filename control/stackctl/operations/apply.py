@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stackctl.engine.ports import taken
@@ -16,13 +16,14 @@ from stackctl.operations.engines import EMBEDDED, recorded_engine
 from stackctl.operations.ports import host_ports
 from stackctl.operations.receiver import drop_slot
 from stackctl.operations.reload import reload_back, reload_server
+from stackctl.operations.repository_keys import bring_keys, put_back
 from stackctl.operations.restoring.present import refuse_stray
 from stackctl.operations.stack import Prepared
 from stackctl.operations.state import save
 from stackctl.render.manifest import ENGINE_FILES
 from stackctl.render.model import File
 from stackctl.render.sections import services_in
-from stackctl.render.stack import RECEIVER, SCHEDULER, SERVICES
+from stackctl.render.stack import OBSERVER, RECEIVER, SCHEDULER, SERVICES
 from stackctl.render.write import snapshot, write
 
 Note = Callable[[str], None]
@@ -30,6 +31,14 @@ MARK = "applying"
 _LOG_LINES = 15
 _WAITS = re.compile(rb"^(synchronous_standby_names *= *).*$", re.MULTILINE)
 _GOING_BACK_SECONDS = 120.0
+
+
+@dataclass(frozen=True)
+class _Before:
+    """What the stack was run by until now: rendered files, and what opens the repository."""
+
+    files: tuple[File, ...]
+    keys: Mapping[str, bytes] | None
 
 
 def apply(prepared: Prepared, changes: Changes, timeout: float, runner: Runner, note: Note) -> None:
@@ -41,9 +50,11 @@ def apply(prepared: Prepared, changes: Changes, timeout: float, runner: Runner, 
         raise _port_error(problems)
     engine.prepare(prepared.deployment, note)
     refuse_stray(engine.places(), prepared.state.generations.current)
-    # Where the server could not archive to, its WAL would be given up in the end.
-    usable_repository(engine)
+    if project.pgbackrest is None:
+        # Where the server could not archive to, its WAL would be given up in the end.
+        usable_repository(engine)
     files, before = prepared.files(), snapshot(project.rendered)
+    keys = bring_keys(prepared)
     begin(project.private)
     write(project.rendered, files)
     save(project.private, prepared.state)
@@ -60,7 +71,7 @@ def apply(prepared: Prepared, changes: Changes, timeout: float, runner: Runner, 
         # A full disk, too, may end it half way.
         note(f"failed: {error}")
         _show_logs(prepared, ["migrate"] if "migrate" in str(error) else [], note)
-        _go_back(prepared, before, changes, timeout, runner, note)
+        _go_back(prepared, _Before(before, keys), changes, timeout, runner, note)
         raise
     end(project.private)
 
@@ -99,11 +110,10 @@ def _show_logs(prepared: Prepared, first: list[str], note: Note) -> None:
             note(f"    {line}")
 
 
-def _go_back(
-    prepared: Prepared, before: tuple[File, ...], changes: Changes, timeout: float, runner: Runner, note: Note
-) -> None:
-    project, state = prepared.opened.project, prepared.opened.state
+def _go_back(prepared: Prepared, was: _Before, changes: Changes, timeout: float, runner: Runner, note: Note) -> None:
+    project, state, before = prepared.opened.project, prepared.opened.state, was.files
     try:
+        put_back(project, was.keys)
         if changes.running and before and state is not None:
             note("going back to the previous configuration")
             write(project.rendered, before)
@@ -126,7 +136,8 @@ def _restore(
     """Run the previous files on the engine as it was recorded, with the services that those files name."""
     engine = recorded_engine(prepared.opened, runner)
     named = {name for file in before if file.path in ENGINE_FILES for name in services_in(file.path, file.content)}
-    named |= {SCHEDULER for file in before if file.path.startswith(f"{SCHEDULER}/")}
+    for service in (SCHEDULER, OBSERVER):
+        named |= {service for file in before if file.path.startswith(f"{service}/")}
     deployment = engine.deployment([service for service in SERVICES if service in named | {"migrate"}])
     if reload_suffices(changes):
         reload_back(engine)
@@ -150,7 +161,7 @@ def _new_ports(prepared: Prepared, changes: Changes) -> dict[str, int]:
     """Ports on the host, by service, that this engine does not hold already."""
     names = {"app", "metrics", "prometheus", "alertmanager", "grafana"}
     if prepared.choice.engine == EMBEDDED:
-        names = {"app", "metrics", "prometheus", "alertmanager", "exporter", "postgres", "pgbouncer"}
+        names = {"app", "metrics", "prometheus", "alertmanager", "exporter", "observer", "postgres", "pgbouncer"}
     present = names & {*prepared.deployment.services, "metrics"}
     ports = host_ports(prepared.opened.settings)
     wanted = {name: ports[name] for name in sorted(present & ports.keys())}

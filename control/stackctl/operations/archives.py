@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from stackctl.backup.archive import Archive
 from stackctl.backup.gaps import Gap, find_gaps, gaps_of, healed, needed
 from stackctl.backup.model import Backup
-from stackctl.backup.repository import Repository
+from stackctl.backup.protocol import Stored, WalArchive
 from stackctl.backup.verify import Finding
 from stackctl.backup.wal_name import Segment, parse_segment
 from stackctl.backup.windows import Histories
@@ -28,21 +27,23 @@ class Held:
     """
 
     system: str
-    archive: Archive
+    archive: WalArchive
     gaps: Sequence[Gap]
     unhealed: Sequence[Gap]
     wrong: Sequence[Gap]
 
 
-def held_archives(repository: Repository, use: ArchiveUse | None) -> list[Held]:
+def held_archives(stored: Stored, use: ArchiveUse | None) -> list[Held]:
     """The archive of each cluster; of the running one, `use` says what was archived last."""
     found = []
-    for system in repository.systems():
-        archive = repository.archive(system)
+    for system in stored.systems():
+        archive = stored.archive(system)
         # A label has the name of the segment in which its backup began.
         newest = parse_segment(use.last.partition(".")[0]) if use and use.last and use.system == system else None
-        backups = [backup for backup in repository.backups() if backup.system == system]
-        received = repository.tail(system).segments()
+        backups = [backup for backup in stored.backups() if backup.system == system]
+        # The tail first: what leaves it meanwhile is in the archive.
+        tail = stored.tails().get(system)
+        received = tail.segments() if tail else frozenset()
         lacking = find_gaps(archive.segments(), known_histories(archive), newest)
         # What the tail has, a restore takes from there.
         gaps = gaps_of(segment for gap in lacking for segment in gap.segments() if segment not in received)
@@ -69,7 +70,7 @@ def damage_problem(finding: Finding) -> Problem:
     return Problem("damaged", f"{finding.what}: {finding.reason}", "do not rely on it; take a new one: stackctl backup")
 
 
-def _held(system: str, archive: Archive, gaps: Sequence[Gap], backups: Sequence[Backup]) -> Held:
+def _held(system: str, archive: WalArchive, gaps: Sequence[Gap], backups: Sequence[Backup]) -> Held:
     missing = [segment for gap in gaps if needed(gap, backups) for segment in gap.segments()]
     lost = [segment for name in archive.lost() if (segment := parse_segment(name))]
     return Held(
@@ -81,7 +82,7 @@ def _held(system: str, archive: Archive, gaps: Sequence[Gap], backups: Sequence[
     )
 
 
-def known_histories(archive: Archive) -> Histories:
+def known_histories(archive: WalArchive) -> Histories:
     """The branches by timeline; none where a history is damaged."""
     try:
         return archive.histories()
@@ -92,12 +93,12 @@ def known_histories(archive: Archive) -> Histories:
 
 def archive_data(held: Held) -> dict[str, Any]:
     """One archive for `--json`; `bytes` is what it takes on the disk."""
-    files, segments = held.archive.files(), sorted(held.archive.segments(), key=_age)
+    (files, size), segments = held.archive.usage(), sorted(held.archive.segments(), key=_age)
     return {
         "system": held.system,
-        "path": str(held.archive.folder),
-        "files": len(files),
-        "bytes": sum(file.path.stat().st_blocks * 512 for file in files),
+        "path": held.archive.place,
+        "files": files,
+        "bytes": size,
         "first": segments[0].name if segments else None,
         "last": segments[-1].name if segments else None,
         "gaps": [

@@ -11,7 +11,8 @@ from stackctl.settings.project_file import load_section
 
 
 def with_backups(recorded: Recorded) -> tuple[Recorded, BackupSettings]:
-    """The project with the repository that its file names, and the section. Raises ProfileError with its faults."""
+    """The project with what its file says of its repository, and the section. Raises ProfileError with its faults."""
     folder = recorded.project.folder
     settings = backup_settings(load_section(folder / PROJECT_FILE, SECTION).keys, folder)
-    return replace(recorded, project=replace(recorded.project, repository=settings.repository)), settings
+    project = replace(recorded.project, repository=settings.repository, pgbackrest=settings.pgbackrest)
+    return replace(recorded, project=project), settings

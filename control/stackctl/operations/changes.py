@@ -20,8 +20,11 @@ _RESTARTED_FOR = {
     "alertmanager": "alertmanager",
     "grafana": "grafana",
     "scheduler": "scheduler",
+    "observer": "observer",
 }
 _RECEIVE = "postgres/receive-wal"
+# By who runs: the server at a reload, the observer at each look.
+_READ_AGAIN = frozenset(["postgres/postgresql.conf", "observer/expected.json"])
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,8 @@ def _fixed(running: Running, name: str) -> bool:
 
 def restarted_services(files: Sequence[FileChange], parameters: Iterable[ParameterChange]) -> list[str]:
     """Running services whose files changed and that read them only at their start."""
-    services = {_RESTARTED_FOR[top] for change in files if (top := change.path.split("/")[0]) in _RESTARTED_FOR}
+    others = [change.path.split("/")[0] for change in files if change.path not in _READ_AGAIN]
+    services = {_RESTARTED_FOR[top] for top in others if top in _RESTARTED_FOR}
     if any(change.path == _RECEIVE for change in files):
         services.add("receiver")
     if any(change.restart for change in parameters):
@@ -104,7 +108,7 @@ def reload_needed(changes: Changes) -> bool:
 
 def reload_suffices(changes: Changes) -> bool:
     """Whether nothing but a reload is to be done: no service to start, no role to provision, no file of the engine."""
-    others = [change.path for change in changes.files if change.path != "postgres/postgresql.conf"]
+    others = [change.path for change in changes.files if change.path not in _READ_AGAIN]
     return changes.running and reload_needed(changes) and not changes.services and not others
 
 

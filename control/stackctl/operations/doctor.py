@@ -11,6 +11,8 @@ from stackctl.hardware import kernel
 from stackctl.hardware.detect import available_memory, free_disk, on_one_device
 from stackctl.hardware.model import Pooler
 from stackctl.health.host import HostFacts, judge_host
+from stackctl.operations.alerting.receivers import judge_receivers, judge_secrets
+from stackctl.operations.backups.engines import away
 from stackctl.operations.engines import (
     DOCKER,
     EMBEDDED,
@@ -25,13 +27,18 @@ from stackctl.operations.own_app import app_for_engine
 from stackctl.operations.ports import host_ports
 from stackctl.operations.project import PUBLIC, Opened, open_project, recorded_or_asked, with_version
 from stackctl.operations.result import Request, Result
+from stackctl.settings.vault import Vault
 from stackctl.sizing.ballast import ballast_size
+from stackctl.sizing.budget import divide
 
 
 def doctor_command(request: Request, runner: Runner) -> Result:
     """Look and judge; nothing is started or changed. Exit code 30 where a check fails."""
     opened = open_project(request)
-    return checked(judge_host(_facts(opened, runner)))
+    shares = {share.service for share in divide(opened.settings.profile)}
+    alerts, project = opened.settings.alerts, opened.project
+    told = (judge_receivers(alerts, shares), *judge_secrets(alerts, project.folder, Vault(project.secrets)))
+    return checked((*judge_host(_facts(opened, runner)), *told))
 
 
 def _facts(opened: Opened, runner: Runner) -> HostFacts:
@@ -61,9 +68,13 @@ def _facts(opened: Opened, runner: Runner) -> HostFacts:
         engine_problem="" if engine else docker_denied(),
         ram_source=opened.host.ram_source,
         pooler=_pooler(runner) if settings.profile.pooler is Pooler.PGBOUNCER else None,
-        backups_beside_data=on_one_device(*_places(opened, engine is not None, runner)),
+        backups_beside_data=_beside(opened, engine is not None, runner),
         ballast=_ballast(opened, runner),
     )
+
+
+def _beside(opened: Opened, docker: bool, runner: Runner) -> bool | None:
+    return False if away(opened.project) else on_one_device(*_places(opened, docker, runner))
 
 
 def _places(opened: Opened, docker: bool, runner: Runner) -> tuple[Path, Path]:

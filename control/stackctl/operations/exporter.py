@@ -1,88 +1,102 @@
-"""`stackctl exporter`: what the control plane knows, for Prometheus."""
+"""`stackctl exporter`: what the control plane knows, for Prometheus; by hand, and as the stack's service."""
 
 from __future__ import annotations
 
 import re
-import time
-from collections.abc import Iterator
-from datetime import datetime
+import threading
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
 from typing import NoReturn
 
-from prometheus_client import CollectorRegistry, generate_latest, start_http_server
-from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.registry import Collector
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector as Registered
 
-from stackctl.backup.metrics import Archiver, Seen, Stored, families
-from stackctl.engine.base import Note
+from stackctl.backup.noted import noted_backups
+from stackctl.engine import noted
+from stackctl.engine.base import Engine, Note
 from stackctl.engine.runner import Runner
-from stackctl.errors import EngineFailed, StackError, UsageError
-from stackctl.hardware.detect import free_disk
-from stackctl.health.probes import asked_archiver
-from stackctl.operations.archives import Held, held_archives
+from stackctl.errors import EngineFailed, NoEngine, UsageError
 from stackctl.operations.backup import Opened, open_backups
-from stackctl.operations.backups.schedule import late, machine_zone
+from stackctl.operations.backup_section import with_backups
+from stackctl.operations.backups.engines import away
+from stackctl.operations.engines import recorded_engine
+from stackctl.operations.observing.backups import Archive
+from stackctl.operations.observing.collectors import SERVER, Collector, of_disk, of_rendered, of_server
+from stackctl.operations.observing.expected import read_expected
+from stackctl.operations.observing.families import gauge
+from stackctl.operations.observing.lane import Lane, states
+from stackctl.operations.observing.page import Page
+from stackctl.operations.project import open_recorded
 from stackctl.operations.result import Request
-from stackctl.settings.schedule import jobs
 
-_EVERY_SECONDS = 60.0
-
-
-class Looks(Collector):
-    """The metrics of the last look. A scrape costs nothing but their text: looking has its own time."""
-
-    def __init__(self, request: Request, runner: Runner) -> None:
-        self._request = request
-        self._runner = runner
-        self._found: list[GaugeMetricFamily] = []
-        self._looked = self._took = 0.0
-        self._right = False
-
-    def look(self) -> str:
-        """Look once; what went wrong, empty where nothing did. What the last good look found stays until the next."""
-        began = time.monotonic()
-        try:
-            self._found = list(families(seen(open_backups(self._request, self._runner))))
-            self._looked, self._right = time.time(), True
-        except (StackError, OSError) as error:
-            self._right = False
-            return str(error)
-        finally:
-            self._took = time.monotonic() - began
-        return ""
-
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        """The metrics, and how the looking goes."""
-        yield from self._found
-        yield GaugeMetricFamily("stackctl_look_success", "Whether the last look at the project went well", self._right)
-        yield GaugeMetricFamily("stackctl_look_duration_seconds", "How long the last look took", self._took)
-        if self._looked:
-            yield GaugeMetricFamily("stackctl_look_timestamp_seconds", "When a look last went well", self._looked)
+_BACKUPS, _NOTED = "backups", "noted"
+# A look at the records of a hundred backups takes milliseconds, one at a month of WAL a second.
+_BACKUPS_SECONDS = 60.0
+# Of what is known already, and so as often as Prometheus asks.
+_JOBS_SECONDS = 15.0
+# Of the statements none may take longer than 10 s, and in each turn a server that hangs is waited for once.
+_SILENT_SECONDS = 180.0
+_UNSEEN = "the backups are pgBackRest's, which this service has no way to: it goes by what stackctl wrote down of them"
 
 
-def print_command(request: Request, runner: Runner) -> str:
-    """The metrics once, in Prometheus's text format. Raises StackError where they cannot be had."""
-    looks = Looks(request, runner)
-    if wrong := looks.look():
-        raise EngineFailed(wrong, hint="stackctl backup status says more")
-    return generate_latest(_registry(looks)).decode()
+class Known(Registered):
+    """The metrics of the last looks. A scrape costs nothing but their text: looking has its own time."""
+
+    def __init__(self, lanes: Sequence[Lane]) -> None:
+        self._lanes = lanes
+
+    def collect(self) -> Iterator[Metric]:
+        """The metrics, each family once, and how the looking goes."""
+        found: dict[str, Metric] = {}
+        for family in (family for lane in self._lanes for family in lane.families()):
+            if family.name in found:
+                found[family.name].samples = [*found[family.name].samples, *family.samples]
+            else:
+                found[family.name] = _copy(family)
+        yield from found.values()
+        results = {name: result for lane in self._lanes for name, result in lane.results.items()}
+        if results[SERVER].looked:
+            answers = not results[SERVER].wrong
+            yield gauge("up", "Whether the server answers the role monitor", answers)
+        if (look := results.get(_BACKUPS)) and look.looked:
+            words = "Whether the repository could be read when it was last looked at"
+            yield gauge("repository_success", words, not look.wrong)
+            yield gauge("look_success", "Whether the last look at the project went well", not look.wrong)
+            yield gauge("look_duration_seconds", "How long the last look at the backups took", look.took)
+            if look.at:
+                yield gauge("look_timestamp_seconds", "When a look at the backups last went well", look.at)
+        yield from states(self._lanes)
+
+
+def print_command(request: Request, runner: Runner, note: Note) -> str:
+    """The metrics once, in Prometheus's text format. Raises EngineFailed where neither server nor backups are seen."""
+    lanes = _lanes(request, runner, note)
+    for lane in lanes:
+        lane.turn()
+    wrong = [lane.results[name].wrong for lane in lanes for name in (_BACKUPS, SERVER) if name in lane.results]
+    if all(wrong):
+        raise EngineFailed(wrong[-1], hint="stackctl backup status says more")
+    return _text(lanes).decode()
 
 
 def serve_command(request: Request, runner: Runner, note: Note, listen: str) -> NoReturn:
     """Serve them on `listen`, HOST:PORT, until ended by a signal. Raises UsageError, EngineFailed for a taken port."""
-    host, port = address(listen)
-    looks = Looks(request, runner)
-    told = looks.look()
+    where = address(listen)
+    lanes = _lanes(request, runner, note)
+    first = lanes[0]
     try:
-        start_http_server(port, host, _registry(looks))
+        page = Page(where, lambda: _text(lanes), lambda: first.silence < _SILENT_SECONDS)
     except OSError as error:
         raise EngineFailed(f"{listen}: {error.strerror}", hint="give another place: --listen HOST:PORT") from error
-    note(f"metrics on http://{listen}/metrics" + (f"; nothing yet: {told}" if told else ""))
-    while True:
-        time.sleep(_EVERY_SECONDS)
-        wrong = looks.look()
-        if wrong != told:
-            note(wrong or "all is seen again")
-        told = wrong
+    note(f"metrics on http://{listen}/metrics")
+    # A signal ends what the main thread waits for, which is what may take long: the repository, where it is seen.
+    *others, last = sorted(lanes, key=lambda lane: _BACKUPS in lane.results)
+    threading.Thread(target=page.serve_forever, daemon=True).start()
+    for lane in others:
+        threading.Thread(target=lane.run, daemon=True).start()
+    last.run()
 
 
 def address(text: str) -> tuple[str, int]:
@@ -93,31 +107,59 @@ def address(text: str) -> tuple[str, int]:
     return match["host"].strip("[]"), int(match["port"])
 
 
-def seen(opened: Opened) -> Seen:
-    """One look at the repository and the archiver. Where the server answers, only its own cluster's backups count."""
-    (use, _), backups = asked_archiver(opened.engine), opened.repository.backups()
-    archives: list[Held] = []
-    if use is not None:
-        backups = [each for each in backups if each.system == use.system]
-        archives = [held for held in held_archives(opened.repository, use) if held.system == use.system]
-    now, scheduled = datetime.now(machine_zone()), jobs(opened.settings.schedule)
-    overdue = late(scheduled, backups, now)
-    return Seen(
-        backups,
-        _stored(archives[0]) if archives else None,
-        Archiver(use.waiting, use.failing, use.seconds) if use else None,
-        free_disk(opened.repository.root),
-        {job.name: job in overdue for job in scheduled if job.name != "expire"},
-    )
+def _lanes(request: Request, runner: Runner, note: Note) -> Sequence[Lane]:
+    """One for the server, one for the repository, which may hang or be away, and one for what becomes of it then."""
+    recorded = open_recorded(request)
+    engine = recorded_engine(recorded, runner)
+    watch, expected = engine.watch(), partial(read_expected, recorded.project.rendered)
+    archive = Archive(watch)
+    server = [
+        *of_server(watch, expected),
+        Collector("archiver", 15.0, archive.collect, lasting=False),
+        of_disk("data", engine.data_place),
+        of_rendered(expected),
+    ]
+    late = Collector("jobs", _JOBS_SECONDS, archive.late, asks=False)
+    if not _seen(engine):
+        note(_UNSEEN)
+
+        def known() -> Iterator[Metric]:
+            _, settings = with_backups(open_recorded(request))
+            return archive.noted(settings, noted_backups(noted.INSIDE))
+
+        return (Lane((*server, Collector(_NOTED, _BACKUPS_SECONDS, known, asks=False), late), note),)
+
+    def opened() -> Opened:
+        # Each time, as the project's file may change, and be wrong for a while.
+        return open_backups(request, runner)
+
+    def folder() -> Path:
+        found = opened().backups.stored().folder
+        if found is None:
+            raise NoEngine("the backups are on no disk of this machine", hint="nothing is wrong with that")
+        return found
+
+    looks = Collector(_BACKUPS, _BACKUPS_SECONDS, lambda: archive.backups(opened), asks=False)
+    disks = () if away(recorded.project) else (of_disk("repository", folder),)
+    return Lane(server, note), Lane((looks, *disks), note), Lane((late,), note)
 
 
-def _stored(held: Held) -> Stored:
-    files = held.archive.files()
-    size = sum(file.path.stat().st_blocks * 512 for file in files)
-    return Stored(len(files), size, len(held.gaps), len(held.gaps) - len(held.unhealed))
+def _seen(engine: Engine) -> bool:
+    """Whether there is a way to the repository: its container has none to one of pgBackRest."""
+    try:
+        engine.repository()
+    except NoEngine:
+        return False
+    return True
 
 
-def _registry(looks: Looks) -> CollectorRegistry:
-    registry = CollectorRegistry()
-    registry.register(looks)
-    return registry
+def _text(lanes: Sequence[Lane]) -> bytes:
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(Known(lanes))
+    return generate_latest(registry)
+
+
+def _copy(family: Metric) -> Metric:
+    same = Metric(family.name, family.documentation, family.type)
+    same.samples = list(family.samples)
+    return same

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-from stackctl.backup.repository import Repository
 from stackctl.engine.base import Engine
 from stackctl.engine.runner import Runner
 from stackctl.errors import EditedByHand, Problem, ProfileError, StackError
@@ -16,8 +14,10 @@ from stackctl.health.checks import judge
 from stackctl.health.drift import find_drift, find_pending
 from stackctl.health.model import Check, Facts, Status
 from stackctl.health.probes import collect
+from stackctl.operations.alerting.checks import alert_checks
 from stackctl.operations.backup_health import judge_backups, judge_schedule
 from stackctl.operations.backup_section import with_backups
+from stackctl.operations.backups.engines import away, backups_of
 from stackctl.operations.engines import recorded_engine
 from stackctl.operations.own_app import metrics_url
 from stackctl.operations.plan import find_changes
@@ -37,13 +37,16 @@ def health_command(request: Request, runner: Runner) -> Result:
         return checked(judge(Facts()), opened.warnings)
     engine = recorded_engine(opened, runner)
     facts = collect(engine, metrics_url(opened.state.app, opened.state.ports))
+    if away(opened.project):
+        facts = replace(facts, backups_beside_data=False)
     # A server that hangs is asked once.
     if facts.connections is not None:
         facts = _compared(facts, request, runner, opened.state)
     if unknown:
         facts = replace(facts, backups_beside_data=None)
-    backups = (unknown,) if unknown else _backups(engine, facts, opened.project.folder)
-    return checked((*judge(facts), *backups, *judge_restored(opened.state)), opened.warnings)
+    backups = (unknown,) if unknown else _backups(opened, engine, facts)
+    told = alert_checks(opened.project.folder, facts.services, opened.state.ports)
+    return checked((*judge(facts), *backups, *told, *judge_restored(opened.state)), opened.warnings)
 
 
 def _with_backups(opened: Recorded) -> tuple[Recorded, Check | None]:
@@ -55,10 +58,14 @@ def _with_backups(opened: Recorded) -> tuple[Recorded, Check | None]:
         return opened, Check("backup", Status.WARN, evidence, error.hint)
 
 
-def _backups(engine: Engine, facts: Facts, folder: Path) -> tuple[Check, ...]:
-    repository = Repository(engine.repository())
+def _backups(recorded: Recorded, engine: Engine, facts: Facts) -> tuple[Check, ...]:
+    images = recorded.state.images if recorded.state else ""
     try:
-        return (*judge_backups(repository, facts.archive, datetime.now(UTC)), *judge_schedule(folder, repository))
+        stored = backups_of(recorded.project, engine, images).stored()
+        judged = judge_backups(stored, facts.archive, datetime.now(UTC))
+        return (*judged, *judge_schedule(recorded.project.folder, stored))
+    except StackError as error:
+        return (Check("backup", Status.FAIL, str(error), error.hint),)
     except OSError as error:
         return (Check("backup", Status.FAIL, f"the repository cannot be read: {error}", "see its owner and mode"),)
 

@@ -114,9 +114,11 @@ def _opened(request: Request, folder: Path, state: State | None) -> Opened:
     settings = replace(settings, warnings=(*settings.warnings, *dropped_flags(request, state)))
     engine, source = recorded_or_asked(settings, state), images_of(settings, state)
     settings = with_version(settings, state, engine, source)
-    return Opened(
-        Project(settings.name, folder, settings.backup.repository), settings, state, host, as_last_time(request, state)
-    )
+    return Opened(_project(settings, folder), settings, state, host, as_last_time(request, state))
+
+
+def _project(settings: Settings, folder: Path) -> Project:
+    return Project(settings.name, folder, settings.backup.repository, settings.backup.pgbackrest)
 
 
 def _own_state(folder: Path) -> State | None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from stackctl.backup.repository import Repository
+from stackctl.backup.tail import Tail
 from stackctl.backup.wal_name import segment_of
 from stackctl.engine.base import Engine
 from stackctl.errors import EngineFailed
@@ -33,11 +33,10 @@ def drop_slot(engine: Engine) -> None:
         time.sleep(0.2)
 
 
-def tail_data(repository: Repository) -> list[dict[str, Any]]:
+def tail_data(tails: Mapping[str, Tail]) -> list[dict[str, Any]]:
     """What was received of each cluster and is not archived, for `--json`; `end` is the first byte not there."""
     found = []
-    for system in repository.received():
-        tail = repository.tail(system)
+    for system, tail in tails.items():
         if end := tail.end():
             segments, (timeline, position) = len(tail.segments()), end
             row = {"system": system, "path": str(tail.folder), "segments": segments, "bytes": tail.size()}

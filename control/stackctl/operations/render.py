@@ -9,6 +9,7 @@ from typing import Any
 
 from stackctl.backup.generation import Generations
 from stackctl.errors import UsageError
+from stackctl.operations.backups.engines import refuse_unsupported
 from stackctl.operations.build import any_build
 from stackctl.operations.engines import DOCKER
 from stackctl.operations.own_app import app_for_engine
@@ -52,6 +53,7 @@ def compose_files(opened: Opened, sizing: Sizing, out: Path) -> tuple[File, ...]
     shares = {share.service for share in sizing.budget}
     source = opened.settings.images or (opened.state.images if opened.state else "") or PUBLIC
     app = opened.settings.app
+    refuse_unsupported(opened.project, DOCKER, source)
     wanted = supply(source, profile.postgres, tuple(wanted_services(opened.settings, shares)), app.image)
     services = tuple(service for service in SERVICES if service in wanted.images)
     secrets = opened.project.secrets
@@ -59,38 +61,26 @@ def compose_files(opened: Opened, sizing: Sizing, out: Path) -> tuple[File, ...]
         **extra(sizing, opened.settings.ports, wanted.references(), None),
         "secrets": secret_names(sizing, services),
         "secrets_folder": os.path.relpath(secrets, out.resolve()),
-        **_repository(opened, out),
-        **_scheduler(opened, out),
+        **_repository(opened, sizing, out),
         "fingerprint": "",
     }
     where = with_app(place_of(profile.postgres), app)
-    return render_stack(sizing, Stack(opened.project.name, where, services, rest, app), Target.COMPOSE)
+    stack = Stack(opened.project.name, where, services, rest, app, alerts=opened.settings.alerts)
+    return render_stack(sizing, stack, Target.COMPOSE)
 
 
-def _repository(opened: Opened, out: Path) -> dict[str, Any]:
-    from stackctl.engine.archive_folder import TAIL, WAL
-    from stackctl.engine.docker.client import operator
-    from stackctl.engine.docker.place import archive, tail
+def _repository(opened: Opened, sizing: Sizing, out: Path) -> dict[str, Any]:
+    from stackctl.engine.docker import mounts, repository
 
-    wal, received = (os.path.relpath(_root(opened) / name, out.resolve()) for name in (WAL, TAIL))
-    return {"archive": archive(wal), "tail": tail(received, operator())}
+    def spelled(path: Path) -> str:
+        return os.path.relpath(path, out.resolve())
 
-
-def _root(opened: Opened) -> Path:
-    return opened.project.repository or opened.project.folder / "backups"
-
-
-def _scheduler(opened: Opened, out: Path) -> dict[str, Any]:
-    from stackctl.engine.beat import FOLDER
-    from stackctl.engine.docker.place import scheduler
-
-    if not opened.settings.backup.scheduled:
-        return {}
     project, state = opened.project, opened.state
-    repository = _root(opened)
-    source, memory = (os.path.relpath(path, out.resolve()) for path in (repository, project.private / FOLDER))
+    root = project.repository or project.folder / "backups"
+    folder = repository.folder_of(project, root)
     generations = state.data.get(DOCKER, Generations()) if state else Generations()
     return {
-        "scheduler": scheduler(repository, source, memory),
+        **mounts.extra(project, root, spelled),
+        **repository.extra(project, sizing, spelled(folder) if folder else None, spelled(project.repository_keys)),
         "schedule": schedule_values(opened.settings, generations),
     }

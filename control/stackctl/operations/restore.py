@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from stackctl.backup import restore
-from stackctl.backup.last_commit import last_commit
-from stackctl.backup.model import Backup, spelled
-from stackctl.backup.repository import Repository
-from stackctl.backup.restore import Replay, Restored
-from stackctl.backup.restore_plan import Candidate, choose, ended_early, refuse_later, refuse_several_clusters
+from stackctl.backup.model import spelled
+from stackctl.backup.proof import Proof, prove
+from stackctl.backup.protocol import Stored
+from stackctl.backup.restore import Restored
+from stackctl.backup.restore_plan import Candidate, choose, ended_early, refuse_several_clusters
 from stackctl.backup.retention import restorable
 from stackctl.backup.target import Target, target
-from stackctl.engine.base import Note, Programs
+from stackctl.engine.base import Note, Throwaway
 from stackctl.engine.embedded.generations import postmaster_of
 from stackctl.engine.runner import Runner
-from stackctl.errors import Problem, RestoreRefused
-from stackctl.operations.backup import find, open_backups, working
+from stackctl.errors import Damaged, Problem, RestoreRefused
+from stackctl.hardware.detect import on_one_device
+from stackctl.operations.backup import Opened, find, open_backups, working
 from stackctl.operations.candidates import candidates, present_candidates
+from stackctl.operations.restoring.plan import Plan, planned, refuse_full
+from stackctl.operations.restoring.rooms import rooms
+from stackctl.operations.restoring.runs import measured
 from stackctl.operations.result import Line, Request, Result
+from stackctl.units import counted
 
 
 @dataclass(frozen=True)
@@ -34,46 +39,80 @@ class Wanted:
     into: Path
 
 
-def restore_command(request: Request, runner: Runner, note: Note, wanted: Wanted) -> Result:
-    """Restore into a folder; the live data is not touched."""
+@dataclass
+class _Look:
+    """What was found in the copy. Damage is told and the copy stays: it may be all that there is."""
+
+    note: Note
+    proof: Proof | None = None
+    wrong: str = ""
+
+    def inspect(self, server: Throwaway) -> None:
+        """Look into the recovered server."""
+        self.note("reading its tables and checking their structure")
+        try:
+            self.proof = prove(server)
+        except Damaged as error:
+            self.wrong = str(error)
+
+    def line(self) -> list[Line]:
+        """What is sound."""
+        if self.proof is None:
+            return []
+        found = f"{counted(self.proof.rows, 'row')} in {counted(self.proof.tables, 'table')}"
+        checked = "every page compared, all read by amcheck" if self.proof.amcheck else "every page compared"
+        return [Line(f"{found}, {checked}.")]
+
+    def problems(self) -> list[Problem]:
+        """What is not."""
+        return [Problem("copy_damaged", self.wrong, "compare an older backup: --backup ID")] if self.wrong else []
+
+
+def restore_command(request: Request, runner: Runner, note: Note, wanted: Wanted, *, dry_run: bool = False) -> Result:
+    """Restore into a folder, or with `dry_run` show what that will do; the live data is not touched."""
     goal = target(wanted.to)
     into = empty_folder(wanted.into)
     opened = open_backups(request, runner)
-    began = time.monotonic()
-    with working(opened, "stackctl restore", note, shared=True), opened.engine.programs() as programs:
-        repository = Repository(opened.repository.root, programs.group())
-        chosen = choose_backup(repository, goal, wanted.backup)
-        with restore.working(repository) as folder:
-            _refuse_later(repository, programs, chosen, goal, folder)
-            data = restore.build(repository, programs, chosen.backup, folder, note)
-            goal_or_end = goal if chosen.window is not None else None
-            timeline = chosen.window.timeline if chosen.window else None
-            restored = restore.recover(repository, programs, chosen.backup, data, goal_or_end, note, Replay(timeline))
-            restore.hand_over(data, into)
-    data_out = _data(chosen.backup, goal, restored, time.monotonic() - began)
+    began, moment, look = time.monotonic(), datetime.now(UTC), _Look(note)
+    with working(opened, "stackctl restore", note, shared=True):
+        plan = _plan(opened, goal, wanted.backup, into)
+        if dry_run:
+            return Result(_planned_data(plan), plan.shown(), opened.recorded.warnings)
+        refuse_full(plan)
+        for line in plan.lines():
+            note(line)
+        with opened.backups.restoring(plan.chosen, goal, into, look.inspect, note) as done:
+            restored = done.restored
+            restore.hand_over(restored.data, into)
+    chosen = plan.chosen
+    data_out = _data(plan, restored, time.monotonic() - began, moment)
     how = f"start PostgreSQL {chosen.backup.postgres} on it as the owner of the folder"
     text = f"{into} is {chosen.backup.id} recovered to {restored.reached}; {how}"
-    warnings = (*opened.recorded.warnings, *_gap_warning(chosen, goal), *early_warning(chosen, goal, restored))
-    return Result(data_out, [Line(text, "good")], warnings)
+    early = early_warning(chosen, goal, restored)
+    warnings = (*opened.recorded.warnings, *_gap_warning(chosen, goal), *early, *look.problems())
+    return Result(data_out, [Line(text, "good"), *look.line()], warnings)
 
 
-def choose_backup(repository: Repository, goal: Target, identifier: str | None) -> Candidate:
+def _plan(opened: Opened, goal: Target, identifier: str | None, into: Path) -> Plan:
+    stored, private = opened.backups.stored(), opened.recorded.project.private
+    # Nothing is switched.
+    runs = [replace(run, switch_seconds=0.0) for run in measured(private)]
+    plan = planned(opened.backups, stored, goal, choose_backup(stored, goal, identifier), runs)
+    # It is built where the backups are, and moved; pgBackRest fetches to the disk on which it is to be.
+    build = into.parent if opened.settings.pgbackrest else opened.backups.workplace()
+    return replace(plan, rooms=rooms(build, into.parent, plan.needed, copies=not on_one_device(build, into.parent)))
+
+
+def choose_backup(stored: Stored, goal: Target, identifier: str | None) -> Candidate:
     """The named backup, or the one that leads to `goal`, with its reach.
 
     Raises RestoreRefused also where none is named and there are usable ones of several clusters; WalGap; Damaged.
     """
     if identifier:
-        return choose(candidates(repository, [find(repository, identifier)]), goal, named=True)
-    usable = restorable(repository.backups())
+        return choose(candidates(stored, [find(stored, identifier)]), goal, named=True)
+    usable = restorable(list(stored.backups()))
     refuse_several_clusters(usable)
-    return choose(present_candidates(repository, usable), goal)
-
-
-def _refuse_later(repository: Repository, programs: Programs, chosen: Candidate, goal: Target, folder: Path) -> None:
-    if goal.time is not None and chosen.window is not None:
-        archive, tail = repository.archive(chosen.backup.system), repository.tail(chosen.backup.system)
-        last = last_commit(archive, tail, chosen.window, chosen.backup.finished_at, programs, folder)
-        refuse_later(goal, chosen.window, last)
+    return choose(present_candidates(stored, usable), goal)
 
 
 def _gap_warning(chosen: Candidate, goal: Target) -> list[Problem]:
@@ -104,16 +143,21 @@ def empty_folder(into: Path) -> Path:
     return folder
 
 
-def _data(backup: Backup, goal: Target, restored: Restored, seconds: float) -> dict[str, Any]:
-    return {
-        "backup": backup.id,
-        "target": str(goal),
+def _data(plan: Plan, restored: Restored, seconds: float, moment: datetime) -> dict[str, Any]:
+    lost = (moment - (restored.reached_time or plan.chosen.backup.finished_at)).total_seconds()
+    return _planned_data(plan) | {
         "reached_time": _spelled(restored.reached_time),
         "reached_lsn": str(restored.reached),
         "rto_seconds": round(seconds, 1),
-        "rpo_seconds": None,
-        "steps": ["verified", "copied", "recovered", "checked", "moved"],
+        "rpo_seconds": round(max(0.0, lost), 1),
+        "steps": ["verified", "copied", "recovered", "inspected", "checked", "moved"],
     }
+
+
+def _planned_data(plan: Plan) -> dict[str, Any]:
+    nothing = dict.fromkeys(("reached_time", "reached_lsn", "rto_seconds", "rpo_seconds"))
+    named = {"backup": plan.chosen.backup.id, "target": str(plan.goal)}
+    return {**named, **nothing, "steps": [], "plan": plan.as_data()}
 
 
 def _spelled(moment: datetime | None) -> str | None:

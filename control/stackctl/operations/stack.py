@@ -12,6 +12,8 @@ from stackctl.engine.generation import HELD
 from stackctl.engine.runner import Runner
 from stackctl.errors import Problem, ProfileError
 from stackctl.hardware.model import PORTABLE_BUILD, Wal
+from stackctl.operations.alerting.receivers import unsent
+from stackctl.operations.backups.engines import archives_there, refuse_unsupported
 from stackctl.operations.build import contradiction, refuse_unbuilt
 from stackctl.operations.engines import Choice, choose, open_engine
 from stackctl.operations.own_app import app_for_engine
@@ -29,8 +31,10 @@ from stackctl.operations.result import Request
 from stackctl.operations.state import State
 from stackctl.render import schedule
 from stackctl.render.model import File
-from stackctl.render.stack import PGBOUNCER, SCHEDULER, SERVICES, Stack, render_stack
+from stackctl.render.stack import ALERTMANAGER, OBSERVER, PGBOUNCER, SCHEDULER, SERVICES, Stack, render_stack
+from stackctl.settings.alert_secrets import alert_digest, ensure_alert_secrets, lost_secrets
 from stackctl.settings.model import Settings
+from stackctl.settings.repository_keys import keep_passphrase, wanted_keys
 from stackctl.settings.vault import Vault
 from stackctl.sizing.budget import divide
 from stackctl.sizing.model import Sizing
@@ -72,15 +76,24 @@ class Prepared:
         where, services = self.deployment.place, self.deployment.services
         if not self.state.generations.accepted:
             where = replace(where, archive=HELD)
+            # Ours is the command that keeps WAL back, whatever else would archive it.
+            extra.pop("archive_command", None)
         prepares, app = self.deployment.pooler_prepares, self.opened.settings.app
-        stack = Stack(self.opened.project.name, where, services, extra, app, prepares)
+        alerts, digest = self.opened.settings.alerts, self._alert_digest()
+        stack = Stack(self.opened.project.name, where, services, extra, app, prepares, alerts, digest)
         return render_stack(self.sizing, stack, self.deployment.target)
 
     def _schedule(self) -> dict[str, Any]:
-        if SCHEDULER not in self.deployment.services:
+        if not {SCHEDULER, OBSERVER} & set(self.deployment.services):
             return {}
         values = schedule_values(self.opened.settings, self.state.generations)
         return {"schedule": values}
+
+    def _alert_digest(self) -> str:
+        if ALERTMANAGER not in self.deployment.services:
+            return ""
+        project = self.opened.project
+        return alert_digest(Vault(project.secrets), self.opened.settings.alerts, project.folder)
 
     def _users(self) -> dict[str, str]:
         if PGBOUNCER not in self.deployment.services:
@@ -98,17 +111,24 @@ def prepare(request: Request, runner: Runner) -> Prepared:
     opened = replace(opened, settings=_undecided(app_for_engine(settings, choice.engine), opened.state, choice))
     _refuse_other_version(opened, choice)
     refuse_failing(sized(opened.settings, PORTABLE_BUILD))
+    refuse_unsupported(opened.project, choice.engine, choice.images)
     engine = open_engine(opened, choice, runner)
     shares = {share.service for share in divide(opened.settings.profile)}
     deployment = engine.deployment(wanted_services(opened.settings, shares))
     refuse_unbuilt(opened.settings, deployment.build)
     sizing = sized(opened.settings, deployment.build)
-    notes = (*contradiction(opened.settings, deployment.build), *_missing(deployment), *_unprepared(deployment, sizing))
+    notes = (
+        *contradiction(opened.settings, deployment.build),
+        *_missing(deployment),
+        *_unprepared(deployment, sizing),
+        *unsent(settings.alerts, deployment.services),
+        *lost_secrets(Vault(opened.project.secrets), settings.alerts, opened.project.folder),
+    )
     return Prepared(opened, choice, engine, deployment, sizing, (*opened.settings.warnings, *sizing.warnings, *notes))
 
 
 def schedule_values(settings: Settings, generations: Generations) -> dict[str, Any]:
-    """What the scheduler's files say."""
+    """What the files of the scheduler and the observer say."""
     current, accepted = generations.current, generations.accepted
     known = schedule.state(settings.name, settings.profile.postgres, current, accepted=accepted)
     return {"settings": schedule.section(settings.backup), "state": known}
@@ -128,10 +148,21 @@ def wanted_services(settings: Settings, shares: Collection[str]) -> list[str]:
     return [service for service in SERVICES if service in shares and service not in left_out]
 
 
-def make_secrets(prepared: Prepared) -> tuple[str, ...]:
-    """Generate the secrets that do not exist yet; gives back their names."""
+def make_secrets(prepared: Prepared, *, changing: bool = True) -> tuple[str, ...]:
+    """Generate the secrets that do not exist yet; gives back their names.
+
+    What opens a repository is only looked at. Where the server does not archive there yet, it is for a command that is
+    `changing` that; a passphrase that was lost is never made anew while something may be encrypted by it.
+    """
     vault = Vault(prepared.opened.project.secrets)
-    made = vault.ensure()
+    project = prepared.opened.project
+    made, chosen = (*vault.ensure(), *keep_passphrase(project.repository_keys, vault)), project.pgbackrest
+    there = archives_there(project, prepared.engine)
+    if chosen is not None and (changing or there):
+        if chosen.encryption:
+            made = (*made, *vault.ensure_passphrase(new=not there))
+        wanted_keys(vault, chosen, project.folder)
+    made = (*made, *ensure_alert_secrets(vault, prepared.opened.settings.alerts, project.folder))
     return (*made, *vault.ensure_userlist()) if PGBOUNCER in prepared.deployment.services else made
 
 

@@ -13,15 +13,19 @@ from stackctl.errors import EngineFailed, Problem, Unhealthy
 from stackctl.health.probes import observe
 from stackctl.operations import plan
 from stackctl.operations.apply import apply
+from stackctl.operations.backups.engines import unready_repository
 from stackctl.operations.ballast import hold_ballast
 from stackctl.operations.changes import Changes
 from stackctl.operations.drift import drift_warnings, mild_lines
 from stackctl.operations.lock import locked
 from stackctl.operations.own_app import metrics_url
+from stackctl.operations.repository_keys import bring_keys, drop_keys
 from stackctl.operations.restoring.leftovers import finish_interrupted, settle
 from stackctl.operations.result import Block, Line, Request, Result, Table
 from stackctl.operations.stack import Prepared, make_secrets, prepare
 from stackctl.operations.state import make_private, save
+from stackctl.settings.alert_secrets import drop_alert_secrets
+from stackctl.settings.vault import Vault
 
 Note = Callable[[str], None]
 DEFAULT_TIMEOUT = 300.0
@@ -45,10 +49,15 @@ def up_command(request: Request, runner: Runner, note: Note, timeout: float = DE
             changes = _left(prepared, changes)
         else:
             note("nothing to change")
+            bring_keys(prepared)
             save(private, prepared.state)
+        drop_alert_secrets(Vault(prepared.opened.project.secrets), prepared.opened.settings.alerts)
+        drop_keys(prepared.opened.project)
         left = settle(private, prepared.engine, note)
         left += hold_ballast(prepared.engine, prepared.opened.settings.profile)
-    return _result(prepared, changes, left)
+        archives = prepared.state.generations.accepted
+        unready = unready_repository(prepared.opened.project, prepared.engine) if archives else []
+    return _result(prepared, changes, (*left, *unready))
 
 
 def _left(prepared: Prepared, changes: Changes) -> Changes:

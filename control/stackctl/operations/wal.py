@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from stackctl.backup.verify import Finding, verify_archive
 from stackctl.backup.windows import Window
 from stackctl.engine.base import Engine, Note
 from stackctl.engine.runner import Runner
-from stackctl.errors import Damaged, StackError, WalGap
+from stackctl.errors import Damaged, Problem, StackError, WalGap
 from stackctl.health.archiving import ArchiveUse
 from stackctl.health.model import Status
 from stackctl.health.probes import ask_receiver, asked_archiver
 from stackctl.health.receiver import judge_receiver
 from stackctl.health.receiving import ReceiverUse
 from stackctl.operations.archives import Held, archive_data, damage_problem, gap_problems, gap_warnings, held_archives
-from stackctl.operations.backup import open_backups
+from stackctl.operations.backup import Opened, open_backups
 from stackctl.operations.candidates import candidates
 from stackctl.operations.receiver import tail_data, tail_table
 from stackctl.operations.result import Block, Line, Request, Result, Table
@@ -27,11 +26,9 @@ def status_command(request: Request, runner: Runner) -> Result:
     """Archive lag, backlog, gaps, and how far recovery reaches from each backup."""
     opened = open_backups(request, runner)
     use, silence = asked_archiver(opened.engine)
-    held = held_archives(opened.repository, use)
-    reached = candidates(opened.repository, opened.repository.backups())
-    windows = [each.window for each in reached if each.window]
+    held, windows, unread = _read(opened, use)
     receiver = _receiver(opened.engine) if use else None
-    tails = tail_data(opened.repository)
+    tails = tail_data(opened.backups.stored().tails())
     data = {
         "archiving": use.as_data() if use else None,
         "receiving": receiver.as_data() if receiver else None,
@@ -42,18 +39,27 @@ def status_command(request: Request, runner: Runner) -> Result:
     rows = [[each.backup, str(each.begin), str(each.end), each.gap.name if each.gap else "-"] for each in windows]
     recovery = [Table(["backup", "from", "to", "ends at gap"], rows, "Recovery")] if rows else []
     shown: list[Block] = [_line(use), *_received(receiver), *_tables(held), *tail_table(tails), *recovery]
-    return Result(data, shown, (*opened.recorded.warnings, *silence, *gap_warnings(held)))
+    return Result(data, shown, (*opened.recorded.warnings, *silence, *unread, *gap_warnings(held)))
+
+
+def _read(opened: Opened, use: ArchiveUse | None) -> tuple[list[Held], list[Window], list[Problem]]:
+    """What is archived and how far it reaches; a store out of reach is no reason to say nothing of the server."""
+    try:
+        stored = opened.backups.stored()
+        held, reached = held_archives(stored, use), candidates(stored, stored.backups())
+    except Damaged:
+        raise
+    except StackError as error:
+        return [], [], [Problem("repository", f"the archive was not read: {error}", error.hint)]
+    return held, [each.window for each in reached if each.window], []
 
 
 def verify_command(request: Request, runner: Runner, note: Note) -> Result:
     """Read every archived byte. Exit code 41 where one is not as it was archived, 43 where a segment is missing."""
     opened = open_backups(request, runner)
     use, silence = asked_archiver(opened.engine)
-    findings: list[Finding] = []
-    for system in opened.repository.systems():
-        note(f"reading the WAL of {system}")
-        findings += verify_archive(opened.repository.archive(system))
-    held = held_archives(opened.repository, use)
+    findings = opened.backups.verify_wal(note)
+    held = held_archives(opened.backups.stored(), use)
     errors = [damage_problem(finding) for finding in findings] + gap_problems(held)
     data = {"archives": [archive_data(each) for each in held], "findings": [vars(finding) for finding in findings]}
     files = sum(row["files"] for row in data["archives"])

@@ -9,11 +9,13 @@ from typing import Any
 
 from stackctl import __version__, assets
 from stackctl.hardware.model import HardwareProfile, profile_line
-from stackctl.render import environment, pooler, receiver
+from stackctl.hardware.usage import CGROUP_FILES
+from stackctl.render import alerting, environment, observer, pooler, receiver
 from stackctl.render.archive import archive_command
 from stackctl.render.manifest import ENTRIES, POSTGRES_ENTRIES, Entry, Target
 from stackctl.render.model import File, Place
 from stackctl.render.own_app import expanded, health_check
+from stackctl.settings.alerts import AlertSettings
 from stackctl.settings.app_section import REFERENCE_APP, AppSection
 from stackctl.sizing.model import SIZED, Sizing
 from stackctl.sizing.wal import ARCHIVING
@@ -21,13 +23,16 @@ from stackctl.sizing.wal import ARCHIVING
 PGBOUNCER = pooler.SERVICE
 RECEIVER = receiver.SERVICE
 SCHEDULER = "scheduler"
-_MONITORING = ("exporter", "prometheus", "alertmanager", "grafana")
+OBSERVER = "observer"
+ALERTMANAGER = "alertmanager"
+_MONITORING = ("exporter", OBSERVER, "prometheus", ALERTMANAGER, "grafana")
 SERVICES = ("postgres", RECEIVER, "migrate", PGBOUNCER, "app", *_MONITORING, SCHEDULER)
 DATA_VOLUME = "pgdata"
 _VOLUMES = {
     "prometheus": "prometheus",
     "alertmanager": "alertmanager",
     "grafana": "grafana",
+    "observer": "room",
 }
 _EXPORTER_COLLECTORS = (
     "long_running_transactions",
@@ -42,7 +47,8 @@ _EXPORTER_COLLECTORS = (
 class Stack:
     """Everything that the templates may ask for, beside the sizing: names and addresses, never a secret.
 
-    `pooler_prepares` says whether PgBouncer, where there is one, carries prepared statements.
+    `pooler_prepares` says whether PgBouncer, where there is one, carries prepared statements. `alert_digest` changes
+    with the secrets of who is told of alerts.
     """
 
     name: str
@@ -51,16 +57,19 @@ class Stack:
     extra: Mapping[str, Any] = field(default_factory=dict)
     app: AppSection = REFERENCE_APP
     pooler_prepares: bool = True
+    alerts: AlertSettings = field(default_factory=AlertSettings)
+    alert_digest: str = ""
 
 
 def render_stack(sizing: Sizing, stack: Stack, target: Target) -> tuple[File, ...]:
     """All files of the stack for `target`, in the manifest's order."""
-    context = _context(sizing, stack)
+    context = _context(sizing, stack, target)
     return tuple(
         file
         for entry in ENTRIES
         if entry.target in (None, target) and entry.service in (None, *stack.services)
         if not (entry.reference_app and stack.app.own)
+        if not (entry.pgbackrest and not context["pgbackrest"])
         for file in _files(entry, context)
     )
 
@@ -76,7 +85,7 @@ def _header(profile: HardwareProfile) -> dict[str, Any]:
     return {"version": __version__, "profile_line": profile_line(profile)}
 
 
-def _context(sizing: Sizing, stack: Stack) -> dict[str, Any]:
+def _context(sizing: Sizing, stack: Stack, target: Target) -> dict[str, Any]:
     place, section = stack.place, stack.app
     pooled = pooler.variables(sizing, place, prepares=stack.pooler_prepares) if PGBOUNCER in stack.services else {}
     variables = environment.app(sizing, place, section) | pooled
@@ -95,6 +104,10 @@ def _context(sizing: Sizing, stack: Stack) -> dict[str, Any]:
             "exporter": environment.exporter(place),
             "receiver": receiver.environment(place),
         },
+        "expected": observer.expected(sizing),
+        "cgroup_files": CGROUP_FILES,
+        "observer_check": observer.CHECK,
+        "in_container": target is Target.COMPOSE,
         "receiver_command": receiver.command(sizing.profile, place),
         "app": section,
         "app_command": expanded(section.command, variables),
@@ -102,9 +115,12 @@ def _context(sizing: Sizing, stack: Stack) -> dict[str, Any]:
         "app_check": health_check(section),
         "pooler": pooler.settings(sizing, prepares=stack.pooler_prepares),
         "exporter_flags": exporter_flags(sizing.profile.postgres),
+        "alerting": alerting.settings(stack.alerts, place, stack.alert_digest),
         "data_volume": DATA_VOLUME,
         "volumes": [stack.extra.get("data_volume", DATA_VOLUME), *_volumes(stack.services)],
         "userlist": "",
+        "pgbackrest": None,
+        "way_out": False,
         **stack.extra,
     }
 

@@ -9,7 +9,9 @@ from datetime import timedelta
 from pathlib import Path, PurePath
 
 from stackctl.hardware.model import Wal
+from stackctl.settings import pgbackrest as other
 from stackctl.settings.layers import Given
+from stackctl.settings.pgbackrest import PgBackRest
 from stackctl.settings.values import Fault, nearest, whole
 
 SECTION = "backup"
@@ -27,11 +29,11 @@ _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 
 @dataclass(frozen=True)
 class BackupSettings:
-    """What the project says of its backups. `repository` is None for the engine's own place.
+    """What the project says of its backups. `repository` is None for the engine's own place, and for an object store.
 
     `pace` says whether a copy gives way to the database's own work. `questions` are the queries of a drill by name:
-    each must be true. `schedule` has a cron expression for each job,
-    and `scheduler` says whether a service of the stack runs it, or something else.
+    each must be true. `schedule` has a cron expression for each job, and `scheduler` says whether a service of the
+    stack runs it, or something else. `pgbackrest` is None where the native engine takes the backups.
     """
 
     repository: Path | None = None
@@ -44,6 +46,7 @@ class BackupSettings:
     questions: Mapping[str, str] = field(default_factory=dict)
     schedule: Mapping[str, str] = field(default_factory=dict)
     scheduler: str = INSIDE
+    pgbackrest: PgBackRest | None = None
 
     @property
     def scheduled(self) -> bool:
@@ -51,8 +54,11 @@ class BackupSettings:
         return bool(self.schedule) and self.scheduler == INSIDE
 
 
-def repository(text: str) -> PurePath:
-    """The folder of the backups: absolute, or below the project's folder."""
+def repository(text: str) -> PurePath | None:
+    """The folder of the backups: absolute, or below the project's folder; None for an object store."""
+    if other.is_url(text):
+        other.remote(text)
+        return None
     path = PurePath(text.strip())
     if not path.name or ".." in path.parts:
         raise Fault(f"{text!r} is no folder for backups", "write an absolute path such as /srv/backups")
@@ -158,7 +164,7 @@ def backup_settings(keys: Mapping[str, Given], project: Path) -> BackupSettings:
         for name, read in READERS.items()
         if (given := keys.get(f"{SECTION}.{_KEYS.get(name, name)}")) is not None
     }
-    if "repository" in found:
+    if found.get("repository"):
         found["repository"] = project / str(found["repository"])
     questions = {
         key.removeprefix(QUESTION): question(given.text) for key, given in keys.items() if key.startswith(QUESTION)
@@ -168,4 +174,5 @@ def backup_settings(keys: Mapping[str, Given], project: Path) -> BackupSettings:
         for key, given in keys.items()
         if key.startswith(SCHEDULE)
     }
-    return BackupSettings(**found, questions=questions, schedule=schedule)  # type: ignore[arg-type]
+    pgbackrest = other.pgbackrest(keys)
+    return BackupSettings(**found, questions=questions, schedule=schedule, pgbackrest=pgbackrest)  # type: ignore[arg-type]

@@ -8,6 +8,7 @@ from pathlib import PurePath
 
 from stackctl.errors import Problem
 from stackctl.hardware.model import Build, HardwareProfile
+from stackctl.settings.alerts import AlertSettings
 from stackctl.settings.app_section import REFERENCE_APP, AppSection
 from stackctl.settings.backup import BackupSettings
 from stackctl.sizing.model import Pins
@@ -22,6 +23,7 @@ class Ports:
     postgres: int = 5432
     pgbouncer: int = 6432
     exporter: int = 9187
+    observer: int = 9188
     prometheus: int = 9090
     alertmanager: int = 9093
     grafana: int = 3000
@@ -49,3 +51,4 @@ class Settings:
     build: Build | PurePath | None = None
     app: AppSection = REFERENCE_APP
     backup: BackupSettings = field(default_factory=BackupSettings)
+    alerts: AlertSettings = field(default_factory=AlertSettings)

@@ -11,7 +11,17 @@ from pydantic_core import ErrorDetails
 from stackctl.errors import Problem, ProfileError
 from stackctl.settings.layers import PROJECT_FILE, Given, Layer
 from stackctl.settings.pins import PIN_KEYS
-from stackctl.settings.project_schema import App, Backup, Pool, Ports, Profile, ProjectFile, Report
+from stackctl.settings.project_schema import (
+    AlertReceiver,
+    Alerts,
+    App,
+    Backup,
+    Pool,
+    Ports,
+    Profile,
+    ProjectFile,
+    Report,
+)
 from stackctl.settings.project_yaml import Document, read
 from stackctl.settings.text_file import read_text
 from stackctl.settings.values import Fault, nearest
@@ -23,6 +33,7 @@ _SECTIONS: dict[str, type[BaseModel]] = {
     "app": App,
     "report": Report,
     "backup": Backup,
+    "alerts": Alerts,
 }
 # Mappings and command lines of the user's own, below their sections.
 _VERBATIM = frozenset(
@@ -97,6 +108,8 @@ def _report(document: Document, details: ErrorDetails) -> None:
         document.report(line, f"{dotted}: {fault}", fault.hint, "bad_value")
     elif details["type"] == "extra_forbidden":
         document.report(line, f"{dotted}: there is no such key", _unknown(path), "unknown_key")
+    elif details["type"] == "missing":
+        document.report(line, f"{dotted}: is missing", f"write {path[-1]}: ...", "bad_value")
     else:
         message = f"{dotted}: holds keys of its own, not a value"
         document.report(line, message, "indent its keys below it", "bad_value")
@@ -108,6 +121,8 @@ def _unknown(path: tuple[str, ...]) -> str:
         if not parents and word in model.model_fields:
             return f"did you mean {section}.{word}?"
     model = _SECTIONS[parents[0]] if parents else ProjectFile
+    if parents[:2] == ["alerts", "receivers"]:
+        model = AlertReceiver
     return nearest(word, model.model_fields)
 
 

@@ -6,17 +6,21 @@ import shlex
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetCoreSchemaHandler
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetCoreSchemaHandler, model_validator
 from pydantic_core import CoreSchema, core_schema
 
 from stackctl.hardware.model import POSTGRES_MAJORS, Pooler, Storage, Wal, Workload
-from stackctl.settings import app_values, backup, pins, values
+from stackctl.settings import alerts, app_values, backup, pgbackrest, pins, values
 
 _SIZE = {"type": "string", "pattern": r"^\s*[0-9]+(\.[0-9]+)?\s*[KMGTkmgt]([iI]?[bB])?\s*$"}
 _RATE = {"type": "string", "pattern": _SIZE["pattern"].removesuffix(r"\s*$") + r"(/s)?\s*$"}
 _FEATURE = f"({'|'.join(values.BUILD_FEATURES)})"
 _BUILD = {"type": "string", "pattern": rf"^\s*(/.*|full|portable|{_FEATURE}(\s*,\s*{_FEATURE})*)\s*$"}
 _NAME = {"type": "string", "pattern": values.NAME_PATTERN}
+_TEXT = {"type": "string"}
+_COMPRESSION = {"enum": list(pgbackrest.COMPRESSIONS)}
+_SEVERITY = {"enum": list(alerts.SEVERITIES)}
+_SEVERITIES = {"oneOf": [{"type": "string"}, {"type": "array", "items": _SEVERITY, "minItems": 1}]}
 _WINDOW = {"type": "string", "pattern": backup.WINDOW_PATTERN}
 
 
@@ -61,6 +65,11 @@ class _Key:
         return dict(self._schema)
 
 
+def _words(value: object) -> str:
+    """Words with commas between them, of one text or of a list."""
+    return ", ".join(_text(word) for word in value) if isinstance(value, list) else _text(value)
+
+
 def _whole(low: int, high: int) -> dict[str, Any]:
     return {"type": "integer", "minimum": low, "maximum": high}
 
@@ -99,6 +108,7 @@ Parameter = Annotated[str, AfterValidator(_parameter)]
 QuestionName = Annotated[str, AfterValidator(backup.question_name)]
 JobName = Annotated[str, AfterValidator(backup.job)]
 Cron = Annotated[str, _Key(backup.cron_expression, {"type": "string"})]
+ReceiverName = Annotated[str, AfterValidator(alerts.receiver_name)]
 Question = Annotated[str, _Key(backup.question, {"type": "string"})]
 
 
@@ -131,6 +141,7 @@ class Ports(Section):
     postgres: Port = ""
     pgbouncer: Port = ""
     exporter: Port = ""
+    observer: Port = ""
     prometheus: Port = ""
     alertmanager: Port = ""
     grafana: Port = ""
@@ -179,7 +190,16 @@ class Report(Section):
 class Backup(Section):
     """Where backups are, and how long they stay."""
 
-    repository: Annotated[str, _Key(backup.repository, {"type": "string"}, "Folder: /srv/backups")] = ""
+    repository: Annotated[str, _Key(backup.repository, _TEXT, "Folder, or s3://bucket/prefix")] = ""
+    engine: Annotated[str, _Key(pgbackrest.engine, {"enum": list(pgbackrest.ENGINES)}, "What takes them")] = ""
+    encryption: Annotated[str, _Key(pgbackrest.switch, {"type": "boolean"}, "Encrypt the repository")] = ""
+    compression: Annotated[str, _Key(pgbackrest.compression, _COMPRESSION, "How pgbackrest compresses")] = ""
+    endpoint: Annotated[str, _Key(pgbackrest.endpoint, _TEXT, "Host of the object store: HOST:PORT")] = ""
+    region: Annotated[str, _Key(pgbackrest.word, _TEXT, "Region of the bucket")] = ""
+    account: Annotated[str, _Key(pgbackrest.word, _TEXT, "Account of an Azure store")] = ""
+    ca_file: Annotated[str, _Key(pgbackrest.file_path, _TEXT, "Certificates that the store is trusted by")] = ""
+    key_file: Annotated[str, _Key(pgbackrest.file_path, _TEXT, "File with the key of the store")] = ""
+    secret_file: Annotated[str, _Key(pgbackrest.file_path, _TEXT, "File with the secret of that key")] = ""
     recovery_window: Annotated[str, _Key(backup.window, _WINDOW, "Recovery reaches back so far: 14d")] = ""
     redundancy: Annotated[str, _Key(backup.at_least_one, _whole(1, backup.MOST), "Full backups at least")] = ""
     minimum: Annotated[str, _Key(backup.at_least_one, _whole(1, backup.MOST), "Never fewer good ones")] = ""
@@ -190,6 +210,36 @@ class Backup(Section):
     wal: Annotated[str, _Key(backup.wal, {"enum": list(Wal)}, "How WAL leaves the server")] = ""
     schedule: dict[JobName, Cron] | None = Field(None, description="full: 15 2 * * *")
     drill_sql: dict[QuestionName, Question] | None = Field(None, description="Queries that must be true")
+
+
+class AlertReceiver(Section):
+    """Who is told of alerts: a webhook, an address of e-mail, or a channel of Slack."""
+
+    kind: Annotated[str, _Key(alerts.kind, {"enum": list(alerts.KINDS)}, "How it is told")]
+    severities: Annotated[str, _Key(alerts.severities, _SEVERITIES, "critical, warning", _words)] = ""
+    resolved: Annotated[str, _Key(alerts.switch, {"type": "boolean"}, "Tell also when it is over")] = ""
+    url_file: Annotated[str, _Key(alerts.secret_file, _TEXT, "webhook, slack: file with the URL")] = ""
+    token_file: Annotated[str, _Key(alerts.secret_file, _TEXT, "webhook: file with the bearer token")] = ""
+    channel: Annotated[str, _Key(alerts.channel, _TEXT, "slack: channel in place of the URL's own")] = ""
+    to: Annotated[str, _Key(alerts.addresses, _TEXT, "email: who gets it")] = ""
+    sender: Annotated[str, _Key(alerts.addresses, _TEXT, "email: who it is from")] = ""
+    server: Annotated[str, _Key(alerts.server, _TEXT, "email: mail server, HOST:PORT")] = ""
+    username: Annotated[str, _Key(alerts.username, _TEXT, "email: account at the mail server")] = ""
+    password_file: Annotated[str, _Key(alerts.secret_file, _TEXT, "email: file with its password")] = ""
+    tls: Annotated[str, _Key(alerts.switch, {"type": "boolean"}, "email: insist on TLS")] = ""
+    ca_file: Annotated[str, _Key(alerts.secret_file, _TEXT, "Certificates that the other side is trusted by")] = ""
+
+    @model_validator(mode="after")
+    def _together(self) -> AlertReceiver:
+        alerts.check_company(self.model_dump(exclude_unset=True))
+        return self
+
+
+class Alerts(Section):
+    """Who is told of alerts."""
+
+    repeat: Annotated[str, _Key(alerts.repeat, _pattern(alerts.REPEAT_PATTERN), "Told again after: 4h")] = ""
+    receivers: dict[ReceiverName, AlertReceiver] | None = Field(None, description="Receivers by name")
 
 
 class ProjectFile(Section):
@@ -205,3 +255,4 @@ class ProjectFile(Section):
     app: App | None = None
     report: Report | None = None
     backup: Backup | None = None
+    alerts: Alerts | None = None

@@ -12,6 +12,7 @@ from stackctl.errors import Problem, ProfileError
 from stackctl.hardware.model import HardwareProfile, Host, Pooler, Wal, Workload
 from stackctl.settings import pins as pin_values
 from stackctl.settings import values
+from stackctl.settings.alerts import alert_settings
 from stackctl.settings.app_section import read_app
 from stackctl.settings.backup import WAL, backup_settings
 from stackctl.settings.backup import wal as read_wal
@@ -83,9 +84,10 @@ def resolve(
     origins = {name: pin.origin for name, pin in given.pins.items()}
     origins |= {key: each.origin for key, each in given.keys.items() if key.startswith(("app.", "ports.", "pool."))}
     backup = backup_settings(given.keys, project)
-    profile = replace(profile, scheduled=backup.scheduled)
+    profile = replace(profile, scheduled=backup.scheduled, pgbackrest=backup.pgbackrest is not None)
+    alerts, seen = alert_settings(given.keys), reading.provenance
     return Settings(
-        name, profile, reading.provenance, pins, engine, images, ports, fit, warnings, origins, build, app, backup
+        name, profile, seen, pins, engine, images, ports, fit, warnings, origins, build, app, backup, alerts
     )
 
 

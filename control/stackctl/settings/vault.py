@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import os
 import re
 import secrets
 import shlex
 import stat
+from collections.abc import Collection
 from pathlib import Path
 
 from stackctl.errors import ProfileError
@@ -20,6 +22,8 @@ USERLIST = "pgbouncer_userlist"
 POOLED = ("app", "monitor")
 PASSWORDS = (*(f"{role}_password" for role in ROLES), "grafana_password")
 
+# Made only where backups are encrypted; whoever lost it has lost them.
+PASSPHRASE = "repository_passphrase"  # noqa: S105 - the name of its file
 IDENTITY = "identity"
 # Vaults without an identity of their own had these roles, and labelled volumes with a hash of their verifiers.
 _FIRST_ROLES = ("app", "backup", "monitor", "owner", "superuser")
@@ -64,12 +68,15 @@ class Vault:
 
     def ensure_userlist(self) -> tuple[str, ...]:
         """Make PgBouncer's list of users, or make it anew where a verifier changed; gives back its name then."""
-        text = self._userlist()
-        target = self.path(USERLIST)
-        if target.is_file() and self._read(USERLIST) == text:
-            return ()
-        draft = self._draft(USERLIST)
+        return (USERLIST,) if self.put(USERLIST, self._userlist()) else ()
+
+    def put(self, name: str, text: str) -> bool:
+        """Keep `text`, which somebody else made, as the secret `name`; gives back whether it is new."""
+        target, draft = self.path(name), self._draft(name)
         try:
+            self._check_directory()
+            if target.is_file() and target.read_bytes() == text.encode():
+                return False
             _write(draft, text)
             draft.replace(target)
         except OSError as error:
@@ -77,7 +84,47 @@ class Vault:
         finally:
             draft.unlink(missing_ok=True)
         _sync(self.directory)
-        return (USERLIST,)
+        return True
+
+    def drop(self, prefix: str, wanted: Collection[str]) -> None:
+        """Remove the secrets whose names begin with `prefix`, but for those that are wanted."""
+        try:
+            for path in self.directory.glob(f"{prefix}*"):
+                if path.name not in wanted:
+                    path.unlink()
+        except OSError as error:
+            raise self._unusable(error) from error
+
+    def seal(self, text: str) -> str:
+        """12 hex digits that change with `text`, of which nobody who lacks our secrets can guess the text."""
+        key = self.password("superuser_password").reveal().encode()
+        return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()[:12]
+
+    def ensure_passphrase(self, *, new: bool) -> tuple[str, ...]:
+        """Make the passphrase of the backups where there is none; gives back its name then.
+
+        Raises ProfileError where there is none and a `new` one would open nothing.
+        """
+        if not new and not self._has(PASSPHRASE):
+            hint = f"put {self.path(PASSPHRASE)} back from a copy; to begin anew, name another backup.repository"
+            raise ProfileError(f"secret {PASSPHRASE}: its file is gone", hint=hint, code="bad_secret")
+        made = (PASSPHRASE,) if self._create(PASSPHRASE, secrets.token_urlsafe(32)) else ()
+        self.password(PASSPHRASE)
+        return made
+
+    def keep_passphrase(self, text: str) -> tuple[str, ...]:
+        """Never lose one that backups may be encrypted by: as the passphrase where that is gone, else beside it.
+
+        Gives back the name of the file that was made.
+        """
+        if not _WHOLE.fullmatch(text):
+            return ()
+        name = PASSPHRASE
+        if self._has(name):
+            if self._read(name) == text:
+                return ()
+            name = f"{PASSPHRASE}.{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+        return (name,) if self._create(name, text) else ()
 
     def userlist_digest(self) -> str:
         """12 hex digits that change with PgBouncer's list of users; empty before there are secrets."""
@@ -199,7 +246,7 @@ class Vault:
 
 def _write(path: Path, text: str) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         os.fchmod(descriptor, _FILE_MODE)
         file.write(text)
         file.flush()

@@ -19,6 +19,7 @@ _CPU_WEIGHTS = {
     "scheduler": 10,
     "receiver": 3,
     "exporter": 3,
+    "observer": 3,
     "prometheus": 5,
     "alertmanager": 2,
     "grafana": 5,
@@ -29,6 +30,8 @@ DASHBOARDS_FROM = Bytes(2 * GIB)
 _APP_WORKER = 144 * MIB
 # Measured: 80 MiB for the loop with a job, at 1 GB of data; a trial restore may use 128 MiB in its server besides.
 _SCHEDULER = 224 * MIB
+# Measured: 50 MiB, 10 for psql, and 14 for each 20,000 archived segments. Larger machines have more of them.
+_OBSERVER = 80 * MIB
 # pg_receivewal, a shell and its programs; what they read of the disk counts too, as far as it is not given back.
 _RECEIVER = 64 * MIB
 # Share of further RAM that PostgreSQL gets on the way to such a step: what its other settings grow by, and a little.
@@ -73,6 +76,7 @@ def _others(profile: HardwareProfile) -> dict[str, float]:
         shares["receiver"] = _RECEIVER
     if ram >= MONITORED_FROM:
         shares["exporter"] = _between(64 * MIB, ram / 64, 128 * MIB)
+        shares["observer"] = _between(_OBSERVER, ram / 160, 192 * MIB)
         shares["prometheus"] = _between(96 * MIB, ram / 20, 768 * MIB)
     if ram >= DASHBOARDS_FROM:
         shares["alertmanager"] = _between(64 * MIB, ram / 64, 128 * MIB)

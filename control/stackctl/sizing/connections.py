@@ -21,6 +21,8 @@ _APP_LIMITS = {
     "tcp_keepalives_interval": "5s",
     "tcp_keepalives_count": "3",
 }
+# What asks as the role monitor all the time: two connections of the exporter, one of the observer.
+_WATCHERS = 3
 OTHER_ROLES = ("owner", "monitor", "backup")
 # The part of PostgreSQL's share that the app's sessions may take before any operation, each counted at its largest.
 APP_SHARE = 0.2
@@ -69,6 +71,15 @@ def role_limit(max_connections: int) -> int:
 def others(max_connections: int) -> int:
     """Connections of all roles that are not the app's, by their limits."""
     return len(OTHER_ROLES) * role_limit(max_connections)
+
+
+def more_watchers(profile: HardwareProfile, max_connections: int) -> int:
+    """Connections of the role monitor beyond the limit of each other role: it has to have room for all that ask.
+
+    These are two of the exporter's, one of the observer's, and the scheduler's where there is one. The third is there
+    also on machines too small for monitoring, so that more RAM never means fewer connections for the app.
+    """
+    return profile.scheduled + max(_WATCHERS - role_limit(max_connections), 0)
 
 
 def small_work_mem(ram: Bytes) -> float:
@@ -142,8 +153,9 @@ def roles(
     return (
         Role("owner", limit, small | unlimited),
         Role("app", connections.app_total, app),
-        # The scheduler asks as this role, beside the exporter.
-        Role("monitor", limit + profile.scheduled, small | {"statement_timeout": "10s"}),
+        Role(
+            "monitor", limit + more_watchers(profile, connections.max_connections), small | {"statement_timeout": "10s"}
+        ),
         # Senders of WAL count too: the receiver has one, and a second one for a moment to look at its slot.
         Role("backup", limit + (0 if profile.wal is Wal.ARCHIVE else 2), small | unlimited),
     )

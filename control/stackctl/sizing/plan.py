@@ -6,7 +6,18 @@ from dataclasses import replace
 
 from stackctl.errors import Problem
 from stackctl.hardware.model import Build, HardwareProfile, Pooler
-from stackctl.sizing import autovacuum, budget, connections, logging, mistakes, parallel, planner, pooler, wal
+from stackctl.sizing import (
+    autovacuum,
+    budget,
+    connections,
+    logging,
+    mistakes,
+    parallel,
+    pgbackrest,
+    planner,
+    pooler,
+    wal,
+)
 from stackctl.sizing.catalog import Catalog
 from stackctl.sizing.extras import pinned_extras, processes
 from stackctl.sizing.ledger import Ledger
@@ -41,11 +52,17 @@ def _size(profile: HardwareProfile, pins: Pins, catalog: Catalog, build: Build) 
     ledger = Ledger(catalog, pins)
     max_connections, kept = connections.enter(ledger, profile)
     reports = report_of(ledger, profile, max_connections)
-    divided = _divided(profile, shares, (max_connections, kept + profile.scheduled, reports.connections), share, pins)
+    divided = _divided(
+        profile,
+        shares,
+        (max_connections, kept + connections.more_watchers(profile, max_connections), reports.connections),
+        share,
+        pins,
+    )
     planner.enter(ledger, profile)
     counts, exact = _counts(ledger, profile, build, divided, reports)
     logging.enter(ledger)
-    more = pinned_extras(ledger, divided)
+    more = (*pinned_extras(ledger, divided), *pgbackrest.memory_items(profile))
     amounts = Memory(ledger, profile, share, exact, reports, more).enter()
     proof = prove(limit, amounts, counts, more)
     pool = pool_settings(pins, ledger.pinned_number("statement_timeout", 30_000))
@@ -89,7 +106,8 @@ def _counts(
         per_process=PER_PROCESS_18 if profile.postgres >= 18 else PER_PROCESS,
         app=divided.app_total,
         administrators=ledger.number("superuser_reserved_connections"),
-        others=connections.others(divided.max_connections) + profile.scheduled,
+        others=connections.others(divided.max_connections)
+        + connections.more_watchers(profile, divided.max_connections),
         senders=senders,
         vacuum=vacuum,
         workers=workers.workers,

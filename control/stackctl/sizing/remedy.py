@@ -86,18 +86,21 @@ def _pin_steps(profile: HardwareProfile, pins: Pins, catalog: Catalog, size: Siz
         entry = catalog.entries.get("work_mem" if name == report.WORK_MEM else name)
         counts = entry is not None and entry.numeric and not entry.time
         without = {other: each for other, each in pins.items() if other != name}
-        if (counts or name in _OWN) and fits(size(profile, without)):
-            yield _pin_step(pins, name, entry, lambda changed: fits(size(profile, changed)))
+        if (counts or name in _OWN) and fits(free := size(profile, without)):
+            known = next((entry.number(p.value) for p in free.parameters if entry and p.name == name), 0.0)
+            yield _pin_step(pins, name, entry, known, lambda changed: fits(size(profile, changed)))
 
 
-def _pin_step(pins: Pins, name: str, entry: Entry | None, passes: Callable[[Pins], bool]) -> _Step:
+def _pin_step(pins: Pins, name: str, entry: Entry | None, known: float, passes: Callable[[Pins], bool]) -> _Step:
+    """The largest value that passes. `known` is the sized one: less may not pass either, such as 5 connections."""
     value = entry.number(pins[name].value) if entry else float(pins[name].value)
     memory = entry is not None and entry.memory
 
     def fits(number: float) -> bool:
         return passes({**pins, name: replace(pins[name], value=_text(number, memory))})
 
-    best = _largest(value, fits, memory, whole=entry is None or entry.kind == "integer")
+    low = known if known < value and fits(known) else 0.0
+    best = _largest(low, value, fits, memory, whole=entry is None or entry.kind == "integer")
     return _named(name, best, value, memory)
 
 
@@ -114,9 +117,8 @@ def _text(number: float, memory: bool) -> str:
     return str(int(number)) if number == int(number) else f"{number:.1f}"
 
 
-def _largest(value: float, fits: Callable[[float], bool], memory: bool, *, whole: bool) -> float | None:
-    """The largest number below `value` that fits, on a grid that people write; None where nothing does."""
-    low, high = 0.0, value
+def _largest(low: float, high: float, fits: Callable[[float], bool], memory: bool, *, whole: bool) -> float | None:
+    """The largest number from `low` to below `high` that fits, on a grid that people write; None where nothing does."""
     for _ in range(_STEPS):
         middle = _grid((low + high) / 2, memory, whole)
         if middle <= low:
@@ -137,6 +139,8 @@ def _profile_steps(profile: HardwareProfile, pins: Pins, size: Size) -> Iterator
 
     if profile.scheduled and passes(scheduled=False):
         yield "backup.scheduler: none in stackctl.yaml, and a timer of the machine in its place,"
+    if profile.pgbackrest and passes(pgbackrest=False):
+        yield "backup.engine: native in stackctl.yaml, with a folder and without encryption,"
     fewer = next((n for n in range(profile.app_workers - 1, 0, -1) if passes(app_workers=n)), None)
     if fewer:
         yield f"--app-workers {fewer}"

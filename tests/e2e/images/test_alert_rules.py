@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
@@ -15,22 +14,20 @@ CASES = Path(__file__).parents[2] / "alerts"
 
 
 def promtool(runner: ShellRunner, image: str, *words: str) -> str:
-    mounts = ["--volume", f"{RULES}:/rules:ro", "--volume", f"{CASES}:/cases:ro"]
+    # The places that the cases' relative paths to the rules are made for.
+    mounts = ["--volume", f"{RULES}:/config/prometheus/rules:ro", "--volume", f"{CASES}:/tests/alerts:ro"]
     argv = ["docker", "run", "--rm", "--network", "none", *mounts, "--entrypoint", "promtool", image, *words]
-    done = runner.run(argv, timeout=120, check=False)
+    done = runner.run(argv, timeout=300, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
 @pytest.mark.parametrize("topic", sorted(path.stem for path in RULES.glob("*.yml")))
+def test_promtool_finds_nothing_in_the_rules(base: ShellRunner, built: dict[str, str], topic: str) -> None:
+    place = f"/config/prometheus/rules/{topic}.yml"
+    assert "SUCCESS" in promtool(base, built["prometheus"], "check", "rules", "--lint=all", "--lint-fatal", place)
+
+
+@pytest.mark.parametrize("topic", sorted(path.stem for path in CASES.glob("*.yml")))
 def test_alerts_fire_and_stay_silent(base: ShellRunner, built: dict[str, str], topic: str) -> None:
-    promtool(base, built["prometheus"], "check", "rules", f"/rules/{topic}.yml")
-    assert "SUCCESS" in promtool(base, built["prometheus"], "test", "rules", f"/cases/{topic}.yml")
-
-
-def test_each_alert_has_a_firing_and_a_silent_case() -> None:
-    for path in RULES.glob("*.yml"):
-        cases = (CASES / path.name).read_text()
-        for alert in re.findall(r"- alert: (\w+)", path.read_text()):
-            assert re.search(rf"alertname: {alert}\n\s+exp_alerts:\n", cases), f"{alert} is never seen to fire"
-            assert re.search(rf"alertname: {alert}, exp_alerts: \[\]", cases), f"{alert} is never seen silent"
+    assert "SUCCESS" in promtool(base, built["prometheus"], "test", "rules", f"/tests/alerts/{topic}.yml")

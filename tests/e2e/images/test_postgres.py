@@ -221,3 +221,13 @@ def test_the_declared_build_is_what_the_server_has(
     choices, jit = query(docker, name, sql), query(docker, name, "SELECT pg_jit_available()")
     found = Build("lz4" in choices, "zstd" in choices, jit == "t", "io_uring" in choices)
     assert found == declared_build("debian")
+
+
+def test_what_sends_to_an_object_store_trusts_the_authorities_of_the_great_ones(
+    docker: Docker, built: dict[str, str]
+) -> None:
+    """Without backup.ca_file, pgbackrest looks where its TLS library does."""
+    words = ("storeutl", "-noout", "-text", "-certs", "/usr/lib/ssl/cert.pem")
+    said = docker("run", "--rm", "--network", "none", *OPTIONS, "--entrypoint", "openssl", built["postgres"], *words)
+    for authority in ("Amazon Root CA 1", "DigiCert Global Root G2", "GTS Root R1"):
+        assert authority in said

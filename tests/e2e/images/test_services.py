@@ -8,10 +8,12 @@ import pytest
 
 from e2e.images.docker_client import Docker, wait_for
 from e2e.images.hardening import tmpfs, user
+from profiles import changed, sized
+from stacks import by_path, compose_files
 
 NOBODY = user(65534, 65534)
-PROMETHEUS = "scrape_configs:\n- job_name: self\n  static_configs: [{targets: ['127.0.0.1:9090']}]\n"
-ALERTMANAGER = "route: {receiver: none}\nreceivers: [{name: none}]\n"
+# As they are rendered for a stack with everything in it.
+RENDERED = by_path(compose_files(sized(changed())))
 
 
 def fetch(docker: Docker, name: str, address: str) -> str:
@@ -41,34 +43,44 @@ def configuration(folder: Path, name: str, text: str) -> Path:
     return path
 
 
+def rendered(folder: Path, service: str) -> Path:
+    """The rendered files of a service, readable by every user."""
+    for path, content in RENDERED.items():
+        if path.startswith(f"{service}/"):
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_text(content)
+    for path in folder.rglob("*"):
+        path.chmod(0o755 if path.is_dir() else 0o444)
+    return folder / service
+
+
 def test_prometheus(docker: Docker, built: dict[str, str], tmp_path: Path) -> None:
-    file = configuration(tmp_path, "prometheus.yml", PROMETHEUS)
-    mounts = ("-v", f"{file}:/etc/prometheus/prometheus.yml:ro", "-v", f"{docker.volume('tsdb')}:/prometheus")
-    arguments = ["--config.file=/etc/prometheus/prometheus.yml", "--storage.tsdb.path=/prometheus"]
+    folder = rendered(tmp_path, "prometheus")
+    mounts = ("-v", f"{folder}:/etc/stackctl/prometheus:ro", "-v", f"{docker.volume('tsdb')}:/prometheus")
+    arguments = ["--config.file=/etc/stackctl/prometheus/prometheus.yml", "--storage.tsdb.path=/prometheus"]
     name = docker.start("prometheus", built["prometheus"], *NOBODY, *mounts, command=arguments)
     answers(docker, name, "9090/-/healthy", "Healthy")
     confirm_hardened(docker, name, "65534")
-    check = ("exec", name, "/bin/promtool", "check", "config", "/etc/prometheus/prometheus.yml")
-    assert "SUCCESS" in docker(*check)
+    told = docker("exec", name, "/bin/promtool", "check", "config", "/etc/stackctl/prometheus/prometheus.yml")
+    files = len(list((folder / "rules").glob("*.yml")))
+    assert f"SUCCESS: {files} rule files found" in told
+    assert "FAILED" not in told
     docker("stop", "--time", "30", name)
     assert docker.state(name, "{{.State.ExitCode}}") == "0"
 
 
 def test_alertmanager(docker: Docker, built: dict[str, str], tmp_path: Path) -> None:
-    file = configuration(tmp_path, "alertmanager.yml", ALERTMANAGER)
-    mounts = (
-        "-v",
-        f"{file}:/etc/alertmanager/alertmanager.yml:ro",
-        "-v",
-        f"{docker.volume('data')}:/alertmanager",
-    )
-    arguments = ["--config.file=/etc/alertmanager/alertmanager.yml", "--storage.path=/alertmanager"]
+    folder = rendered(tmp_path, "alertmanager")
+    mounts = ("-v", f"{folder}:/etc/stackctl/alertmanager:ro", "-v", f"{docker.volume('data')}:/alertmanager")
+    arguments = ["--config.file=/etc/stackctl/alertmanager/alertmanager.yml", "--storage.path=/alertmanager"]
     arguments.append("--cluster.listen-address=")
     name = docker.start("alertmanager", built["alertmanager"], *NOBODY, *mounts, command=arguments)
     answers(docker, name, "9093/-/healthy", "OK")
     confirm_hardened(docker, name, "65534")
-    check = ("exec", name, "/bin/amtool", "check-config", "/etc/alertmanager/alertmanager.yml")
+    check = ("exec", name, "/bin/amtool", "check-config", "/etc/stackctl/alertmanager/alertmanager.yml")
     assert "SUCCESS" in docker(*check)
+    # What receivers of alerts are trusted by.
+    docker("exec", name, "test", "-s", "/etc/ssl/certs/ca-certificates.crt")
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from monitoring_programs import MonitoringPrograms, monitoring_programs
 from own_repository import own_repository
 from promised_engine import require_engine
 from running_stack import Stack, docker
@@ -19,6 +20,13 @@ NewStack = Callable[..., Stack]
 def docker_engine() -> None:
     """An engine that answers; elsewhere the test is left out, unless one was promised."""
     require_engine(lambda: docker("info", seconds=30).code == 0)
+
+
+@pytest.fixture(scope="session")
+def monitoring(docker_engine: None) -> Iterator[MonitoringPrograms]:
+    """Programs for the embedded engine, which runs what is installed."""
+    with monitoring_programs() as programs:
+        yield programs
 
 
 @pytest.fixture(scope="session", params=ENGINES)

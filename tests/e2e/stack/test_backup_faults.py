@@ -97,13 +97,15 @@ def fill(disk: Path, left: int) -> None:
 
 
 @pytest.mark.parametrize("small_disk", ["400m"], indirect=True)
-def test_a_full_disk_while_a_copy_is_built_is_told_and_its_space_is_free_again(
+def test_a_disk_that_a_copy_would_fill_is_told_and_nothing_is_left_on_it(
     stack: Stack, small_disk: Path, tmp_path: Path
 ) -> None:
     assert stack.run("backup").code == 0
     fill(small_disk, 20 * 2**20)
     done = stack.run("restore", "--into", str(tmp_path / "copy"), "--json")
-    assert (done.code, "the disk is full" in done.document["errors"][0]["message"]) == (20, True), done.said
+    (error,) = done.document["errors"]
+    assert (done.code, error["code"]) == (20, "disk_full"), done.said
+    assert str(small_disk) in error["message"]
     assert list(small_disk.glob(".restore-*")) == []
 
 

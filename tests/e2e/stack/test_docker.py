@@ -14,12 +14,14 @@ import yaml
 from running_stack import Stack, docker, eventually
 
 pytestmark = pytest.mark.parametrize("engine", ["docker"], indirect=True)
-SERVICES = {"postgres", "app", "migrate", "exporter", "prometheus", "alertmanager"}
+SERVICES = {"postgres", "app", "migrate", "exporter", "observer", "prometheus", "alertmanager"}
 USERS = {
     "postgres": "999:999",
     "app": "10001:10001",
     "migrate": "10001:10001",
     "exporter": "65534:65534",
+    # Whose the backups are, which nobody else may read.
+    "observer": f"{os.geteuid()}:{os.getegid()}",
     "prometheus": "65534:65534",
     "alertmanager": "65534:65534",
 }
@@ -81,7 +83,7 @@ def test_the_database_is_on_an_internal_network_and_has_no_port_on_the_host(stac
     assert not found["postgres"]["HostConfig"]["PortBindings"]
     assert docker("port", stack.container("postgres")).out == ""
     there = {each["Name"] for each in described["Containers"].values()}
-    assert there == {stack.container(service) for service in ("postgres", "app", "exporter")}
+    assert there == {stack.container(service) for service in ("postgres", "app", "exporter", "observer")}
     # From the services' side there is no way to it either.
     lost = docker("exec", stack.container("prometheus"), "wget", "-q", "-T", "3", "-O", "-", "http://postgres:5432/")
     assert lost.code != 0
@@ -136,10 +138,10 @@ def test_prometheus_reaches_every_target_and_has_loaded_its_rules(stack: Stack) 
         return set((down() or {"": ""}).values()) == {"up"}
 
     eventually(all_up, 45, "every target is up")
-    assert set(down() or {}) == {"prometheus", "postgres", "app", "alertmanager"}
+    assert set(down() or {}) == {"prometheus", "postgres", "app", "alertmanager", "stackctl"}
     groups = stack.get("prometheus", "/api/v1/rules").json()["data"]["groups"]
     rules = [rule for group in groups for rule in group["rules"]]
-    assert {rule["name"] for rule in rules} >= {"DatabaseDown", "ExporterDown", "AppDown"}
+    assert {rule["name"] for rule in rules} >= {"PostgresDown", "PostgresExporterDown", "AppDown"}
     assert [rule["name"] for rule in rules if rule.get("lastError")] == []
 
     def watched() -> bool:

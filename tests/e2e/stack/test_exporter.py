@@ -35,10 +35,21 @@ def test_they_say_what_the_records_say(stack: Stack, place: Path) -> None:
 
 def test_they_are_served_until_a_signal_comes(stack: Stack) -> None:
     (port,) = free_ports(1)
+
+    def read() -> dict[tuple[str, ...], float]:
+        return samples(httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=10).text)
+
+    def known() -> bool:
+        found = read()
+        return found.get(("stackctl_look_success",)) == 1 and ("stackctl_archive_waiting_files",) in found
+
     with stack.start("exporter", "--listen", f"127.0.0.1:{port}") as running:
-        page = eventually(lambda: httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=10), 60, "they are served")
-        assert samples(page.text)["stackctl_look_success",] == 1
-        second = stack.run("exporter", "--listen", f"127.0.0.1:{port}")
-        assert (second.code, "Address already in use" in second.err) == (20, True), second.said
-        running.send_signal(signal.SIGTERM)
-        assert running.wait(timeout=30) == 130
+        try:
+            eventually(known, 60, "the repository was read and the server asked")
+            assert read()["stackctl_repository_success",] == 1
+            second = stack.run("exporter", "--listen", f"127.0.0.1:{port}")
+            assert (second.code, "Address already in use" in second.err) == (20, True), second.said
+            running.send_signal(signal.SIGTERM)
+            assert running.wait(timeout=30) == 130
+        finally:
+            running.kill()

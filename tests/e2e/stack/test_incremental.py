@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from restored import program, rows
-from running_stack import Stack
+from restored import program, rows, server_programs
+from running_stack import Stack, free_ports
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +64,47 @@ def test_the_end_of_a_chain_is_restored(stack: Stack, chain: list[dict[str, Any]
     assert (done.code, done.data.get("backup")) == (0, last["id"]), done.said
     assert program(stack, "pg_checksums", "--check", "-D", str(into), data=into).code == 0
     assert {int(each) for each in rows(stack, into, "chain", "id")} == {0, 1, 2, 3}
+
+
+@pytest.mark.full_on("docker")
+def test_restore_txt_is_enough_with_postgresqls_own_programs(
+    stack: Stack, chain: list[dict[str, Any]], place: Path
+) -> None:
+    """Each command as it is written there, with the names that it leaves open."""
+    last, copy = Path(chain[-1]["path"]), place / "copy"
+    text = (last / "RESTORE.txt").read_text()
+    wal, system = f"{last.parents[1]}/wal", chain[-1]["system"]
+    assert f"WAL is wal/{system} of this repository" in text
+    (check,) = re.findall(r"as it was written: +(sha256sum .*)", text)
+    for each in chain:
+        subprocess.run(check, shell=True, cwd=each["path"], check=True, stdout=subprocess.DEVNULL)
+    (combine,) = re.findall(r"(pg_combinebackup .* -o THE-COPY)", text)
+    (verify,) = re.findall(r"check the result: (.*)", text)
+    (fetch,) = re.findall(r"restore_command = '(.*)' ", text)
+    (start,) = re.findall(r"(pg_ctl .* start)", text)
+    (pages,) = re.findall(r"(pg_checksums .*)", text)
+    (port,) = free_ports(1)
+    steps = f"""set -e
+    export PATH="{server_programs(stack)}:$PATH"
+    cd '{last}'
+    {combine}
+    {verify}
+    echo "restore_command = '{fetch.replace("WAL/", f"{wal}/{system}/")}'" >> THE-COPY/postgresql.auto.conf
+    touch THE-COPY/recovery.signal
+    {start} -w -l THE-COPY/log -o '-p {port} -k {place}'
+    # It may be started before it is recovered.
+    for _ in $(seq 60); do test -e THE-COPY/recovery.signal && sleep 1; done
+    pg_ctl -D THE-COPY stop
+    {pages}
+    """
+    owner = (last / "data").stat()
+    os.chown(place, owner.st_uid, owner.st_gid)
+    identity = {"user": owner.st_uid, "group": owner.st_gid, "extra_groups": []} if os.geteuid() == 0 else {}
+    argv = ["sh", "-c", steps.replace("THE-COPY", str(copy))]
+    done = subprocess.run(argv, cwd="/", capture_output=True, text=True, timeout=120, check=False, **identity)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert not (copy / "recovery.signal").exists(), "it was recovered to the end"
+    assert {int(each) for each in rows(stack, copy, "chain", "id")} == {0, 1, 2, 3}
 
 
 @pytest.mark.full_on("docker")

@@ -219,7 +219,7 @@ def test_prometheus_has_no_target_that_is_not_there(own: Stack) -> None:
         targets = eventually(
             lambda: own.get("prometheus", "/api/v1/targets").json()["data"]["activeTargets"], 30, "there are targets"
         )
-        assert {each["labels"]["job"] for each in targets} == {"prometheus", "postgres", "alertmanager"}
+        assert {each["labels"]["job"] for each in targets} == {"prometheus", "postgres", "stackctl", "alertmanager"}
     else:
         assert not rendered.exists() or "job_name: app" not in rendered.read_text()
     assert not (own.rendered / "app").exists()

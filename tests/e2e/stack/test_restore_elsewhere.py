@@ -32,8 +32,13 @@ def test_a_copy_on_another_disk_is_the_accounts_too(stack: Stack, disk: Path) ->
     stack.add_tools("on another disk")
     assert stack.run("backup").code == 0
     into = disk / "copy"
-    done = stack.run("restore", "--into", str(into))
+    planned = stack.run("restore", "--into", str(into), "--dry-run", "--json")
+    assert (planned.code, planned.data["steps"], list(disk.iterdir())) == (0, [], []), planned.said
+    done = stack.run("restore", "--into", str(into), "--json")
     assert done.code == 0, done.said
+    assert done.data["backup"] == planned.data["backup"] == planned.data["plan"]["chain"][-1]
+    assert done.data["rpo_seconds"] >= 0
+    assert "inspected" in done.data["steps"]
     assert {path.name for path in disk.iterdir()} == {"copy"}
     assert {path.lstat().st_uid for path in into.rglob("*")} == {into.stat().st_uid}
     assert program(stack, "pg_checksums", "--check", "-D", str(into), data=into).code == 0
@@ -43,7 +48,13 @@ def test_a_copy_on_another_disk_is_the_accounts_too(stack: Stack, disk: Path) ->
 @pytest.mark.parametrize("disk", [20], indirect=True)
 def test_a_disk_without_room_for_it_stays_empty(stack: Stack, place: Path, disk: Path) -> None:
     assert stack.run("backup").code == 0
+    planned = stack.run("restore", "--into", str(disk / "copy"), "--dry-run", "--json")
+    assert planned.code == 0, planned.said
+    (room,) = [each for each in planned.data["plan"]["rooms"] if each["path"] == str(disk)]
+    assert room["needed"] > room["free"]
     done = stack.run("restore", "--into", str(disk / "copy"), "--json")
-    assert (done.code, "the disk is full" in done.document["errors"][0]["message"]) == (20, True), done.said
+    (error,) = done.document["errors"]
+    assert (done.code, error["code"]) == (20, "disk_full"), done.said
+    assert str(disk) in error["message"]
     assert list(disk.iterdir()) == []
     assert list(place.glob(".restore-*")) == []

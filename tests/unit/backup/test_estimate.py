@@ -1,25 +1,20 @@
 """Room and time of a restore, worked out by hand."""
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
-from stackctl.backup.estimate import Run, expected_seconds, needed_bytes
-from stackctl.backup.model import Backup, Kind
+from stackctl.backup.estimate import Run, by_drills, expected_seconds, needed_bytes
+from stanza import Stanza
 
-NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MIB = 2**20
 
 
-def backup(size):
-    return Backup("000001-20260301T120000Z-full", Kind.FULL, "native", NOON, NOON, size, 18, "1", "")
-
-
 def test_room_for_all_of_the_chain_for_what_wal_adds_and_for_wal():
-    chain = [backup(1000 * MIB), backup(50 * MIB)]
     # Two files of 16 MiB at work; they hold 20 MiB that may be new rows.
-    assert needed_bytes(chain, 2, 20 * MIB) == (1000 + 50 + 20 + 32) * MIB
+    assert needed_bytes(1050 * MIB, 2, 20 * MIB) == (1000 + 50 + 20 + 32) * MIB
     # Of many files no more than 1 GiB lies in pg_wal at a time.
-    assert needed_bytes(chain, 1000, 9000 * MIB) == (1000 + 50 + 9000 + 1024) * MIB
-    assert needed_bytes(chain, 0, 0) == 1050 * MIB
+    assert needed_bytes(1050 * MIB, 1000, 9000 * MIB) == (1000 + 50 + 9000 + 1024) * MIB
+    assert needed_bytes(1050 * MIB, 0, 0) == 1050 * MIB
 
 
 def test_no_time_is_promised_before_a_run_was_measured():
@@ -33,6 +28,18 @@ def test_time_by_the_rates_of_earlier_runs():
     slower = Run(bytes=100 * MIB, files=30, copy_seconds=6, replay_seconds=15, switch_seconds=12)
     # Together 8 s for 200 MiB and 20 s for 40 files.
     assert expected_seconds([*runs, slower], 1000 * MIB, 4) == 40 + 2 + 10
+
+
+def test_before_the_first_restore_drills_of_full_backups_tell():
+    """10 s and 30 s for 5000 bytes each are 4 s for each thousand; 0.5 s of an increment say nothing."""
+    store, noon = Stanza(), datetime(2026, 3, 31, 12, tzinfo=UTC)
+    for number, (name, seconds) in enumerate((("F1", "10"), ("F2", "30"), ("F3", None))):
+        drilled = {"stackctl-drilled": "2026-03-31T13:00:00Z", "stackctl-rto": seconds} if seconds else {}
+        store.take(name, noon + timedelta(days=number), notes=drilled)
+    backups = store.stored().backups()
+    increment = replace(backups[0], id="I1", parent="F1", bytes=100, rto_seconds=0.5)
+    assert by_drills([*backups, increment], 2000) == 8
+    assert by_drills([increment], 2000) is None
 
 
 def test_only_the_last_five_runs_count():

@@ -78,6 +78,9 @@ def test_health_warns_of_what_is_late(tmp_path):
     (tmp_path / "stackctl.yaml").write_text("backup: {schedule: {drill: 0 5 1 * *, expire: 0 5 * * *}}\n")
     (check,) = judge_schedule(tmp_path, repository)
     assert (check.id, check.status, check.evidence) == ("backup_schedule", "warn", "not done when it was due: drill")
+    (tmp_path / "stackctl.yaml").write_text("backup: {schedule: {full: 15 2 * * *, drill: 0 5 1 * *}}\n")
+    (check,) = judge_schedule(tmp_path, repository)
+    assert (check.status, check.evidence) == ("fail", "not done when it was due: full, drill"), "cron must hear of it"
     (tmp_path / "stackctl.yaml").write_text("backup: {schedule: {expire: 0 5 * * *}}\n")
     (check,) = judge_schedule(tmp_path, repository)
     assert check.status == "ok"

@@ -149,3 +149,9 @@ def test_a_record_from_before_there_were_drills_is_read_and_one_with_a_drill_too
     assert repository.read(taken.id) == drilled
     repository.update(replace(drilled, drill_failed="amcheck: a row is missing"))
     assert repository.read(taken.id).drill_failed == "amcheck: a row is missing"
+
+
+def test_a_repository_of_pgbackrest_beside_it_is_no_damage(repository):
+    (repository.root / "pgbackrest").mkdir()
+    (repository.root / "pgbackrest.old").mkdir()
+    assert repository.strangers() == ["pgbackrest.old"]

@@ -1,15 +1,22 @@
 """Which backups lead to the present history of a cluster."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from stackctl.backup.model import Backup, Kind
-from stackctl.backup.restore_plan import Candidate, ended_early, of_newest_history, refuse_several_clusters
+from stackctl.backup.restore_plan import (
+    Candidate,
+    ended_early,
+    of_newest_history,
+    refuse_early,
+    refuse_several_clusters,
+)
 from stackctl.backup.target import Target
 from stackctl.backup.wal_name import lsn
 from stackctl.backup.windows import Window
-from stackctl.errors import RestoreRefused
+from stackctl.errors import Damaged, RestoreRefused
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -53,3 +60,16 @@ def test_recovery_that_stops_a_record_s_length_before_the_end_came_there():
     )
     assert ended_early(reach, Target(name="before"), lsn("16/B3800000")) == ""
     assert ended_early(Candidate(backup, None), Target(), lsn("16/B3800000")) == ""
+
+
+def test_only_where_each_file_has_a_checksum_an_early_end_is_damage_unless_the_backup_was_named():
+    plain = candidate(1, "7", 1).backup
+    window = Window(plain.id, lsn("16/B0000000"), lsn("16/B3A00000"), 1)
+    theirs = Candidate(replace(plain, engine="pgbackrest"), window)
+    early, end = lsn("16/B3800000"), lsn("16/B3A00000")
+    refuse_early(Candidate(plain, window), Target(), early)
+    refuse_early(replace(theirs, named=True), Target(), early)
+    refuse_early(theirs, Target(), end)
+    with pytest.raises(Damaged, match="goes on to 16/B3A00000") as caught:
+        refuse_early(theirs, Target(), early)
+    assert caught.value.exit_code == 41

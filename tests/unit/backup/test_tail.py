@@ -45,6 +45,13 @@ def test_nothing_was_ever_received(repository):
     assert repository.strangers() == []
 
 
+def test_where_nothing_can_be_received_the_archive_is_all_there_is(repository):
+    archive(repository, "000000010000000000000006", b"archived")
+    receive(repository, "000000010000000000000007", b"whole")
+    assert reachable(repository.archive(SYSTEM), repository.tails()[SYSTEM]).segments == {Segment(1, 6), Segment(1, 7)}
+    assert reachable(repository.archive(SYSTEM), None).segments == {Segment(1, 6)}
+
+
 def test_it_goes_on_where_the_archive_ends(repository):
     archive(repository, "000000010000000000000006", b"archived")
     receive(repository, "000000010000000000000007", b"whole")

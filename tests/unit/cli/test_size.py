@@ -107,7 +107,7 @@ def test_compared_for_people(cli):
     assert rows["work_mem"] == ["32MB", "20560kB", "(4MB)", "32MB"]
     assert rows["max_wal_size"] == ["4GB", "4GB", "(1GB)", "1GB"]
     assert rows["timescaledb.max_background_workers"] == ["-", "-", "-", "16"]
-    assert " ".join(rows["stock"]) == "up to 2.1 GiB of 12.5 GiB 128MB + 100 x (10MB + 4MB x 2) + 3 x 64MB"
+    assert " ".join(rows["stock"]) == "up to 2.1 GiB of 12.4 GiB 128MB + 100 x (10MB + 4MB x 2) + 3 x 64MB"
     assert rows["stackctl"][-7:] == ["the", "worst", "case", "of", "the", "memory", "proof"]
     assert any(line.startswith("The others' sums are a simple model") for line in lines)
 

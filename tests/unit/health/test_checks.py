@@ -10,6 +10,7 @@ from stackctl.health.drift import Drift, Pending
 from stackctl.health.model import Facts, Status
 from stackctl.health.pool import PoolUse
 from stackctl.health.running import FileLine
+from stackctl.health.vacuuming import VacuumUse
 
 ARCHIVING = ArchiveUse("on", 7, "000000010000000000000007", 30.0, 0, None, None, 0, "1", "0/8000000")
 FINE = Facts(
@@ -19,6 +20,7 @@ FINE = Facts(
     app_connections=10,
     app_limit=100,
     dead_tuples=[("tools", 100, 900)],
+    vacuum=VacuumUse(True, 0, 3),
     oldest_transaction_age=1000,
     archive=ARCHIVING,
     disk_free=50,
@@ -47,6 +49,7 @@ def test_a_healthy_stack_passes_every_check_and_needs_no_hint():
         "long_queries",
         "idle_in_transaction",
         "dead_tuples",
+        "autovacuum",
         "wraparound",
         "archive",
         "pending_restart",
@@ -130,6 +133,7 @@ def test_evidence_names_what_was_seen():
     checks = _checks(
         connections=151,
         longest_query_seconds=400.4,
+        longest_query_by="pid 7, role app, waits for pid 8",
         dead_tuples=[("orders", 30_000, 10_000)],
         pending_restart=[
             Pending("max_connections", "50", "60", by_alter_system=False),
@@ -142,7 +146,7 @@ def test_evidence_names_what_was_seen():
     )
     assert checks["drift"].evidence == "not compared: --ram: '16X' is not a size"
     assert checks["connections"].evidence == "151 of 200 connections"
-    assert checks["long_queries"].evidence == "longest statement runs for 400 s"
+    assert checks["long_queries"].evidence == "longest statement runs for 400 s (pid 7, role app, waits for pid 8)"
     assert checks["dead_tuples"].evidence == "dead rows: orders 30000 of 40000"
     assert checks["pending_restart"].evidence == (
         "can only change at a restart: max_connections 50 -> 60 (postgresql.conf), "

@@ -58,7 +58,9 @@ ANSWERS = {
             "max_connections": 200,
             "app_limit": 100,
             "longest": 1.5,
+            "longest_by": "pid 7, role app",
             "idle": None,
+            "idle_by": None,
             "oldest": 700,
         }
     ],
@@ -74,6 +76,16 @@ ANSWERS = {
             "waiting": 2,
             "system": "42",
             "position": "0/4000000",
+        }
+    ],
+    ("pg_stat_progress_vacuum", "app"): [
+        {
+            "enabled": True,
+            "workers": 1,
+            "most": 3,
+            "tables": [
+                {"name": "public.t", "dead": 9, "threshold": 5, "seconds": 4.5, "ever": False, "enabled": True},
+            ],
         }
     ],
     ("pg_stat_user_tables", "app"): [{"name": "tools", "dead": 5, "live": 10}],
@@ -99,6 +111,8 @@ def test_facts_of_a_server_that_answers(tmp_path):
     assert (facts.archive.waiting, facts.archive.failing, facts.archive.system) == (2, False, "42")
     assert (facts.connections, facts.max_connections, facts.app_connections, facts.app_limit) == (12, 200, 3, 100)
     assert (facts.longest_query_seconds, facts.longest_idle_transaction_seconds) == (1.5, None)
+    assert (facts.longest_query_by, facts.idle_transaction_by) == ("pid 7, role app", "")
+    assert (facts.vacuum.workers, facts.vacuum.most, facts.vacuum.overdue[0].name) == (1, 3, "public.t")
     assert (facts.dead_tuples, facts.oldest_transaction_age) == ([("tools", 5, 10)], 700)
     assert list(facts.running.altered) == ["work_mem"]
     assert [name for name, setting in facts.running.settings.items() if setting.pending] == ["shared_buffers"]

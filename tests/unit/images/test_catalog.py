@@ -1,5 +1,7 @@
 """Names of the images that are built here."""
 
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -89,3 +91,13 @@ def test_the_schedulers_requirements_are_the_projects() -> None:
     wanted = [line for line in lines if not line.startswith("#")]
     assert wanted
     assert set(wanted) <= set(project)
+
+
+def test_what_the_scheduler_runs_imports_nothing_that_its_image_lacks() -> None:
+    """Also what pgBackRest needs is imported there, as one protocol is for all backups."""
+    modules = ("scheduling.service", "backup", "backups.drill", "backups.expire", "backups.dump", "restore", "exporter")
+    lines = "; ".join(f"import stackctl.operations.{name}" for name in modules)
+    script = f"import sys; {lines}; import stackctl.engine.inside.engine; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
+    assert {"pydantic", "yaml", "stackctl.backup.pgbackrest.engine"} <= set(done.stdout.split())
+    assert {"jinja2", "docker", "supervisor"} & set(done.stdout.split()) == set()

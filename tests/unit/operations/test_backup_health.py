@@ -10,6 +10,7 @@ from stackctl.backup.wal_name import lsn
 from stackctl.health.archiving import ArchiveUse
 from stackctl.health.model import Status
 from stackctl.operations.backup_health import judge_backups
+from stanza import Stanza
 
 NOW = datetime(2026, 3, 31, 12, tzinfo=UTC)
 
@@ -60,3 +61,15 @@ def test_while_nobody_knows_which_cluster_runs_the_newest_counts(repository):
     take(repository, 9, "7")
     newest = take(repository, 1, "8")
     assert verdict(repository, None).evidence == f"{newest.id} is 1 day old"
+
+
+def test_of_a_store_it_says_the_same():
+    store = Stanza(("7", "8"))
+    store.take("F7", NOW - timedelta(days=9))
+    store.archive(2, 3, 5)
+    found = verdict(store.stored(), running("8"))
+    assert (found.status, found.hint.split("; ")[0]) == (Status.FAIL, "if this data is right: stackctl backup")
+    assert verdict(store.stored(), running("7")).evidence == "F7 is 9 days old"
+    gap = {check.id: check for check in judge_backups(store.stored(), running("7"), NOW)}["wal_gap"]
+    assert gap.status is Status.FAIL
+    assert "000000010000000000000004" in gap.evidence

@@ -13,6 +13,7 @@ from stackctl.engine.runner import Runner
 from stackctl.errors import RestoreRefused, Unhealthy, UsageError
 from stackctl.operations.backups.drill import _own, newest
 from stackctl.operations.state import State
+from stanza import Stanza
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -70,3 +71,16 @@ def test_in_the_schedulers_container_nobody_knows_its_own_while_the_database_is_
         engine=Down(Runner(), 18), recorded=SimpleNamespace(state=State("x", "inside", "", "", {}))
     )
     assert _own(opened) is None
+
+
+def test_in_a_store_too_it_takes_those_of_its_own_or_of_the_cluster_that_was_named():
+    store = Stanza(("7", "8"))
+    mine, other = store.take("F7", NOON), store.take("F8", NOON, system="8")
+    store.archive(2, 3)
+    store.archive(2, system="8")
+    assert newest(store.stored(), None, "7").backup.id == mine
+    assert newest(store.stored(), "8", "7").backup.id == other
+    with pytest.raises(RestoreRefused, match=r"data of this stack \(9\); F8 is of another cluster"):
+        newest(store.stored(), None, "9")
+    with pytest.raises(RestoreRefused, match="backups of 2 clusters"):
+        newest(store.stored(), None, None)

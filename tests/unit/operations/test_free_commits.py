@@ -65,7 +65,8 @@ def up(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(applying, "recorded_engine", lambda *_: engine)
     monkeypatch.setattr(applying, "reload_back", stack.read)
     state = SimpleNamespace(generations=SimpleNamespace(current=0))
-    project = SimpleNamespace(rendered=rendered, private=stack.folder)
+    keys = stack.folder / "repository"
+    project = SimpleNamespace(rendered=rendered, private=stack.folder, pgbackrest=None, repository_keys=keys)
     prepared: Any = SimpleNamespace(
         engine=engine,
         opened=SimpleNamespace(project=project, state=state),

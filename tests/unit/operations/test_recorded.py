@@ -230,8 +230,8 @@ def test_the_migration_has_a_log_on_docker_only(brought_up):
         (True, "one of app, migrate, postgres"),
         (
             False,
-            "one of alertmanager, app, exporter, grafana, migrate, pgbouncer, postgres, prometheus, receiver, "
-            "scheduler",
+            "one of alertmanager, app, exporter, grafana, migrate, observer, pgbouncer, postgres, prometheus, "
+            "receiver, scheduler",
         ),
     ],
 )

@@ -63,7 +63,10 @@ def test_where_the_own_cluster_is_known_nothing_of_another_expires(repository):
 
     def going(cluster):
         verdict = judge(repository, policy, cluster)
-        return [each.id for each in verdict.retention.expired], [file.path.parent.name for file in verdict.wal]
+        kept = [each for each in repository.backups() if each.id in verdict.retention.reasons]
+        files = repository.unneeded_files(kept, cluster)
+        assert len(files) == verdict.wal_files
+        return [each.id for each in verdict.retention.expired], [file.path.parent.name for file in files]
 
     assert going("7") == ([mine[0].id], ["7"])
     assert going("8") == ([other[0].id], ["8"])

@@ -55,6 +55,7 @@ STANDARD_PORTS = {
     "metrics": 4445,
     "postgres": 5432,
     "exporter": 9187,
+    "observer": 9188,
     "prometheus": 9090,
     "alertmanager": 9093,
     "grafana": 3000,

@@ -39,7 +39,8 @@ class FailingEngine:
 
 
 def prepared(folder, engine):
-    project = SimpleNamespace(rendered=folder / "rendered", private=folder)
+    keys = folder / "repository"
+    project = SimpleNamespace(rendered=folder / "rendered", private=folder, pgbackrest=None, repository_keys=keys)
     return SimpleNamespace(
         opened=SimpleNamespace(project=project),
         engine=engine,

@@ -11,6 +11,7 @@ import yaml
 from profiles import changed, sized
 from stackctl.hardware.model import Pooler, Storage, Workload
 from stackctl.render.write import write
+from stackctl.settings.alerts import AlertReceiver, AlertSettings
 from stackctl.settings.model import Ports
 from stacks import by_path, compose_files
 
@@ -18,7 +19,7 @@ SMALL = changed(ram_mib=1024, cpus=1, app_workers=1, postgres=18, disk_gib=20)
 LARGE = changed(ram_mib=65_536, cpus=16, workload=Workload.OLAP, storage=Storage.NVME, app_workers=16)
 POOLED = changed(pooler=Pooler.PGBOUNCER)
 PROFILES = [changed(), SMALL, LARGE, changed(postgres=15)]
-ALL = ["postgres", "migrate", "app", "exporter", "prometheus", "alertmanager", "grafana"]
+ALL = ["postgres", "migrate", "app", "exporter", "observer", "prometheus", "alertmanager", "grafana"]
 
 
 def _compose(profile=None, **options):
@@ -32,7 +33,7 @@ def services(request):
 
 def test_services_of_the_reference_machine():
     assert list(_compose()["services"]) == ALL
-    assert list(_compose(SMALL)["services"]) == ["postgres", "migrate", "app", "exporter", "prometheus"]
+    assert list(_compose(SMALL)["services"]) == ALL[:6]
 
 
 def test_every_service_is_hardened(services):
@@ -50,7 +51,7 @@ def test_every_service_is_bounded(services):
         assert re.fullmatch(r"[1-9]\d*m", service["mem_limit"])
         assert service["memswap_limit"] == service["mem_limit"]
         assert service["cpus"] > 0
-        assert service["pids_limit"] >= 100
+        assert service["pids_limit"] >= 64
         assert service["logging"] == {"driver": "json-file", "options": {"max-size": "10m", "max-file": "5"}}
         assert re.fullmatch(r"\d+s", service["stop_grace_period"])
 
@@ -72,7 +73,7 @@ def test_lasting_services_restart_and_are_checked_and_the_one_off_is_not(service
 def test_an_older_engine_is_not_asked_for_what_it_lacks():
     for engine in ((24, 0, 9), None):
         checks = [s["healthcheck"] for s in _compose(engine=engine)["services"].values() if "healthcheck" in s]
-        assert len(checks) == 6
+        assert len(checks) == 7
         assert not any("start_interval" in check for check in checks)
 
 
@@ -97,21 +98,35 @@ def test_the_database_is_reached_from_the_internal_network_only(services):
     assert "ports" not in services["postgres"]
     assert services["postgres"]["networks"] == ["database"]
     assert services["migrate"]["networks"] == ["database"]
-    assert {n for n, s in services.items() if "database" in s["networks"]} == {"postgres", "migrate", "app", "exporter"}
+    reaching = {name for name, service in services.items() if "database" in service["networks"]}
+    assert reaching == {"postgres", "migrate", "app", "exporter", "observer"}
+
+
+def test_who_sees_the_backups_has_no_way_out_and_writes_nothing(services):
+    observer, networks = services["observer"], _compose()["networks"]
+    assert all(networks[name] == {"internal": True} for name in observer["networks"])
+    assert {name for name, service in services.items() if "observed" in service["networks"]} == {
+        "observer",
+        "prometheus",
+    }
+    assert observer["secrets"] == ["monitor_password"]
+    mounts = observer["volumes"]
+    assert all(mount["read_only"] if isinstance(mount, dict) else mount.endswith(":ro") for mount in mounts)
+    assert "ports" not in observer
 
 
 def test_networks_and_volumes():
     compose = _compose()
-    assert compose["networks"] == {"database": {"internal": True}, "services": {}}
-    assert list(compose["volumes"]) == ["pgdata", "prometheus", "alertmanager", "grafana"]
+    assert compose["networks"] == {"database": {"internal": True}, "services": {}, "observed": {"internal": True}}
+    assert list(compose["volumes"]) == ["pgdata", "room", "prometheus", "alertmanager", "grafana"]
     for volume in compose["volumes"].values():
         assert volume["labels"] == {"stackctl.secrets": "0123456789ab"}
-    assert list(_compose(SMALL)["volumes"]) == ["pgdata", "prometheus"]
+    assert list(_compose(SMALL)["volumes"]) == ["pgdata", "room", "prometheus"]
 
 
 def test_the_database_has_time_and_shared_memory():
     postgres = _compose()["services"]["postgres"]
-    assert (postgres["mem_limit"], postgres["shm_size"]) == ("12800m", "1024m")
+    assert (postgres["mem_limit"], postgres["shm_size"]) == ("12697m", "1024m")
     assert (postgres["stop_signal"], postgres["stop_grace_period"]) == ("SIGINT", "92s")
     assert postgres["init"] is False
     assert postgres["pids_limit"] == 512
@@ -154,7 +169,10 @@ def _short(service):
 
 def test_the_archive_is_the_only_folder_of_the_host_that_is_written_to(services):
     written = {
-        name: v for name, service in services.items() for v in service.get("volumes", []) if v not in _short(service)
+        name: v
+        for name, service in services.items()
+        for v in service.get("volumes", [])
+        if v not in _short(service) and not v.get("read_only")
     }
     assert written == {
         "postgres": {
@@ -182,7 +200,7 @@ def test_what_is_mounted_is_rendered(tmp_path):
 def test_secrets_are_files_and_never_in_the_environment(services):
     for service in services.values():
         for key, value in service.get("environment", {}).items():
-            if re.search(r"PASS|SECRET|TOKEN|KEY", key):
+            if re.search(r"PASS|SECRET|TOKEN|(?<!PUBLIC_)KEY", key):
                 assert re.search(r"/run/secrets|^/run/secrets$", value), key
     assert "password" not in str([s.get("command") for s in services.values()])
 
@@ -196,12 +214,30 @@ def test_each_container_gets_only_its_secrets():
         "migrate": ["owner_password"],
         "app": ["app_password"],
         "exporter": ["monitor_password"],
+        "observer": ["monitor_password"],
         "prometheus": [],
         "alertmanager": [],
         "grafana": ["grafana_password"],
     }
     assert set(compose["secrets"]) == {name for names in given.values() for name in names}
     assert compose["secrets"]["app_password"] == {"file": "../secrets/app_password"}
+
+
+def test_alertmanager_mounts_what_its_receivers_keep_secret_and_is_published_as_before():
+    hook = AlertReceiver("ops", "webhook", options={"url_file": "url", "token_file": "token"})
+    mail = {"to": "a@b.c", "sender": "a@b.c", "server": "b.c:25", "username": "a", "password_file": "pw"}
+    told = AlertSettings((hook, AlertReceiver("mail", "email", options=mail)))
+    compose = yaml.safe_load(by_path(compose_files(sized(), alerts=told))["compose.yaml"])
+    names = ["alert_ops_url", "alert_ops_token", "alert_mail_password"]
+    services = compose["services"]
+    assert services["alertmanager"]["secrets"] == names
+    others = {name for key, each in services.items() if key != "alertmanager" for name in each.get("secrets", [])}
+    assert not others & set(names)
+    assert compose["secrets"]["alert_ops_url"] == {"file": "../secrets/alert_ops_url"}
+    assert services["alertmanager"]["ports"] == ["127.0.0.1:9093:9093"]
+    # A profile without Alertmanager has no use for them.
+    small = yaml.safe_load(by_path(compose_files(sized(SMALL), alerts=told))["compose.yaml"])
+    assert not set(names) & set(small["secrets"])
 
 
 def test_images_have_exact_tags(services):

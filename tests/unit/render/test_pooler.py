@@ -133,9 +133,10 @@ def test_the_program_listens_on_loopback():
 @pytest.mark.parametrize("pinned", ["100", "0"])
 def test_a_version_that_carries_no_prepared_statements_is_not_asked_to(pinned):
     sizing = sized(POOLED, PG_PREPARED_STATEMENT_CACHE=pinned)
+    services = [service for service in services_of(sizing) if service != "observer"]
     rest = {**docker.extra(sizing, Ports(), IMAGES, None), "secrets": [], "secrets_folder": "", "fingerprint": ""}
     rest |= {"archive": docker.archive("../wal")}
-    stack = Stack("shop", docker.place_of(18), services_of(sizing), rest, pooler_prepares=False)
+    stack = Stack("shop", docker.place_of(18), tuple(services), rest, pooler_prepares=False)
     files = by_path(render_stack(sizing, stack, Target.COMPOSE))
     # Older versions end at a key that they do not know.
     assert "max_prepared_statements" not in _ini(files)["pgbouncer"]

@@ -1,5 +1,6 @@
 """Rendered files, read by the programs that will read them: PostgreSQL, supervisord, YAML parsers."""
 
+import json
 import re
 import shlex
 import subprocess
@@ -150,21 +151,62 @@ def test_prometheus_scrapes_what_runs():
         {
             "prometheus": ["prometheus:9090"],
             "postgres": ["exporter:9187"],
+            "stackctl": ["observer:9188"],
             "app": ["app:4445"],
             "alertmanager": ["alertmanager:9093"],
         },
         True,
     )
     targets, alerting = jobs(changed(ram_mib=1024, app_workers=1))
-    assert (sorted(targets), alerting) == (["app", "postgres", "prometheus"], False)
+    assert (sorted(targets), alerting) == (["app", "postgres", "prometheus", "stackctl"], False)
 
 
 def test_grafana_finds_prometheus_and_its_dashboards():
     files = by_path(compose_files(sized()))
     (source,) = yaml.safe_load(files["grafana/provisioning/datasources/prometheus.yml"])["datasources"]
     assert (source["uid"], source["url"], source["access"]) == ("prometheus", "http://prometheus:9090", "proxy")
+    prometheus = yaml.safe_load(files["prometheus/prometheus.yml"])
+    assert source["jsonData"]["timeInterval"] == prometheus["global"]["scrape_interval"]
     (provider,) = yaml.safe_load(files["grafana/provisioning/dashboards/stack.yml"])["providers"]
     assert provider["options"]["path"] == "/etc/stackctl/grafana/dashboards"
+
+
+def test_nobody_changes_what_grafana_is_given():
+    files = by_path(compose_files(sized()))
+    (source,) = yaml.safe_load(files["grafana/provisioning/datasources/prometheus.yml"])["datasources"]
+    (provider,) = yaml.safe_load(files["grafana/provisioning/dashboards/stack.yml"])["providers"]
+    assert (source["editable"], provider["allowUiUpdates"], provider["disableDeletion"]) == (False, False, True)
+    dashboards = [json.loads(text) for path, text in files.items() if path.startswith("grafana/dashboards/")]
+    assert [each["editable"] for each in dashboards] == [False] * 8
+
+
+def test_grafana_lets_nobody_in_and_sends_nothing_out():
+    files = by_path(compose_files(sized()))
+    said = yaml.safe_load(files["compose.yaml"])["services"]["grafana"]["environment"]
+    assert said["GF_SECURITY_ADMIN_PASSWORD__FILE"] == "/run/secrets/grafana_password"
+    home = said["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"].removeprefix("/etc/stackctl/")
+    assert json.loads(files[home])["uid"] == "stackctl-overview"
+    assert {name for name, value in said.items() if value == "false"} == {
+        "GF_AUTH_ANONYMOUS_ENABLED",
+        "GF_USERS_ALLOW_SIGN_UP",
+        "GF_USERS_ALLOW_ORG_CREATE",
+        "GF_SNAPSHOTS_ENABLED",
+        "GF_SNAPSHOTS_EXTERNAL_ENABLED",
+        "GF_PUBLIC_DASHBOARDS_ENABLED",
+        "GF_ANALYTICS_REPORTING_ENABLED",
+        "GF_ANALYTICS_CHECK_FOR_UPDATES",
+        "GF_ANALYTICS_CHECK_FOR_PLUGIN_UPDATES",
+        "GF_ANALYTICS_FEEDBACK_LINKS_ENABLED",
+        "GF_NEWS_NEWS_FEED_ENABLED",
+        "GF_PLUGINS_PREINSTALL_AUTO_UPDATE",
+        "GF_PLUGINS_PLUGIN_ADMIN_ENABLED",
+        "GF_UNIFIED_ALERTING_ENABLED",
+    }
+    assert {name for name, value in said.items() if value == "true"} == {
+        "GF_SECURITY_DISABLE_GRAVATAR",
+        "GF_PLUGINS_PREINSTALL_DISABLED",
+        "GF_PLUGINS_PUBLIC_KEY_RETRIEVAL_DISABLED",
+    }
 
 
 @pytest.mark.parametrize("ram_mib", [768, 1024, 16_384])
@@ -172,7 +214,8 @@ def test_services_that_do_not_run_leave_no_files(ram_mib):
     profile = changed(ram_mib=ram_mib, app_workers=1)
     tops = {path.split("/")[0] for path in by_path(compose_files(sized(profile)))}
     always = {"compose.yaml", "postgres", "gunicorn", "app"}
-    expected = {768: set(), 1024: {"prometheus"}, 16_384: {"prometheus", "alertmanager", "grafana"}}
+    expected = {768: set(), 1024: {"prometheus", "observer"}}
+    expected[16_384] = {"prometheus", "observer", "alertmanager", "grafana"}
     assert tops == always | expected[ram_mib]
 
 
@@ -180,7 +223,7 @@ def test_files_without_j2_are_copied_byte_for_byte():
     files = {file.path: file for file in compose_files(sized())}
     for path, source in {
         "prometheus/rules/availability.yml": "config/prometheus/rules/availability.yml",
-        "alertmanager/alertmanager.yml": "config/alertmanager/alertmanager.yml",
+        "alertmanager/message.tmpl": "config/alertmanager/message.tmpl",
         "gunicorn/gunicorn.conf.py": "config/gunicorn/gunicorn.conf.py",
         "app/app/main.py": "stack/app/app/main.py",
         "app/requirements.txt": "stack/app/requirements.txt",

@@ -101,7 +101,7 @@ colour: blue
         ("stackctl.yaml:15: ram: there is no such key", "did you mean profile.ram?"),
         (
             "stackctl.yaml:16: colour: there is no such key",
-            "choose one of name, engine, images, profile, ports, postgres, pool, app, report, backup",
+            "choose one of name, engine, images, profile, ports, postgres, pool, app, report, backup, alerts",
         ),
     ]
     assert caught.value.exit_code == 10
@@ -136,7 +136,7 @@ def test_the_example_shows_every_key_of_the_schema():
     shown = yaml.safe_load(_uncommented())
     schema = json_schema()
     assert set(shown) == set(schema["properties"])
-    for section in ("profile", "ports", "pool", "app", "backup"):
+    for section in ("profile", "ports", "pool", "app", "backup", "alerts"):
         definition = schema["$defs"][section.capitalize()]
         assert set(shown[section]) == set(definition["properties"])
 

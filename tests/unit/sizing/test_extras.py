@@ -111,7 +111,7 @@ def test_the_multiplier_is_for_all_roles():
 
 def test_work_mem_makes_room_for_it():
     sizing = sized(temp_buffers="10MB")
-    assert sizing.value("work_mem") == "22MB"  # 3958 - 1220 MiB over 119.59 operations: 22.9 MiB
+    assert sizing.value("work_mem") == "22MB"  # 3859 - 1220 MiB over 119.59 operations: 22.1 MiB
     assert sizing.memory.verdict is Verdict.OK
 
 

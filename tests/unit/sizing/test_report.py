@@ -57,8 +57,8 @@ def test_pins_take_the_place_of_what_is_sized():
     assert (role.settings["statement_timeout"], role.settings["transaction_timeout"]) == ("1h", "3h")
     # 3 + 2 + 3 x 5 + 3
     assert (sizing.connections.reserved, sizing.memory.verdict) == (23, Verdict.OK)
-    # 12399 - 8441 - 11 - 8 for one more session, - (3 + 4) x 96 = 3267 MiB over 100 + 3 + 4.59 operations: 30.4
-    assert sizing.value("work_mem") == "30MB"
+    # 12300 - 8441 - 11 - 8 for one more session, - (3 + 4) x 96 = 3168 MiB over 100 + 3 + 4.59 operations: 29.4
+    assert sizing.value("work_mem") == "28MB"
     assert _items(sizing)["reports"][1] == "3 connections x (11MB + 96MB x 1), one operation each"
 
 

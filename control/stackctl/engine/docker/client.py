@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stackctl.engine.base import Share, Throwaway
+from stackctl.engine.docker import orphans
+from stackctl.engine.docker.repository import writes
 from stackctl.engine.docker.slow import cpus, slowed
 from stackctl.engine.docker.throwaway import serve
 from stackctl.engine.ownership import give
@@ -34,7 +36,11 @@ def database_user() -> SystemUser | None:
 
 @dataclass(frozen=True)
 class DockerPrograms:
-    """The programs of `image`, on the stack's `network`; `passfile` holds the password of the role backup."""
+    """The programs of `image`, on the stack's `network`; `passfile` holds the password of the role backup.
+
+    `project` is the name of its containers. `reach` is what they would mount to reach the
+    repository of pgBackRest, over the network `way_out`; `repository` is what they do mount of it.
+    """
 
     project: str
     image: str
@@ -44,42 +50,64 @@ class DockerPrograms:
     limits: tuple[str, ...] = ()
     wrapper: tuple[str, ...] = ()
     share: Share | None = None
+    reach: tuple[tuple[Path, str], ...] = ()
+    repository: tuple[tuple[Path, str], ...] = ()
+    way_out: str = "none"
 
     def run(
-        self, program: str, *arguments: str, folders: Sequence[Path] = (), check: bool = True, timeout: float = 60
+        self,
+        program: str,
+        *arguments: str,
+        folders: Sequence[Path] = (),
+        check: bool = True,
+        timeout: float = 60,
+        quiet: bool = False,
     ) -> Completed:
         """Run `program` to its end. Folders are mounted under the paths that they have here."""
         name = f"{self.project}-{program.replace('_', '-')}-{secrets.token_hex(4)}"
         try:
             slow = slowed(name, self.share, self.runner) if self.share else nullcontext()
+            argv = self._argv(name, program, arguments, folders)
             with slow:
-                return self.runner.run(self._argv(name, program, arguments, folders), check=check, timeout=timeout)
+                return self.runner.run(argv, check=check, timeout=timeout, quiet=quiet)
         except BaseException:
             # Without its client the container would go on.
             self.runner.run(["docker", "rm", "--force", name], check=False, quiet=True, timeout=60)
             raise
 
     def _argv(self, name: str, program: str, arguments: Sequence[str], folders: Sequence[Path]) -> list[str]:
-        # The stack's own network is there only while the stack runs; who does not log in needs none.
-        where = self.network if "--host" in arguments else "none"
-        network = ("--rm", "--network", where, "--mount", bind(self.passfile, _PASSFILE))
-        start = self._start(name, network, folders)
-        return [*start, "--env", f"PGPASSFILE={_PASSFILE}", *self._entry(program), *arguments]
+        login = ("--mount", bind(self.passfile, _PASSFILE), "--env", f"PGPASSFILE={_PASSFILE}")
+        # Who reaches the repository does not log in.
+        own = ("--rm", "--network", self._network(arguments), *(() if self.repository else login))
+        user = DATABASE_USER if writes(self.repository, arguments) else operator()
+        return [*self._start(name, own, folders, user), *self._entry(program), *arguments]
 
     def _entry(self, program: str) -> tuple[str, ...]:
         first, *others = *self.wrapper, program
         return ("--entrypoint", first, self.image, *others)
 
-    def _start(self, name: str, own: Sequence[str], folders: Sequence[Path]) -> list[str]:
-        user = operator()
+    def _start(self, name: str, own: Sequence[str], folders: Sequence[Path], user: SystemUser) -> list[str]:
+        # The folder above is ours, and open to our group.
+        group = () if user == operator() else ("--group-add", str(operator().gid))
         return [
-            *("docker", "run", "--name", name, *own, "--user", f"{user.uid}:{user.gid}"),
+            *("docker", "run", "--name", name, *orphans.labels(self.project), *own),
+            *("--user", f"{user.uid}:{user.gid}", *group),
             *("--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--tmpfs", "/tmp"),  # noqa: S108
             *("--env", "LC_ALL=C.UTF-8", "--env", "TZ=UTC"),
             *self.limits,
             *(("--cpus", cpus(self.share)) if self.share else ()),
+            *(word for source, target in self.repository for word in ("--mount", bind(source, target))),
             *(word for folder in folders for word in ("--mount", bind(folder, str(folder)))),
         ]
+
+    def _network(self, arguments: Sequence[str]) -> str:
+        if self.repository:
+            return self.way_out
+        # The stack's own network is there only while the stack runs; who does not log in needs none.
+        return self.network if "--host" in arguments else "none"
+
+    def _outside(self) -> str:
+        return self.way_out if self.repository else "none"
 
     def own(self, path: Path) -> None:
         """As root, give it to the account."""
@@ -90,7 +118,9 @@ class DockerPrograms:
     ) -> AbstractContextManager[Throwaway]:
         """A container with a server on `data`."""
         name = f"{self.project}-copy-{secrets.token_hex(4)}"
-        start = self._start(name, ("--detach", "--network", "none", "--shm-size", "1g"), [data, *folders])
+        start = self._start(
+            name, ("--detach", "--network", self._outside(), "--shm-size", "1g"), [data, *folders], operator()
+        )
         return serve(start, (*self._entry("postgres"), "-D", str(data)), name, self.runner, settings, timeout)
 
     def gentle(self, memory: Bytes) -> DockerPrograms:
@@ -105,6 +135,12 @@ class DockerPrograms:
     def paced(self, share: Share) -> DockerPrograms:
         """With a limit on the CPU that follows `share`: who may not run cannot copy."""
         return replace(self, share=share)
+
+    def with_repository(self) -> DockerPrograms:
+        """As it was asked for, by whoever made these."""
+        if not self.reach:
+            raise ProfileError("this project has no repository of pgbackrest", hint="backup.engine: pgbackrest")
+        return replace(self, repository=self.reach)
 
     def login(self) -> tuple[str, ...]:
         """Over the stack's own network."""
@@ -121,6 +157,10 @@ class DockerPrograms:
             listed = ["docker", "ps", "--all", "--quiet", "--filter", f"volume={folder}"]
             if found := self.runner.run(listed, quiet=True, timeout=60).stdout.split():
                 self.runner.run(["docker", "rm", "--force", *found], quiet=True, timeout=60)
+
+    def end_orphans(self) -> bool:
+        """Containers, and programs in the database's."""
+        return orphans.end_orphans(self.project, self.runner)
 
     def passes(self, folder: Path) -> bool:
         """Yes: Docker mounts a folder from anywhere, and what lies above it is not in the way."""

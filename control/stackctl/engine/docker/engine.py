@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from stackctl.engine.archive_folder import TAIL, WAL, make_archive
+from stackctl.engine import noted
+from stackctl.engine.archive_folder import TAIL, make_archive
 from stackctl.engine.base import Deployment, Note, ServiceState
 from stackctl.engine.beat import FOLDER
-from stackctl.engine.docker import argv, containers, images, place
+from stackctl.engine.docker import argv, containers, images, mounts, orphans, place, repository
 from stackctl.engine.docker.ballast import DockerBallast
 from stackctl.engine.docker.client import DockerPrograms, database_user, operator
 from stackctl.engine.docker.generations import DockerPlaces, volume_key
@@ -23,6 +24,7 @@ from stackctl.engine.passfile import passfile
 from stackctl.engine.project import Project
 from stackctl.engine.query import QUERY_SECONDS, as_json, rows
 from stackctl.engine.runner import Completed, Runner
+from stackctl.engine.watch import ByAdministrator
 from stackctl.errors import EngineFailed, NoEngine, ProfileError, StackError, TimedOut, Unhealthy
 from stackctl.images.builds import declared_build
 from stackctl.images.public import data_mount
@@ -70,18 +72,15 @@ class DockerEngine:
 
     def extra(self, sizing: Sizing, deployment: Deployment) -> Mapping[str, Any]:
         """Images, published ports, secrets by name, and what this engine's version allows."""
-        vault = Vault(self._project.secrets)
+        vault, folder = Vault(self._project.secrets), repository.folder_of(self._project, self.repository())
         return {
             **place.extra(sizing, self._ports, self._supplied().references(), containers.engine_version()),
             "secrets": place.secret_names(sizing, deployment.services),
             "secrets_folder": "../secrets",
             "data_volume": volume_key(self._generation),
-            "archive": place.archive(_from_files(self._project, self.repository() / WAL)),
-            "scheduler": place.scheduler(
-                self.repository(), _from_files(self._project, self.repository()), f"../{FOLDER}"
-            ),
-            "tail": place.tail(_from_files(self._project, self.repository() / TAIL), operator()),
+            **mounts.extra(self._project, self.repository(), partial(_from_files, self._project)),
             "fingerprint": vault.fingerprint() if self._project.secrets.is_dir() else "",
+            **repository.extra(self._project, sizing, _from_files(self._project, folder) if folder else None),
         }
 
     def prepare(self, deployment: Deployment, note: Note) -> None:
@@ -95,8 +94,12 @@ class DockerEngine:
                 hint="restore that folder, or set another name in stackctl.yaml",
             )
         images.ensure(self._supplied(), self._runner, note)
-        make_archive(self.repository(), database_user(), shared=True)
-        (self._project.private / FOLDER).mkdir(mode=0o700, exist_ok=True)
+        if self._project.pgbackrest is None:
+            make_archive(self.repository(), database_user(), shared=True)
+        elif folder := repository.folder_of(self._project, self.repository()):
+            make_archive(folder.parent, database_user(), shared=True, name=folder.name)
+        for name in (FOLDER, noted.FOLDER):
+            (self._project.private / name).mkdir(mode=0o700, exist_ok=True)
         if RECEIVER in deployment.services:
             make_archive(self.repository(), database_user(), name=TAIL)
 
@@ -194,6 +197,10 @@ class DockerEngine:
             raise Unhealthy(f"PostgreSQL does not answer: {error}", hint="stackctl logs postgres") from error
         return rows(done.stdout)
 
+    def watch(self) -> ByAdministrator:
+        """As a command asks: the host has no way to the server's network. The stack's exporter is `inside`."""
+        return ByAdministrator(self.query)
+
     @contextmanager
     def programs(self) -> Iterator[DockerPrograms]:
         """Containers of the database's image."""
@@ -201,7 +208,22 @@ class DockerEngine:
         with passfile(
             self._project.private, Vault(self._project.secrets).password("backup_password"), operator()
         ) as file:
-            yield DockerPrograms(name, image, f"{name}_database", self._runner, file)
+            reach = tuple(repository.mounts(self._project, self.repository())) if self._project.pgbackrest else ()
+            out = repository.network(self._project)
+            yield DockerPrograms(name, image, f"{name}_database", self._runner, file, reach=reach, way_out=out)
+
+    def beside(self, argv: Sequence[str], timeout: float) -> Completed:
+        """In the database's container; without its client the program there would go on, so it is ended."""
+        # Where memory runs out it goes before the sessions of the server, which have 200.
+        last = "echo 500 >/proc/self/oom_score_adj"
+        shell = ("sh", "-c", f'{last}; exec ionice -c 3 nice -n 10 "$@"', "sh", *argv)
+        start = ("exec", "-T", "--env", orphans.marked(), "postgres")
+        try:
+            return self._compose(*start, *shell, timeout=timeout, check=False)
+        except BaseException:
+            with suppress(StackError):
+                orphans.end_programs(self._project.name, self._runner, mine=True)
+            raise
 
     def places(self) -> DockerPlaces:
         """Volumes of the project."""
@@ -238,8 +260,8 @@ class DockerEngine:
     def _argv(self, *words: str) -> list[str]:
         return argv.compose(self._project.name, self._project.rendered, *words)
 
-    def _compose(self, *words: str, quiet: bool = False, timeout: float = 300) -> Completed:
-        return self._runner.run(self._argv(*words), timeout=timeout, quiet=quiet)
+    def _compose(self, *words: str, quiet: bool = False, timeout: float = 300, check: bool = True) -> Completed:
+        return self._runner.run(self._argv(*words), timeout=timeout, quiet=quiet, check=check)
 
     def _up(self, services: Sequence[str], deadline: float, note: Note) -> None:
         """Run `up` while telling what it waits for."""
@@ -269,5 +291,4 @@ class DockerEngine:
 
 
 def _from_files(project: Project, folder: Path) -> str:
-    """A folder as the rendered files name it: a project is moved with what is in it, and with nothing else."""
-    return os.path.relpath(folder, project.rendered) if folder.is_relative_to(project.folder) else str(folder)
+    return project.from_files(folder)

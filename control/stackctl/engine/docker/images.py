@@ -17,7 +17,7 @@ from stackctl.images.content import context_hash
 from stackctl.images.model import Image
 
 PUBLIC, DEBIAN = "public", "debian"
-_NAMES = {"exporter": "postgres-exporter", "migrate": "app", "receiver": "postgres"}
+_NAMES = {"exporter": "postgres-exporter", "migrate": "app", "receiver": "postgres", "observer": "scheduler"}
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def supply(source: str, postgres: int, services: tuple[str, ...], own: str = "")
     Raises ImageUnavailable where PostgreSQL `postgres` is not there.
     """
     known = _debian(postgres) if source == DEBIAN else _public(postgres)
-    if "scheduler" in services:
+    if {"scheduler", "observer"} & set(services):
         known["scheduler"] = _scheduler(known["postgres"])
     if own:
         known["app"] = Image("app", own, "own")

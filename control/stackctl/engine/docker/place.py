@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from stackctl.engine import noted
 from stackctl.engine.runner import SystemUser
 from stackctl.images.public import data_mount
 from stackctl.render.model import Address, Place
@@ -18,6 +19,8 @@ from stackctl.sizing.model import Sizing
 _ANY = "0.0.0.0"  # noqa: S104 - inside a container; the host publishes on loopback only
 CONFIG = "/etc/stackctl"
 _LOCALTIME = Path("/etc/localtime")
+# The database's account in its image, and its group.
+_ACCOUNT = 999
 ARCHIVE = "/var/lib/stackctl/wal"
 TAIL = "/var/lib/stackctl/tail"
 
@@ -88,6 +91,7 @@ def secret_names(sizing: Sizing, services: Sequence[str]) -> list[str]:
         ("receiver", "backup_password"),
         ("pgbouncer", USERLIST),
         ("exporter", "monitor_password"),
+        ("observer", "monitor_password"),
         ("grafana", "grafana_password"),
         ("scheduler", "backup_password"),
         ("scheduler", "monitor_password"),
@@ -110,5 +114,23 @@ def scheduler(repository: Path, source: str, memory: str) -> dict[str, Any]:
         "repository": str(repository),
         "source": source,
         "memory": memory,
+        "localtime": _LOCALTIME.exists(),
+    }
+
+
+def observer(repository: Path | None, source: str) -> dict[str, Any]:
+    """What the observer's container needs: the repository to look at, and who it runs as.
+
+    Where it cannot see the repository, which is None then, `source` is the folder in which is written what that holds.
+
+    Records are root's or the operator's own. WAL belongs to the database's account, and its group may read it; so
+    root needs no capability, only that group.
+    """
+    return {
+        "user": f"{os.geteuid()}:{os.getegid()}",
+        "group": _ACCOUNT if os.geteuid() == 0 else None,
+        "repository": None if repository is None else str(repository),
+        "source": source,
+        "target": str(repository or noted.INSIDE),
         "localtime": _LOCALTIME.exists(),
     }

@@ -16,6 +16,7 @@ from stackctl.engine.embedded.stop_and_go import slowed
 from stackctl.engine.embedded.throwaway import serve
 from stackctl.engine.ownership import give
 from stackctl.engine.runner import Completed, Runner
+from stackctl.errors import ProfileError
 from stackctl.units import Bytes
 
 
@@ -31,7 +32,13 @@ class EmbeddedPrograms:
     share: Share | None = None
 
     def run(
-        self, program: str, *arguments: str, folders: Sequence[Path] = (), check: bool = True, timeout: float = 60
+        self,
+        program: str,
+        *arguments: str,
+        folders: Sequence[Path] = (),
+        check: bool = True,
+        timeout: float = 60,
+        quiet: bool = False,
     ) -> Completed:
         """Run `program` to its end; `folders` are where they are."""
         return self.runner.run(
@@ -43,6 +50,7 @@ class EmbeddedPrograms:
             check=check,
             timeout=timeout,
             beside=self._beside,
+            quiet=quiet,
         )
 
     def _beside(self, pid: int) -> AbstractContextManager[None]:
@@ -55,6 +63,10 @@ class EmbeddedPrograms:
     def paced(self, share: Share) -> EmbeddedPrograms:
         """Stopped and let go again many times a second."""
         return replace(self, share=share)
+
+    def with_repository(self) -> EmbeddedPrograms:
+        """There is no pgBackRest among them."""
+        raise without_pgbackrest()
 
     def login(self) -> tuple[str, ...]:
         """Over TCP on loopback."""
@@ -79,6 +91,10 @@ class EmbeddedPrograms:
         """Processes that have one of the folders in their command line, or work in it."""
         processes.end_all(processes.at_work_in(folders))
 
+    def end_orphans(self) -> bool:
+        """They are found by their folders."""
+        return False
+
     def passes(self, folder: Path) -> bool:
         """Asked as the account: only the kernel knows all of the rules."""
         argv = ["test", "-x", str(folder)]
@@ -87,3 +103,11 @@ class EmbeddedPrograms:
     def group(self) -> int:
         """As root, the account's."""
         return -1 if self.home.user is None else self.home.user.gid
+
+
+def without_pgbackrest() -> ProfileError:
+    """The error for the backup engine that this one does not have."""
+    return ProfileError(
+        "the embedded engine does not run pgbackrest",
+        hint="backup.engine: native, with a folder as the repository; or --engine docker --images debian",
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,11 @@ from stackctl.engine.embedded import home as homes
 from stackctl.engine.embedded import place, probes, shared
 from stackctl.engine.embedded.account import ensure_account, service_user
 from stackctl.engine.embedded.ballast import EmbeddedBallast
-from stackctl.engine.embedded.client import EmbeddedPrograms
+from stackctl.engine.embedded.client import EmbeddedPrograms, without_pgbackrest
 from stackctl.engine.embedded.cluster import Cluster, config_error
 from stackctl.engine.embedded.features import probe_build
 from stackctl.engine.embedded.generations import EmbeddedPlaces
+from stackctl.engine.embedded.migrate import migrate
 from stackctl.engine.embedded.own_app import own_program
 from stackctl.engine.embedded.programs import Server, find_pooler, find_server, find_service
 from stackctl.engine.embedded.states import receiving, state_of
@@ -26,9 +28,8 @@ from stackctl.engine.embedded.transplant import ensure_python, python_path, serv
 from stackctl.engine.logs import follow_files, tail_files
 from stackctl.engine.passfile import passfile
 from stackctl.engine.project import Project
-from stackctl.engine.runner import Runner, SystemUser
+from stackctl.engine.runner import Completed, Runner, SystemUser
 from stackctl.errors import EngineFailed, TimedOut
-from stackctl.render import environment
 from stackctl.render.manifest import Target
 from stackctl.render.model import Place
 from stackctl.render.own_app import with_app
@@ -131,7 +132,7 @@ class EmbeddedEngine:
         self._start_others([s for s in deployment.services if s not in ("postgres", "migrate", RECEIVER)], restarts)
         if not self._app.own:
             note("migrating the database")
-            self._migrate(deployment)
+            migrate(self._home, deployment.place, self._runner)
         self._wait(deployment, deadline, note)
 
     def reload(self) -> None:
@@ -178,9 +179,7 @@ class EmbeddedEngine:
         if not found:
             names = sorted(set(orphans(self._home).values()))
             return tuple(ServiceState(name, "orphaned", "unhealthy") for name in names)
-        return tuple(
-            state_of(name, info, where, lambda name: self._answers(where, name)) for name, info in sorted(found.items())
-        )
+        return tuple(state_of(name, info, where, partial(self._answers, where)) for name, info in sorted(found.items()))
 
     def outdated(self) -> tuple[str, ...]:
         """Nothing: whether a program on the disk is a newer one, nobody can tell."""
@@ -196,6 +195,10 @@ class EmbeddedEngine:
         home, password = self._home, Vault(self._project.secrets).password("backup_password")
         with passfile(home.run, password, home.user) as file:
             yield EmbeddedPrograms(self._cluster().server, home, self._runner, self._ports.postgres, file)
+
+    def beside(self, argv: Sequence[str], timeout: float) -> Completed:
+        """There is no container to run it in."""
+        raise without_pgbackrest()
 
     def repository(self) -> Path:
         """Where the account can go and `down` removes nothing."""
@@ -252,18 +255,6 @@ class EmbeddedEngine:
         for service in services:
             self._start_program(service, service in restarts)
 
-    def _migrate(self, deployment: Deployment) -> None:
-        variables = {**environment.owner(deployment.place), "PYTHONDONTWRITEBYTECODE": "1"}
-        folder = self._home.config / "app"
-        self._runner.run(
-            [python_path(self._home), "-m", "app.migrate"],
-            cwd=folder,
-            env=variables,
-            user=self._home.user,
-            clean=True,
-            timeout=120,
-        )
-
     def _wait(self, deployment: Deployment, deadline: float, note: Note) -> None:
         waiting = [service for service in deployment.services if service not in ("postgres", "migrate")]
         told: list[str] = []
@@ -292,7 +283,7 @@ class EmbeddedEngine:
             return self._cluster().pooler_ready(where.addresses[name])
         if name == RECEIVER:
             return receiving(where)
-        return probes.answers(where, name)
+        return probes.well(where, name)
 
     def _process(self, name: str) -> str:
         return str(self._supervisor.processes().get(name, {}).get("statename", "UNKNOWN"))

@@ -19,7 +19,7 @@ LOOPBACK = "127.0.0.1"
 
 def place_of(home: Home, ports: Ports, postgres: int) -> Place:
     """Paths below the home, everything on loopback."""
-    names = ("app", "metrics", "postgres", "pgbouncer", "exporter", "prometheus", "alertmanager")
+    names = ("app", "metrics", "postgres", "pgbouncer", "exporter", "observer", "prometheus", "alertmanager")
     return Place(
         config=str(home.config),
         data=str(home.data(postgres)),

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import http.client
 
-from stackctl.render.model import Place
+from stackctl.render.model import Address, Place
 from stackctl.units import Bytes
 
-_PATHS = {"exporter": "/", "prometheus": "/-/ready", "alertmanager": "/-/ready"}
+PATHS = {"exporter": "/", "observer": "/healthz", "prometheus": "/-/ready", "alertmanager": "/-/ready"}
 
 
-def answers(place: Place, service: str, timeout: float = 2.0) -> bool:
-    """Whether the service's health page says yes within `timeout` seconds. Only ever asks this machine."""
-    path, limit = place.app_health if service == "app" else (_PATHS[service], 300)
-    address = place.addresses[service]
+def well(place: Place, service: str) -> bool:
+    """Whether the service's health page says yes."""
+    path, limit = place.app_health if service == "app" else (PATHS[service], 300)
+    return answers(place.addresses[service], path, limit)
+
+
+def answers(address: Address, path: str, limit: int = 300, timeout: float = 2.0) -> bool:
+    """Whether a page answers with a status below `limit` within `timeout` seconds. Only ever asks this machine."""
     connection = http.client.HTTPConnection(address.host, address.port, timeout=timeout)
     try:
         connection.request("GET", path)

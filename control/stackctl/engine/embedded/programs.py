@@ -12,7 +12,11 @@ from pathlib import Path
 from stackctl.engine.runner import Runner
 from stackctl.errors import ImageUnavailable, StackError
 
-_OLDEST_EXPORTER = (0, 15)
+# By service: the oldest version that will do, and what for.
+_OLDEST: dict[str, tuple[tuple[int, ...], str]] = {
+    "exporter": ((0, 15), "the alerts need"),
+    "alertmanager": ((0, 26), "secrets in files need"),
+}
 # From here on a client's SCRAM key opens the server too, and tcp_user_timeout is known.
 _OLDEST_POOLER = (1, 14)
 _PREPARING_POOLER = (1, 22)
@@ -87,9 +91,10 @@ def find_service(runner: Runner, service: str) -> tuple[str | None, str]:
     if path is None:
         return None, f"{_NAMES[service][0]} is not installed"
     version = _version(runner, Path(path))
-    if service == "exporter" and (version is None or version < _OLDEST_EXPORTER):
+    oldest, reason = _OLDEST.get(service, ((), ""))
+    if oldest and (version is None or version < oldest):
         shown = ".".join(map(str, version)) if version else "unknown"
-        return None, f"{path} {shown} is too old: the alerts need 0.15 or newer"
+        return None, f"{path} {shown} is too old: {reason} {'.'.join(map(str, oldest))} or newer"
     return path, ""
 
 

@@ -16,13 +16,16 @@ from stackctl.engine.generation import DataPlaces
 from stackctl.engine.inside.client import HOST, PORT, InsidePrograms, account, home
 from stackctl.engine.passfile import passfile
 from stackctl.engine.query import PSQL, QUERY_SECONDS, as_json, rows
-from stackctl.engine.runner import Runner
+from stackctl.engine.runner import Completed, Runner
+from stackctl.engine.watch import Monitor
 from stackctl.errors import NoEngine, StackError, Unhealthy
 from stackctl.settings.secret import Secret
 from stackctl.sizing.model import Sizing
 
 _SECRETS = Path("/run/secrets")
 _REPOSITORY = "STACKCTL_REPOSITORY"
+# Where the observer has that volume, to read; the container's own disk may be another one than that of volumes.
+ROOM = Path("/var/lib/stackctl/room")
 
 
 class InsideEngine:
@@ -52,11 +55,19 @@ class InsideEngine:
                 raise Unhealthy(f"PostgreSQL does not answer: {error}", hint="stackctl logs postgres") from error
         return rows(done.stdout)
 
+    def watch(self) -> Monitor:
+        """The role monitor over the stack's network; psql runs as whoever this process is."""
+        return Monitor(self._runner, self._server().program("psql"), (HOST, PORT), lambda: _password("monitor"))
+
     @contextmanager
     def programs(self) -> Iterator[InsidePrograms]:
         """The image's own programs."""
         with passfile(self._home().run, _password("backup"), account()) as file:
             yield InsidePrograms(self._server(), self._home(), self._runner, PORT, file)
+
+    def beside(self, argv: Sequence[str], timeout: float) -> Completed:
+        """Refused."""
+        _refuse()
 
     def repository(self) -> Path:
         """The mounted one, under the path that it has on the host."""
@@ -65,8 +76,8 @@ class InsideEngine:
         return Path(told)
 
     def data_place(self) -> Path:
-        """The data is elsewhere; this is the container's own disk."""
-        return Path("/")
+        """The data is elsewhere; an empty volume is on the disk of its volume, or else this is the container's own."""
+        return ROOM if ROOM.is_dir() else Path("/")
 
     def running(self) -> bool:
         """Whatever this is asked in runs."""

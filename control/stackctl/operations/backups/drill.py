@@ -13,10 +13,10 @@ from typing import Any
 from stackctl.backup import drill, restore
 from stackctl.backup.drill import Check
 from stackctl.backup.model import Backup, Kind, Status
-from stackctl.backup.repository import Repository
+from stackctl.backup.protocol import AWAY, Stored, Workshop
 from stackctl.backup.restore import Replay
 from stackctl.backup.restore_plan import Candidate, choose, ended_early, refuse_several_clusters
-from stackctl.backup.retention import restorable
+from stackctl.backup.retention import ancestors, restorable
 from stackctl.backup.target import Target
 from stackctl.engine.base import Note, Programs
 from stackctl.engine.runner import Runner
@@ -58,13 +58,15 @@ def drill_command(
     opened = open_backups(request, runner)
     memory = Bytes(max(256 * MIB, min(GIB, available_memory() // 2)))
     began, moment = time.monotonic(), datetime.now(UTC)
-    with working(opened, "stackctl backup drill", note), opened.engine.programs() as programs:
-        repository = Repository(opened.repository.root, programs.group())
-        chosen = _named(repository, identifier) if identifier else newest(repository, cluster, _own(opened))
-        _refuse_without_room(repository, chosen.backup)
+    with working(opened, "stackctl backup drill", note):
+        stored = opened.backups.stored()
+        chosen = _named(stored, identifier) if identifier else newest(stored, cluster, _own(opened))
+        _refuse_without_room(opened.backups.workplace(), stored, chosen.backup)
         step_back(memory)
-        trial = _try(opened, repository, programs.gentle(memory), chosen, moment, note)
-        done = _record(repository, chosen.backup, trial, moment)
+        with opened.backups.workshop(memory, note) as workshop:
+            trial = _try(workshop, chosen, opened.settings.questions, moment, note)
+        done = _judged(chosen.backup, trial, moment)
+        opened.backups.record(done)
     return _result(done, trial, time.monotonic() - began, opened)
 
 
@@ -78,19 +80,19 @@ def _own(opened: Opened) -> str | None:
         return None
 
 
-def newest(repository: Repository, cluster: str | None, own: str | None) -> Candidate:
+def newest(stored: Stored, cluster: str | None, own: str | None) -> Candidate:
     """The newest good backup of the `cluster` that was named, else of the stack's `own`.
 
     That another's can be restored says nothing of these. Raises UsageError or RestoreRefused where there is none, or
     neither is known and there are backups of several.
     """
-    usable, wanted = restorable(repository.backups()), cluster or own
+    usable, wanted = restorable(stored.backups()), cluster or own
     if wanted is None:
         refuse_several_clusters(usable, "--cluster SYSTEM says which")
     mine = [backup for backup in usable if wanted in (None, backup.system)]
     if usable and not mine:
         _refuse_other_cluster(usable[-1], wanted, named=cluster is not None)
-    return choose(present_candidates(repository, mine), Target())
+    return choose(present_candidates(stored, mine), Target())
 
 
 def _refuse_other_cluster(backup: Backup, wanted: str | None, *, named: bool) -> None:
@@ -102,45 +104,45 @@ def _refuse_other_cluster(backup: Backup, wanted: str | None, *, named: bool) ->
     )
 
 
-def _named(repository: Repository, identifier: str) -> Candidate:
-    backup = find(repository, identifier)
+def _named(stored: Stored, identifier: str) -> Candidate:
+    backup = find(stored, identifier)
     if backup.kind is Kind.LOGICAL:
         raise UsageError(f"{identifier} is a dump", hint="stackctl restore --into DIR proves it; a drill is for files")
-    return candidates(repository, [backup])[0]
+    return candidates(stored, [backup])[0]
 
 
-def _refuse_without_room(repository: Repository, backup: Backup) -> None:
-    needed, free = Bytes(backup.bytes + GIB // 2), free_disk(repository.root)
+def _refuse_without_room(folder: Path, stored: Stored, backup: Backup) -> None:
+    needed, free = Bytes(stored.built_bytes(_chain(stored, backup)) + GIB // 2), free_disk(folder)
     if free < needed:
         raise EngineFailed(
-            f"{repository.root}: {human(free)} free, and the copy of {backup.id} needs {human(needed)}",
+            f"{folder}: {human(free)} free, and the copy of {backup.id} needs {human(needed)}",
             hint="free some space, or: stackctl backup expire",
         )
 
 
-def _try(
-    opened: Opened, repository: Repository, programs: Programs, chosen: Candidate, moment: datetime, note: Note
-) -> _Trial:
-    trial, began, backup = _Trial(), time.monotonic(), chosen.backup
-    with restore.working(repository) as folder:
-        data = folder / "data"
-        with _noted(trial, "bytes", "as they were written"):
-            data = restore.build(repository, programs, backup, folder, note)
-        if not trial.failed:
-            with _noted(trial, "starts", "recovered, started and stopped"):
-                goal = Target() if chosen.window is not None else None
-                reached = restore.replay(repository, programs, backup, data, goal, note, _along(chosen))
-                if goal is not None and (early := ended_early(chosen, goal, reached.reached)):
-                    raise Damaged(early, hint="stackctl wal verify")
-                trial.rpo = max(0.0, (moment - (reached.reached_time or backup.finished_at)).total_seconds())
-        if not trial.failed:
-            note("checking every page")
-            with _noted(trial, "checksums", "every page fits its checksum"):
-                restore.check_pages(programs, data)
-            trial.rto = time.monotonic() - began
-            note("checking tables and indexes")
-            with _noted(trial, "answers", "takes connections"):
-                _ask(trial, programs, data, opened.settings.questions)
+def _chain(stored: Stored, backup: Backup) -> list[Backup]:
+    return [*reversed(ancestors(backup, {each.id: each for each in stored.backups()})), backup]
+
+
+def _try(workshop: Workshop, chosen: Candidate, questions: Mapping[str, str], moment: datetime, note: Note) -> _Trial:
+    trial, began, backup, data = _Trial(), time.monotonic(), chosen.backup, Path()
+    with _noted(trial, "bytes", "as they were written"):
+        data = workshop.build(backup)
+    if not trial.failed:
+        with _noted(trial, "starts", "recovered, started and stopped"):
+            goal = Target() if chosen.window is not None else None
+            reached = workshop.replay(backup, data, goal, _along(chosen))
+            if goal is not None and (early := ended_early(chosen, goal, reached.reached)):
+                raise Damaged(early, hint="stackctl wal verify")
+            trial.rpo = max(0.0, (moment - (reached.reached_time or backup.finished_at)).total_seconds())
+    if not trial.failed:
+        note("checking every page")
+        with _noted(trial, "checksums", "every page fits its checksum"):
+            restore.check_pages(workshop.programs, data)
+        trial.rto = time.monotonic() - began
+        note("checking tables and indexes")
+        with _noted(trial, "answers", "takes connections"):
+            _ask(trial, workshop.programs, data, questions)
     return trial
 
 
@@ -159,26 +161,25 @@ def _ask(trial: _Trial, programs: Programs, data: Path, questions: Mapping[str, 
 
 @contextmanager
 def _noted(trial: _Trial, name: str, good: str) -> Iterator[None]:
-    """Note one check: what it raises says why it failed."""
+    """Note one check: what it raises says why it failed. A store that cannot be read says nothing of a backup."""
     try:
         yield
     except (Damaged, EngineFailed) as error:
+        if error.problems[0].code == AWAY:
+            raise
         trial.checks.append(Check(name, False, str(error)))
     else:
         trial.checks.append(Check(name, True, good))
 
 
-def _record(repository: Repository, backup: Backup, trial: _Trial, moment: datetime) -> Backup:
+def _judged(backup: Backup, trial: _Trial, moment: datetime) -> Backup:
     broken = next((f"{check.name}: {check.evidence}" for check in trial.failed if check.name in _BROKEN), "")
     if trial.failed:
         damaged = bool(broken) or any(check.name == "bytes" for check in trial.failed)
         status = Status.DAMAGED if damaged else backup.status
-        done = replace(backup, status=status, drill_failed=broken or backup.drill_failed)
-    else:
-        rto, rpo = round(trial.rto or 0.0, 1), round(trial.rpo or 0.0, 1)
-        done = replace(backup, status=Status.OK, drilled_at=moment, drill_failed="", rto_seconds=rto, rpo_seconds=rpo)
-    repository.update(done)
-    return done
+        return replace(backup, status=status, drill_failed=broken or backup.drill_failed)
+    rto, rpo = round(trial.rto or 0.0, 1), round(trial.rpo or 0.0, 1)
+    return replace(backup, status=Status.OK, drilled_at=moment, drill_failed="", rto_seconds=rto, rpo_seconds=rpo)
 
 
 def _result(backup: Backup, trial: _Trial, seconds: float, opened: Opened) -> Result:

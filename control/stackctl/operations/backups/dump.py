@@ -17,8 +17,9 @@ from stackctl.backup.verify import verify_backup
 from stackctl.engine.base import Note
 from stackctl.engine.runner import Runner
 from stackctl.errors import Damaged, RestoreRefused
-from stackctl.operations.backup import CLUSTER, backup_data, find, open_backups, working
+from stackctl.operations.backup import backup_data, find, open_backups, working
 from stackctl.operations.backups.access import make_reachable
+from stackctl.operations.backups.native import CLUSTER
 from stackctl.operations.copy_room import refuse_without_room
 from stackctl.operations.restore import empty_folder
 from stackctl.operations.result import Line, Request, Result

@@ -33,8 +33,8 @@ def schedule_command(request: Request, runner: Runner) -> Result:
     """Each job with its next time, whether its last one was missed, and whether the stack's scheduler runs."""
     opened = open_backups(request, runner)
     now, private = datetime.now(machine_zone()), opened.recorded.project.private
-    remembered = recall(private / FOLDER).done
-    entries = [_entry(job, opened.repository.backups(), remembered, now) for job in _jobs(opened)]
+    remembered, backups = recall(private / FOLDER).done, opened.backups.stored().backups()
+    entries = [_entry(job, backups, remembered, now) for job in _jobs(opened)]
     running = scheduler_state(opened.engine.services())
     rows = [
         [entry["job"], entry["cron"], entry["next_at"], entry["done_at"] or "-", entry["state"]] for entry in entries

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from stackctl.backup.checksums import size_below
 from stackctl.backup.model import Backup, Kind, Status, spelled
+from stackctl.backup.protocol import Stored
 from stackctl.engine.runner import Runner
 from stackctl.hardware.detect import free_disk, on_one_device
 from stackctl.operations.backup import Opened, open_backups
@@ -22,12 +22,12 @@ _VERIFY_EACH, _DRILL_EACH = 7 * _DAY, 30 * _DAY
 def status_command(request: Request, runner: Runner) -> Result:
     """What there is, as the records say; nothing is read through, nothing is judged by an exit code."""
     opened = open_backups(request, runner)
-    backups = opened.repository.backups()
-    verdict = judge(opened.repository, opened.settings, own_cluster(opened))
+    stored = opened.backups.stored()
+    backups, verdict = stored.backups(), judge(stored, opened.settings, own_cluster(opened))
     now = datetime.now(UTC)
-    beside = on_one_device(opened.repository.root, opened.engine.data_place()) is True
+    beside = stored.folder is not None and on_one_device(stored.folder, opened.engine.data_place()) is True
     advice = list(_advice(backups, verdict, beside, now))
-    data = {**_data(opened, backups, verdict, now), "beside_data": beside, "advice": advice}
+    data = {**_data(opened, stored, verdict, now), "beside_data": beside, "advice": advice}
     rows = [[key.replace("_", " "), _shown(key, value)] for key, value in data.items() if key not in _NESTED]
     lines = [Line(f"next: {sentence}") for sentence in advice] or [Line("nothing to do", "good")]
     return Result(data, [Table(["", "backups"], rows), *lines], opened.recorded.warnings)
@@ -36,16 +36,16 @@ def status_command(request: Request, runner: Runner) -> Result:
 _NESTED = ("policy", "advice", "beside_data")
 
 
-def _data(opened: Opened, backups: Sequence[Backup], verdict: Verdict, now: datetime) -> dict[str, Any]:
-    newest, settings = newest_good(backups), opened.settings
-    wal = opened.repository.wal_folder
+def _data(opened: Opened, stored: Stored, verdict: Verdict, now: datetime) -> dict[str, Any]:
+    backups, settings = stored.backups(), opened.settings
+    newest = newest_good(backups)
     return {
-        "repository": str(opened.repository.root),
+        "repository": stored.where,
         "backups": len(backups),
         "damaged": sum(backup.status is not Status.OK for backup in backups),
         "bytes": sum(backup.bytes for backup in backups),
-        "wal_bytes": size_below(wal) if wal.is_dir() else 0,
-        "disk_free_bytes": free_disk(opened.repository.root),
+        "wal_bytes": stored.wal_bytes(),
+        "disk_free_bytes": None if stored.folder is None else free_disk(stored.folder),
         "newest": newest.id if newest else None,
         "age_seconds": round((now - newest.finished_at).total_seconds()) if newest else None,
         "verified_at": _latest(backup.verified_at for backup in backups),
@@ -78,7 +78,7 @@ def _advice(backups: Sequence[Backup], verdict: Verdict, beside: bool, now: date
         yield "stackctl backup verify: some were not read through for a week"
     if newest and _drilled_before(backups, now - _DRILL_EACH):
         yield "stackctl backup drill: none was restored for a month"
-    if verdict.retention.expired or verdict.wal:
+    if verdict.retention.expired or verdict.wal_files:
         yield f"stackctl backup expire --apply: {human(verdict.bytes)} are past their time"
     if beside:
         yield "set backup.repository to another disk: one failure takes data and backups"

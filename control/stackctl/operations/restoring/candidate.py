@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from stackctl.backup import restore
 from stackctl.backup.proof import Proof, prove
-from stackctl.backup.repository import Repository
+from stackctl.backup.protocol import BackupEngine
 from stackctl.backup.restore import Replay, Restored
-from stackctl.engine.base import Note, Programs, Throwaway
+from stackctl.backup.restore_plan import refuse_early
+from stackctl.engine.base import Note, Throwaway
 from stackctl.engine.generation import DataPlaces
 from stackctl.operations.restoring.plan import Plan
 
@@ -24,9 +25,7 @@ class Built:
     replay_seconds: float
 
 
-def build_candidate(
-    repository: Repository, programs: Programs, places: DataPlaces, plan: Plan, generation: int, note: Note
-) -> Built:
+def build_candidate(backups: BackupEngine, places: DataPlaces, plan: Plan, generation: int, note: Note) -> Built:
     """Copy, recover, check, and put it in the place of `generation`. Raises StackError; the stack is not touched."""
     began = time.monotonic()
     found: list[tuple[float, Proof]] = []
@@ -37,12 +36,15 @@ def build_candidate(
         found.append((reached, prove(server)))
 
     backup = plan.chosen.backup
-    with restore.working(repository) as folder:
-        data = restore.build(repository, programs, backup, folder, note)
+    with backups.workshop(None, note) as workshop:
+        data = workshop.build(backup)
         started = time.monotonic()
         # Also to the end of the backup by recovery: only that gives the copy a timeline of its own.
         how = Replay(plan.timeline, live=True, inspect=inspect)
-        restored = restore.recover(repository, programs, backup, data, plan.goal, note, how)
+        restored = workshop.replay(backup, data, plan.goal, how)
+        refuse_early(plan.chosen, plan.goal, restored.reached)
+        note("checking every page")
+        restore.check_pages(workshop.programs, data)
         places.install(data, generation, note)
     reached, proof = found[0]
     replaying = reached - started

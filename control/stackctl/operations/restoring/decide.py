@@ -7,6 +7,7 @@ from typing import Any
 from stackctl.backup.generation import Generations
 from stackctl.errors import RestoreRefused, UsageError
 from stackctl.operations.apply import apply
+from stackctl.operations.backups.engines import unready_repository
 from stackctl.operations.plan import find_changes
 from stackctl.operations.restoring.in_place import How, opened
 from stackctl.operations.restoring.leftovers import settle
@@ -71,5 +72,7 @@ def _undecided(prepared: Prepared) -> Generations:
 def _decided(after: Prepared, how: How, text: str) -> Result:
     private = after.opened.project.private
     left = settle(private, after.engine, how.note)
+    if after.engine.running():
+        left = (*left, *unready_repository(after.opened.project, after.engine, adopt=True))
     data: dict[str, Any] = {"generation": after.state.generations.current, "accepted": True}
     return Result(data, [Line(f"{after.opened.project.name} {text}", "good")], (*after.warnings, *left))

@@ -11,13 +11,14 @@ from typing import Any
 
 from stackctl.backup.estimate import Run
 from stackctl.backup.model import spelled
-from stackctl.backup.repository import Repository
-from stackctl.engine.base import Note, Programs
+from stackctl.backup.protocol import BackupEngine
+from stackctl.engine.base import Note
 from stackctl.engine.runner import Runner
 from stackctl.errors import RestoreRefused, StackError, UsageError
-from stackctl.operations.backup import clean
+from stackctl.operations.backups.engines import backups_of
 from stackctl.operations.lock import locked
 from stackctl.operations.project import project_folder
+from stackctl.operations.repository_keys import keys_at_hand
 from stackctl.operations.restore import early_warning
 from stackctl.operations.restoring.candidate import Built, build_candidate
 from stackctl.operations.restoring.leftovers import finish_interrupted, remove_unfinished, settle
@@ -56,7 +57,8 @@ def opened(request: Request, how: How) -> Iterator[Prepared]:
         finish_interrupted(request, how.runner, private, how.note)
         prepared = prepare(request, how.runner)
         _refuse_other_engine(prepared)
-        make_secrets(prepared)
+        make_secrets(prepared, changing=False)
+        keys_at_hand(prepared)
         if not prepared.engine.running():
             # They may be gone with the server.
             prepared.engine.prepare(prepared.deployment, how.note)
@@ -80,29 +82,25 @@ def in_place_command(request: Request, how: How, asked: Asked, *, dry_run: bool)
                 "the stack runs on a restored copy that was not accepted yet",
                 hint="stackctl restore --undo goes back first; stackctl restore --accept keeps the copy",
             )
-        with prepared.engine.programs() as programs:
-            repository = Repository(prepared.engine.repository(), programs.group())
-            with repository.shared("stackctl restore", lambda: clean(repository, programs, how.note)):
-                plan = make_plan(prepared, programs, repository, asked)
-            if dry_run:
-                return _planned(prepared, plan)
-            refuse_full(plan)
-            if not how.agreed(plan.lines()):
-                raise UsageError("nothing was restored", hint="--yes answers the question")
-            with repository.locked("stackctl restore"):
-                return _restore(request, how, prepared, repository, programs, plan)
+        backups = backups_of(prepared.opened.project, prepared.engine, prepared.choice.images)
+        with backups.working("stackctl restore", how.note, shared=True):
+            plan = make_plan(prepared, backups, asked)
+        if dry_run:
+            return _planned(prepared, plan)
+        refuse_full(plan)
+        if not how.agreed(plan.lines()):
+            raise UsageError("nothing was restored", hint="--yes answers the question")
+        with backups.working("stackctl restore", how.note):
+            return _restore(request, how, prepared, backups, plan)
 
 
-def _restore(
-    request: Request, how: How, prepared: Prepared, repository: Repository, programs: Programs, plan: Plan
-) -> Result:
+def _restore(request: Request, how: How, prepared: Prepared, backups: BackupEngine, plan: Plan) -> Result:
     began, private = time.monotonic(), prepared.opened.project.private
-    clean(repository, programs, how.note)
     begun = (prepared.opened.state or prepared.state).generations.begun(prepared.engine.places().taken())
     save(private, (prepared.opened.state or prepared.state).on(begun))
     try:
         assert begun.unfinished is not None, "begun"  # noqa: S101
-        built = build_candidate(repository, programs, prepared.engine.places(), plan, begun.unfinished, how.note)
+        built = build_candidate(backups, prepared.engine.places(), plan, begun.unfinished, how.note)
         ready, stopped = time.monotonic(), datetime.now(UTC)
         to = begun.restored(before=plan.kept)
         after = switch(request, how.runner, prepared, to, how.timeout, how.note)
@@ -113,17 +111,13 @@ def _restore(
     over = time.monotonic()
     # An undoing that was interrupted may have left its copy.
     settle(private, after.engine, how.note)
-    size = sum(backup.bytes for backup in plan.chain)
-    remember(private, Run(size, plan.wal_files, built.copy_seconds, built.replay_seconds, over - ready))
+    remember(private, Run(plan.size, plan.wal_files, built.copy_seconds, built.replay_seconds, over - ready))
     return _done(after, plan, built, over - began, stopped)
 
 
 def _planned(prepared: Prepared, plan: Plan) -> Result:
-    full = [room.path for room in plan.rooms if room.needed > room.free]
     data = _data(plan, None, None, None) | {"generation": prepared.state.generations.current}
-    lines = [Line(line) for line in plan.lines()]
-    verdict = f"It does not fit: {', '.join(full)} has not the room." if full else "Nothing was changed."
-    return Result(data, [*lines, Line(verdict, "bad" if full else "good")], prepared.warnings)
+    return Result(data, plan.shown(), prepared.warnings)
 
 
 def _done(after: Prepared, plan: Plan, built: Built, seconds: float, stopped: datetime) -> Result:

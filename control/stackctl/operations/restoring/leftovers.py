@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from stackctl.backup.repository import Repository
 from stackctl.engine.base import Engine, Note
 from stackctl.engine.runner import Runner
 from stackctl.errors import Problem, StackError
-from stackctl.operations.backup import open_backups, working
+from stackctl.operations.backup_section import with_backups
+from stackctl.operations.backups.engines import pgbackrest_engine
+from stackctl.operations.backups.native import NativeEngine
+from stackctl.operations.engines import recorded_engine
+from stackctl.operations.project import open_recorded
 from stackctl.operations.result import Request
 from stackctl.operations.state import load, save
 
@@ -17,11 +22,16 @@ def finish_interrupted(request: Request, runner: Runner, private: Path, note: No
     state = load(private)
     if state is None or state.generations.unfinished is None:
         return
-    opened = open_backups(request, runner)
-    if opened.repository.backups_folder.is_dir():
-        with working(opened, "stackctl restore", note):
+    recorded, _ = with_backups(open_recorded(request))
+    engine = recorded_engine(recorded, runner)
+    # Whatever takes the backups by now: copies are built beside plain files.
+    if Repository(engine.repository()).backups_folder.is_dir():
+        with NativeEngine(engine).working("stackctl restore", note):
             pass
-    remove_unfinished(private, opened.engine, note)
+    if recorded.project.pgbackrest is not None:
+        with pgbackrest_engine(recorded.project, engine).working("stackctl restore", note):
+            pass
+    remove_unfinished(private, engine, note)
 
 
 def settle(private: Path, engine: Engine, note: Note) -> tuple[Problem, ...]:

@@ -1,28 +1,27 @@
-"""What a restore in place will do, and whether it can: found out before anything is changed."""
+"""What a restore will do, and whether it can: found out before anything is changed."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any
 
-from stackctl.backup import restore
-from stackctl.backup.estimate import Room, expected_seconds, needed_bytes
-from stackctl.backup.last_commit import last_commit
+from stackctl.backup.estimate import Room, Run, by_drills, expected_seconds, needed_bytes
 from stackctl.backup.model import Backup, spelled
-from stackctl.backup.repository import Repository
-from stackctl.backup.restore_plan import Candidate, choose, refuse_later
+from stackctl.backup.protocol import BackupEngine, Stored
+from stackctl.backup.restore_plan import Candidate, choose
 from stackctl.backup.retention import ancestors, restorable
 from stackctl.backup.target import Target, target
-from stackctl.backup.wal_name import SEGMENT_SIZE, parse_segment, segment_of
-from stackctl.engine.base import Programs
+from stackctl.backup.wal_name import SEGMENT_SIZE, segment_of
 from stackctl.errors import EngineFailed, RestoreRefused, UsageError
 from stackctl.operations.backup import find
 from stackctl.operations.candidates import candidates, present_candidates
 from stackctl.operations.restoring.present import Present, present_data
 from stackctl.operations.restoring.rooms import rooms
 from stackctl.operations.restoring.runs import measured
+from stackctl.operations.result import Line
 from stackctl.operations.stack import Prepared
 from stackctl.units import Bytes, counted, human
 
@@ -37,20 +36,34 @@ class Asked:
     cluster: str | None = None
 
 
+class After(StrEnum):
+    """What becomes of the present data."""
+
+    KEPT = "the present data is kept; stackctl restore --undo goes back to it"
+    NONE = "there is no data now, so there will be nothing to go back to"
+    UNTOUCHED = "the stack and its data are not touched"
+
+
 @dataclass(frozen=True)
 class Plan:
-    """A restore in place. `last` is the last commit that it may hold, `kept` says that there is data to go back to."""
+    """A restore. `last` is the last commit that it may hold; `seconds` is what it will take, None before any ran."""
 
     goal: Target
     chosen: Candidate
     chain: Sequence[Backup]
     wal_files: int
     size: int
+    needed: int
     rooms: Sequence[Room]
     seconds: float | None
     last: datetime | None
     made: datetime
-    kept: bool
+    after: After
+
+    @property
+    def kept(self) -> bool:
+        """Whether there will be data to go back to."""
+        return self.after is After.KEPT
 
     @property
     def timeline(self) -> int | None:
@@ -68,7 +81,7 @@ class Plan:
             "expected_seconds": None if self.seconds is None else round(self.seconds, 1),
             "rooms": [asdict(room) for room in self.rooms],
             "lost_after": spelled(self.last) if self.last else None,
-            "keeps_present_data": self.kept,
+            "keeps_present_data": self.after is not After.NONE,
         }
 
     def lines(self) -> list[str]:
@@ -81,11 +94,15 @@ class Plan:
             *(f"disk: {human(Bytes(r.needed))} in {r.path}, {human(Bytes(r.free))} are free" for r in self.rooms),
             "time: not measured yet"
             if self.seconds is None
-            else f"time: about {self.seconds:.0f} s, as earlier runs took",
-            "the present data is kept; stackctl restore --undo goes back to it"
-            if self.kept
-            else "there is no data now, so there will be nothing to go back to",
+            else f"time: about {self.seconds:.0f} s, as earlier restores or drills took",
+            self.after.value,
         ]
+
+    def shown(self) -> list[Line]:
+        """The plan alone, with whether it fits."""
+        full = [room.path for room in self.rooms if room.needed > room.free]
+        verdict = f"It does not fit: {', '.join(full)} has not the room." if full else "Nothing was changed."
+        return [*map(Line, self.lines()), Line(verdict, "bad" if full else "good")]
 
     def _lost(self) -> str:
         if self.last is None:
@@ -94,21 +111,29 @@ class Plan:
         return f"what was committed after {_moment(self.last)}, {counted(round(minutes, 1), 'minute')} ago"
 
 
-def make_plan(prepared: Prepared, programs: Programs, repository: Repository, asked: Asked) -> Plan:
+def make_plan(prepared: Prepared, backups: BackupEngine, asked: Asked) -> Plan:
     """Choose, and refuse what cannot be. Raises RestoreRefused, WalGap, Damaged or UsageError."""
     goal, engine = target(asked.to), prepared.engine
     here = present_data(engine, prepared.state.generations.current)
-    chosen = _chosen(repository, goal, asked, here)
+    stored = backups.stored()
+    chosen = _chosen(stored, goal, asked, here)
     _refuse_version(chosen.backup, prepared)
-    last = _last(repository, programs, chosen, goal)
-    by_id = {backup.id: backup for backup in repository.backups()}
+    place, runs = engine.data_place(), measured(prepared.opened.project.private)
+    plan = planned(backups, stored, goal, chosen, runs)
+    places = rooms(backups.workplace(), place, plan.needed, copies=engine.places().copies())
+    return replace(plan, rooms=places, after=After.KEPT if here.there else After.NONE)
+
+
+def planned(backups: BackupEngine, stored: Stored, goal: Target, chosen: Candidate, runs: Sequence[Run]) -> Plan:
+    """The plan for what was chosen, before it is known where it goes. Raises RestoreRefused."""
+    last = _last(backups, chosen, goal)
+    backups_there = stored.backups()
+    by_id = {backup.id: backup for backup in backups_there}
     chain = [*reversed(ancestors(chosen.backup, by_id)), chosen.backup]
-    files, wal_bytes = _wal(repository, chosen, goal)
-    size = sum(backup.bytes for backup in chain)
-    needed = needed_bytes(chain, files, wal_bytes)
-    places = rooms(repository.root, engine.data_place(), needed, copies=engine.places().copies())
-    seconds = expected_seconds(measured(prepared.opened.project.private), size, files)
-    return Plan(goal, chosen, chain, files, size, places, seconds, last, datetime.now(UTC), here.there)
+    files, size = _wal(chosen, goal), stored.built_bytes(chain)
+    needed = needed_bytes(size, files, stored.wal_size(chosen, files))
+    seconds = expected_seconds(runs, size, files) if runs else by_drills(backups_there, size)
+    return Plan(goal, chosen, chain, files, size, needed, (), seconds, last, datetime.now(UTC), After.UNTOUCHED)
 
 
 def refuse_full(plan: Plan) -> None:
@@ -123,7 +148,7 @@ def refuse_full(plan: Plan) -> None:
             )
 
 
-def _chosen(repository: Repository, goal: Target, asked: Asked, here: Present) -> Candidate:
+def _chosen(stored: Stored, goal: Target, asked: Asked, here: Present) -> Candidate:
     wanted = asked.cluster or here.system
     if here.there and wanted is None:
         raise RestoreRefused(
@@ -131,16 +156,16 @@ def _chosen(repository: Repository, goal: Target, asked: Asked, here: Present) -
             hint="--cluster IDENTIFIER says whose data is to take its place: stackctl backup show ID has it",
         )
     if asked.backup:
-        backup = find(repository, asked.backup)
+        backup = find(stored, asked.backup)
         _refuse_other_cluster(backup, wanted, asked)
         backups = [backup]
     else:
-        every = restorable(repository.backups())
+        every = restorable(list(stored.backups()))
         backups = [backup for backup in every if wanted in (None, backup.system)]
         if every and not backups:
             _refuse_other_cluster(every[-1], wanted, asked)
     followed = asked.timeline or asked.backup
-    found = candidates(repository, backups, asked.timeline) if followed else present_candidates(repository, backups)
+    found = candidates(stored, backups, asked.timeline) if followed else present_candidates(stored, backups)
     if asked.timeline is not None:
         found = [each for each in found if each.window is not None and each.window.timeline == asked.timeline]
         if backups and not found:
@@ -170,32 +195,21 @@ def _refuse_version(backup: Backup, prepared: Prepared) -> None:
         )
 
 
-def _last(repository: Repository, programs: Programs, chosen: Candidate, goal: Target) -> datetime | None:
+def _last(backups: BackupEngine, chosen: Candidate, goal: Target) -> datetime | None:
     """The last commit that will be there, as far as it is known before."""
     if chosen.window is None or (goal.time is None and goal != Target()):
         return None
-    with restore.working(repository) as folder:
-        system, reach = chosen.backup.system, chosen.window
-        archive, tail = repository.archive(system), repository.tail(system)
-        last = last_commit(archive, tail, reach, chosen.backup.finished_at, programs, folder)
-    refuse_later(goal, reach, last)
+    last = backups.last_commit(chosen, goal)
     return goal.time or last
 
 
-def _wal(repository: Repository, chosen: Candidate, goal: Target) -> tuple[int, int]:
-    """Archived files from the backup's start to the target, at most, and what they take on the disk."""
+def _wal(chosen: Candidate, goal: Target) -> int:
+    """Archived files from the backup's start to the target, at most."""
     backup, reach = chosen.backup, chosen.window
     if reach is None or backup.wal_start is None:
-        return 0, 0
-    first = segment_of(0, backup.wal_start).number
+        return 0
     end = min(reach.end, goal.position) if goal.position else reach.end
-    count = max(0, -(-end.value // SEGMENT_SIZE) - first)
-    taken = 0
-    for file in repository.archive(backup.system).files():
-        segment = parse_segment(file.name)
-        if segment and first <= segment.number < first + count and segment.timeline <= reach.timeline:
-            taken += file.path.stat().st_blocks * 512
-    return count, taken
+    return max(0, -(-end.value // SEGMENT_SIZE) - segment_of(0, backup.wal_start).number)
 
 
 def _both(goal: Target) -> str:

@@ -9,11 +9,13 @@ from stackctl.engine.base import Note
 from stackctl.engine.runner import Runner
 from stackctl.operations.apply import begin, end
 from stackctl.operations.engines import recorded_engine
+from stackctl.operations.repository_keys import bring_keys, put_back
 from stackctl.operations.result import Request
 from stackctl.operations.stack import Prepared, prepare
 from stackctl.operations.state import State, load, save
 from stackctl.render.model import File
 from stackctl.render.write import compare, snapshot, write
+from stackctl.settings.repository_keys import held_keys
 
 
 def switch(
@@ -24,7 +26,7 @@ def switch(
     Raises what went wrong, after the stack runs again on what it had.
     """
     project = prepared.opened.project
-    before, ran = snapshot(project.rendered), prepared.engine.running()
+    before, ran, keys = snapshot(project.rendered), prepared.engine.running(), held_keys(project.repository_keys)
     back = load(project.private) or prepared.state
     begin(project.private)
     try:
@@ -34,6 +36,7 @@ def switch(
         # From here on a run that is killed is finished by `up`, on these data.
         save(project.private, prepared.state.on(to))
         after = prepare(request, runner)
+        bring_keys(after)
         write(project.rendered, after.files())
         note(f"starting on data {to.current}")
         after.engine.start(after.deployment, (), timeout, note)
@@ -43,6 +46,7 @@ def switch(
             _stop(request, runner, back, note)
             if before:
                 _write_back(project.rendered, before)
+            put_back(project, keys)
             if ran:
                 _start(request, runner, timeout, note)
             end(project.private)

@@ -66,7 +66,8 @@ def known(opened: Opened, memory: Memory) -> Known:
     """What is known now. Where several clusters are archived to the repository, only the running one counts."""
     # What is due is due; the job itself says best what is wrong with the server.
     use, _ = asked_archiver(opened.engine)
-    backups = opened.repository.backups()
+    stored = opened.backups.stored()
+    backups = stored.backups()
     state = opened.recorded.state
     undecided = state is not None and not state.generations.accepted
     everything = Known(backups, (), undecided, memory.done, memory.seen)
@@ -77,7 +78,7 @@ def known(opened: Opened, memory: Memory) -> Known:
         return replace(mine, lost=memory.system)
     memory.note_system(use.system)
     # Asked before the archive is listed: what was archived until then is there.
-    archives = [held for held in held_archives(opened.repository, use) if held.system == use.system]
+    archives = [held for held in held_archives(stored, use) if held.system == use.system]
     gaps = [str(gap) for held in archives for gap in held.unhealed]
     if gaps and (reason := _not_to_heal(opened, use, archives)):
         unhealed = f"the archive lacks {gaps[-1]}, and no backup is taken for it: {reason}"
@@ -96,8 +97,10 @@ def _not_to_heal(opened: Opened, use: ArchiveUse, archives: Sequence[Held]) -> s
         return "archiving still fails"
     if not all(passed(gap, held.archive.segments()) for held in archives for gap in held.unhealed):
         return "nothing was archived behind it yet"
+    folder = opened.backups.stored().folder
     try:
-        refuse_without_room(opened.engine, opened.repository.root)
+        if folder is not None:
+            refuse_without_room(opened.engine, folder)
     except StackError:
         return "too little of the disk is free"
     return ""

@@ -70,6 +70,35 @@ ALTER ROLE report SET transaction_timeout = '30min';
 GRANT pg_monitor TO monitor;
 GRANT pg_use_reserved_connections TO monitor, backup;
 GRANT pg_read_all_data TO backup;
+-- Lines of the configuration, also those that wait: whoever reads pg_settings with pg_monitor knows their values anyway.
+GRANT SELECT ON pg_file_settings TO monitor;
+GRANT EXECUTE ON FUNCTION pg_show_all_file_settings() TO monitor;
+-- What the server's own container uses, as its cgroup tells it. The files are fixed, and hold numbers.
+CREATE SCHEMA IF NOT EXISTS stackctl;
+REVOKE ALL ON SCHEMA stackctl FROM PUBLIC;
+GRANT USAGE ON SCHEMA stackctl TO monitor;
+CREATE OR REPLACE FUNCTION stackctl.cgroup() RETURNS TABLE (path text, content text)
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    BEGIN ATOMIC
+        SELECT fixed.path, pg_catalog.pg_read_file(fixed.path, 0, 65536, true)
+        FROM (VALUES
+            ('/sys/fs/cgroup/cpu.stat'::text),
+            ('/sys/fs/cgroup/cpu.max'::text),
+            ('/sys/fs/cgroup/memory.current'::text),
+            ('/sys/fs/cgroup/memory.max'::text),
+            ('/sys/fs/cgroup/memory.stat'::text),
+            ('/sys/fs/cgroup/memory.events'::text),
+            ('/sys/fs/cgroup/cpuacct/cpuacct.usage'::text),
+            ('/sys/fs/cgroup/cpu/cpu.cfs_quota_us'::text),
+            ('/sys/fs/cgroup/cpu/cpu.cfs_period_us'::text),
+            ('/sys/fs/cgroup/memory/memory.usage_in_bytes'::text),
+            ('/sys/fs/cgroup/memory/memory.limit_in_bytes'::text),
+            ('/sys/fs/cgroup/memory/memory.stat'::text),
+            ('/sys/fs/cgroup/memory/memory.oom_control'::text)
+        ) AS fixed (path);
+    END;
+REVOKE ALL ON FUNCTION stackctl.cgroup() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION stackctl.cgroup() TO monitor;
 
 SELECT 'CREATE DATABASE app OWNER owner' WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = 'app') \gexec
 REVOKE ALL ON DATABASE app FROM PUBLIC;
@@ -92,6 +121,8 @@ SET log_min_duration_statement = -1;
 SET log_min_duration_sample = -1;
 SET log_transaction_sample_rate = 0;
 CREATE EXTENSION IF NOT EXISTS pg_stat_statements;
+-- How wide the rows of a table are, and how many are null, from which its bloat is estimated: no value of any row.
+GRANT SELECT (starelid, staattnum, stainherit, stanullfrac, stawidth) ON pg_catalog.pg_statistic TO monitor;
 ALTER SCHEMA public OWNER TO owner;
 REVOKE CREATE ON SCHEMA public FROM PUBLIC;
 GRANT USAGE ON SCHEMA public TO app, report;

@@ -30,7 +30,7 @@ ALTER ROLE owner SET statement_timeout = '0';
 ALTER ROLE owner SET transaction_timeout = '0';
 SELECT 'CREATE ROLE app' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'app') \gexec
 ALTER ROLE app LOGIN NOREPLICATION NOSUPERUSER NOCREATEDB NOCREATEROLE
-    CONNECTION LIMIT 10;
+    CONNECTION LIMIT 8;
 SELECT format('ALTER ROLE app PASSWORD %L', :'app_verifier')
     WHERE :'app_verifier' IS DISTINCT FROM (SELECT rolpassword FROM pg_authid WHERE rolname = 'app') \gexec
 ALTER ROLE app SET statement_timeout = '30000ms';
@@ -42,7 +42,7 @@ ALTER ROLE app SET tcp_keepalives_interval = '5s';
 ALTER ROLE app SET tcp_keepalives_count = '3';
 SELECT 'CREATE ROLE monitor' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'monitor') \gexec
 ALTER ROLE monitor LOGIN NOREPLICATION NOSUPERUSER NOCREATEDB NOCREATEROLE
-    CONNECTION LIMIT 2;
+    CONNECTION LIMIT 3;
 SELECT format('ALTER ROLE monitor PASSWORD %L', :'monitor_verifier')
     WHERE :'monitor_verifier' IS DISTINCT FROM (SELECT rolpassword FROM pg_authid WHERE rolname = 'monitor') \gexec
 ALTER ROLE monitor SET work_mem = '2MB';
@@ -70,13 +70,16 @@ ALTER ROLE report SET transaction_timeout = '30min';
 GRANT pg_monitor TO monitor;
 GRANT pg_use_reserved_connections TO monitor, backup;
 GRANT pg_read_all_data TO backup;
+-- Lines of the configuration, also those that wait: whoever reads pg_settings with pg_monitor knows their values anyway.
+GRANT SELECT ON pg_file_settings TO monitor;
+GRANT EXECUTE ON FUNCTION pg_show_all_file_settings() TO monitor;
 
 SELECT 'CREATE DATABASE app OWNER owner' WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = 'app') \gexec
 REVOKE ALL ON DATABASE app FROM PUBLIC;
 GRANT CONNECT ON DATABASE app TO app, owner, monitor, backup, report;
 GRANT TEMPORARY ON DATABASE app TO app;
 -- What all roles together may have; it does not bind superusers.
-ALTER DATABASE app CONNECTION LIMIT 17;
+ALTER DATABASE app CONNECTION LIMIT 16;
 
 CREATE EXTENSION IF NOT EXISTS pg_stat_statements;
 \connect app
@@ -92,6 +95,8 @@ SET log_min_duration_statement = -1;
 SET log_min_duration_sample = -1;
 SET log_transaction_sample_rate = 0;
 CREATE EXTENSION IF NOT EXISTS pg_stat_statements;
+-- How wide the rows of a table are, and how many are null, from which its bloat is estimated: no value of any row.
+GRANT SELECT (starelid, staattnum, stainherit, stanullfrac, stawidth) ON pg_catalog.pg_statistic TO monitor;
 ALTER SCHEMA public OWNER TO owner;
 REVOKE CREATE ON SCHEMA public FROM PUBLIC;
 GRANT USAGE ON SCHEMA public TO app, report;

@@ -81,6 +81,17 @@ def test_either_name_of_alertmanager_will_do(path):
     assert programs.find_service(runner, "alertmanager") == (str(path / "prometheus-alertmanager"), "")
 
 
+def test_an_alertmanager_that_reads_no_secrets_from_files_is_refused_by_name(path):
+    """0.25 of Debian 12 knows neither url_file of a webhook nor the names of receivers in metrics."""
+    _install(path, "alertmanager")
+    runner = FakeRunner(alertmanager="alertmanager, version 0.25.0")
+    program, reason = programs.find_service(runner, "alertmanager")
+    assert (program, reason) == (
+        None,
+        f"{path}/alertmanager 0.25 is too old: secrets in files need 0.26 or newer",
+    )
+
+
 @pytest.mark.parametrize(
     ("version", "prepares"), [("1.14.0", False), ("1.18.0", False), ("1.22.0", True), ("1.24.1", True)]
 )

@@ -1,4 +1,4 @@
-"""What the scheduler knows of a repository and of the server that archives to it."""
+"""What the scheduler knows of a repository of either engine and of the server that archives to it."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -7,12 +7,16 @@ from types import SimpleNamespace
 import pytest
 
 from stackctl.backup.archive import cksum
+from stackctl.backup.generation import Generations
 from stackctl.backup.model import Backup, Kind
 from stackctl.backup.repository import Repository
 from stackctl.backup.wal_name import Segment, lsn
+from stackctl.errors import Unhealthy
 from stackctl.health.archiving import ARCHIVING
+from stackctl.operations.scheduling.due import HEAL, tasks
 from stackctl.operations.scheduling.memory import recall
 from stackctl.operations.scheduling.service import known
+from stanza import Stanza
 
 NOON = datetime(2026, 3, 31, 12, tzinfo=UTC)
 RESERVE = "sh archive-wal /srv/wal %p %f 120 {}"
@@ -63,7 +67,8 @@ class World:
 
     def look(self):
         recorded = SimpleNamespace(state=None)
-        return known(SimpleNamespace(engine=self, repository=self.repository, recorded=recorded), self.memory)
+        backups = SimpleNamespace(stored=lambda: self.repository)
+        return known(SimpleNamespace(engine=self, backups=backups, recorded=recorded), self.memory)
 
 
 @pytest.fixture
@@ -118,3 +123,60 @@ def test_no_gap_is_healed_on_a_disk_that_the_database_needs(world):
     assert (found.gaps, "too little of the disk is free" in found.holds) == ((), True)
     world.command = RESERVE.format(1)
     assert (len(world.look().gaps), world.look().holds) == (1, "")
+
+
+RUNNING = {
+    "mode": "on",
+    "archived": 4,
+    "last": "000000010000000000000006",
+    "seconds": 5.0,
+    "failed": 0,
+    "last_failed": None,
+    "failed_seconds": None,
+    "waiting": 0,
+    "system": "7",
+    "position": "0/7000000",
+}
+
+
+@pytest.fixture
+def store():
+    made = Stanza(("7", "8"))
+    made.take("F1", NOON)
+    made.take("F8", NOON, system="8")
+    made.archive(2, 3, 4, 6)
+    made.archive(2, 4, system="8")
+    return made
+
+
+def look(store, folder, *, answers=True, accepted=True):
+    def query(_sql):
+        if not answers:
+            raise Unhealthy("PostgreSQL does not answer", hint="")
+        return [RUNNING]
+
+    generations = Generations(1, 0 if not accepted else None, accepted, None, 1)
+    return known(
+        SimpleNamespace(
+            backups=SimpleNamespace(stored=store.stored),
+            engine=SimpleNamespace(query=query),
+            recorded=SimpleNamespace(state=SimpleNamespace(generations=generations)),
+        ),
+        recall(folder),
+    )
+
+
+def test_a_gap_in_a_store_is_healed_by_a_full_backup_and_then_no_more(store, tmp_path):
+    found = look(store, tmp_path)
+    assert [backup.id for backup in found.backups] == ["F1"], "the running cluster alone counts"
+    (task,) = tasks((), found, NOON)
+    assert (task.name, task.words) == (HEAL, ("backup", "--full"))
+    assert "000000010000000000000005" in task.why
+    store.take("F2", NOON, segment=6)
+    assert not look(store, tmp_path).gaps
+
+
+def test_a_server_that_does_not_answer_heals_nothing_and_a_restored_copy_waits(store, tmp_path):
+    found = look(store, tmp_path, answers=False)
+    assert (list(found.gaps), len(found.backups)) == ([], 2)
+    assert tasks((), look(store, tmp_path, accepted=False), NOON) == []

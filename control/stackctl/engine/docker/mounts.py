@@ -1,0 +1,26 @@
+"""What the containers of a stack mount of the repository, and what they remember."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from stackctl.engine import noted
+from stackctl.engine.archive_folder import TAIL, WAL
+from stackctl.engine.beat import FOLDER
+from stackctl.engine.docker import place
+from stackctl.engine.docker.client import operator
+from stackctl.engine.project import Project
+
+
+def extra(project: Project, repository: Path, spelled: Callable[[Path], str]) -> Mapping[str, Any]:
+    """The mounts by name, as the templates know them; `spelled` writes a folder as the rendered files name it."""
+    # The repository of pgBackRest has keys of its own, and is only read by that program: what it holds is written down.
+    seen, listed = (None, project.private / noted.FOLDER) if project.pgbackrest else (repository, None)
+    return {
+        "archive": place.archive(spelled(repository / WAL)),
+        "scheduler": place.scheduler(repository, spelled(repository), spelled(project.private / FOLDER)),
+        "observer": place.observer(seen, spelled(listed or repository)),
+        "tail": place.tail(spelled(repository / TAIL), operator()),
+    }

@@ -1,0 +1,109 @@
+"""Which engine takes the backups of a project, and where it cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from stackctl.backup import lock
+from stackctl.backup.pgbackrest.engine import PgBackRestEngine
+from stackctl.backup.pgbackrest.tool import Tool
+from stackctl.backup.protocol import BackupEngine
+from stackctl.engine.base import Engine
+from stackctl.engine.project import Project
+from stackctl.errors import Problem, ProfileError, StackError
+from stackctl.operations.backups.native import NativeEngine
+from stackctl.render import pgbackrest
+
+_BUILT = "debian"
+
+
+def backups_of(project: Project, engine: Engine, images: str) -> BackupEngine:
+    """What takes the backups of a project. Raises ProfileError where it is not there."""
+    refuse_unsupported(project, engine.name, images)
+    _refuse_unrendered(project, engine)
+    return NativeEngine(engine) if project.pgbackrest is None else pgbackrest_engine(project, engine)
+
+
+def refuse_unsupported(project: Project, engine: str, images: str) -> None:
+    """Raise ProfileError where pgBackRest is asked for and not there."""
+    if project.pgbackrest is None:
+        return
+    if engine != "docker":
+        raise ProfileError(
+            "backup.engine: pgbackrest runs in the database's container, and the embedded engine has none",
+            hint="--engine docker --images debian; or backup.engine: native, with a folder as the repository",
+        )
+    if images != _BUILT:
+        raise ProfileError(
+            "backup.engine: the public image of PostgreSQL does not hold pgbackrest",
+            hint="--images debian builds one that does; or backup.engine: native, with a folder as the repository",
+        )
+
+
+def _refuse_unrendered(project: Project, engine: Engine) -> None:
+    """The server archives as the last `up` told it: a backup by another program, or elsewhere, would lack its WAL."""
+    if not archives_there(project, engine):
+        raise ProfileError(
+            "the section backup of stackctl.yaml asks for another repository than the server archives to",
+            hint="stackctl up brings it in",
+        )
+
+
+def archives_there(project: Project, engine: Engine) -> bool:
+    """Whether the server archives to the repository that the project asks for, as far as files tell it."""
+    path, chosen = project.rendered / "postgres" / "pgbackrest.conf", project.pgbackrest
+    config = path.read_text() if path.is_file() else None
+    if chosen is None or config is None:
+        return chosen is None and config is None
+    folder = None if chosen.remote else project.from_files(_folder(engine))
+    return pgbackrest.says(config, chosen, folder)
+
+
+def _folder(engine: Engine) -> Path:
+    return engine.repository() / "pgbackrest"
+
+
+def away(project: Project) -> bool:
+    """Whether the backups are in an object store, and so on no disk of this machine."""
+    return project.pgbackrest is not None and project.pgbackrest.remote is not None
+
+
+def pgbackrest_engine(project: Project, engine: Engine) -> PgBackRestEngine:
+    """pgBackRest for the stanza of this project, which has the project's name."""
+    assert project.pgbackrest is not None, project.name  # noqa: S101
+    remote = project.pgbackrest.remote
+    folder = None if remote else _folder(engine)
+    path = project.private / "backup.lock"
+
+    @contextmanager
+    def hold(what: str, shared: bool, tidy: Callable[[], None]) -> Iterator[None]:
+        # Its own locks end with its containers; this one keeps runs of ours apart, whatever they are at.
+        if shared:
+            with lock.shared(path, what, tidy):
+                yield
+        else:
+            with lock.exclusive(path, what):
+                tidy()
+                yield
+
+    tool = Tool(engine, project.name, str(remote or folder), folder)
+    return PgBackRestEngine(tool, project.private, lambda: datetime.now(UTC), hold)
+
+
+def unready_repository(project: Project, engine: Engine, *, adopt: bool = False) -> list[Problem]:
+    """Let pgBackRest know the running server; a warning where it cannot, as the database serves without it too.
+
+    With `adopt`, its cluster takes the place of another one: somebody has just decided for it.
+    """
+    if project.pgbackrest is None:
+        return []
+    try:
+        backups = pgbackrest_engine(project, engine)
+        backups.make_ready(adopt=adopt)
+        backups.write_down()
+    except StackError as error:
+        return [Problem("repository", f"nothing is archived: {error}", error.hint)]
+    return []

@@ -1,0 +1,1 @@
+"""The service `observer`: what it asks, how often, and what it serves."""
