@@ -216,11 +216,15 @@ def test_an_interrupted_drill_leaves_nothing(stack: Stack, taken: dict[str, Any]
     """After a kill it is the next run that cleans; the lock is free at once."""
     repository = Path(taken["path"]).parents[1]
     process = stack.start("backup", "drill")
-    eventually(lambda: list(repository.glob(".restore-*/data/postmaster.pid")), 240, "the copy's server starts")
-    assert stack.run("backup", "drill").code == 44
-    assert stack.run("backup", "expire", "--apply").code == 44
-    process.send_signal(ended_by)
-    process.communicate(timeout=240)
+    try:
+        eventually(lambda: list(repository.glob(".restore-*/data/postmaster.pid")), 240, "the copy's server starts")
+        assert stack.run("backup", "drill").code == 44
+        assert stack.run("backup", "expire", "--apply").code == 44
+        process.send_signal(ended_by)
+        process.communicate(timeout=240)
+    finally:
+        # Others use the repository next.
+        process.kill()
     if ended_by is signal.SIGKILL:
         done = stack.run("backup", "verify")
         assert done.code == 0, done.said

@@ -44,14 +44,21 @@ class DockerThrowaway(throwaway.Reached):
             clean = ["docker", "stop", "--signal", "INT", "--time", "300", self.name]
             self.runner.run(clean, check=False, quiet=True, timeout=330)
         finally:
-            self.runner.run(["docker", "rm", "--force", self.name], check=False, quiet=True, timeout=60)
+            self.drop()
+
+    def drop(self) -> None:
+        """Remove the container at once; what the server had not written yet is lost."""
+        self.runner.run(["docker", "rm", "--force", self.name], check=False, quiet=True, timeout=60)
 
 
 @contextmanager
 def serve(
     start: Sequence[str], words: Sequence[str], name: str, runner: Runner, wanted: Mapping[str, str], timeout: float
 ) -> Iterator[DockerThrowaway]:
-    """A server for as long as the context lasts: `start` is `docker run` with its options, `words` what it runs."""
+    """A server for as long as the context lasts: `start` is `docker run` with its options, `words` what it runs.
+
+    It is stopped cleanly, or dropped where an error or a signal ends the context: nobody uses such a copy.
+    """
     with tempfile.TemporaryDirectory(prefix="stackctl-copy-") as place:
         Path(place).chmod(0o755)
         hba = throwaway.write_hba(Path(place))
@@ -62,5 +69,7 @@ def serve(
             runner.run([*start, *mount, *words, *options], quiet=True, timeout=60)
             server.wait(timeout)
             yield server
-        finally:
-            server.stop()
+        except BaseException:
+            server.drop()
+            raise
+        server.stop()

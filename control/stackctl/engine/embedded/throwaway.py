@@ -52,12 +52,19 @@ class EmbeddedThrowaway(throwaway.Reached):
 
     def stop(self) -> None:
         """Stop it cleanly, where it runs; at once where somebody does not want to wait for that."""
-        stop = ("-D", str(self.data), "-w", "-t", "300", "stop", "-m")
         try:
-            self._run("pg_ctl", *stop, "fast", check=False, timeout=330)
+            self._stop("fast")
         except BaseException:
-            self._run("pg_ctl", *stop, "immediate", check=False, timeout=330)
+            self.drop()
             raise
+
+    def drop(self) -> None:
+        """Stop it at once, where it runs; what it had not written yet is lost."""
+        self._stop("immediate")
+
+    def _stop(self, mode: str) -> None:
+        words = ("-D", str(self.data), "-w", "-t", "300", "stop", "-m", mode)
+        self._run("pg_ctl", *words, check=False, timeout=330)
 
     def _run(
         self, program: str, *words: str, check: bool = True, timeout: float, env: Mapping[str, str] | None = None
@@ -78,7 +85,10 @@ class EmbeddedThrowaway(throwaway.Reached):
 def serve(
     programs: Path, runner: Runner, user: SystemUser | None, data: Path, wanted: Mapping[str, str], timeout: float
 ) -> Iterator[EmbeddedThrowaway]:
-    """A server on `data` for as long as the context lasts."""
+    """A server on `data` for as long as the context lasts.
+
+    It is stopped cleanly, or at once where an error or a signal ends the context: nobody uses such a copy.
+    """
     # A socket's path must be short, wherever the copy is.
     place = Path(tempfile.mkdtemp(prefix="stackctl-copy-"))
     try:
@@ -89,7 +99,9 @@ def serve(
         try:
             server.start(throwaway.settings(hba, place, wanted), timeout)
             yield server
-        finally:
-            server.stop()
+        except BaseException:
+            server.drop()
+            raise
+        server.stop()
     finally:
         shutil.rmtree(place, ignore_errors=True)
