@@ -16,6 +16,8 @@ from stackctl.units import MIB
 
 # Behind the last record that is whole there may be the begin of one that is not; few records are longer than this.
 _RECORD = MIB
+# So many windows fit into one sentence; `wal status` shows all of them.
+_TOLD = 4
 
 
 @dataclass(frozen=True)
@@ -69,8 +71,19 @@ def choose(candidates: Sequence[Candidate], target: Target, *, named: bool = Fal
             hint="a target must be later",
         )
     chosen = replace(before[-1], named=named)
-    _refuse_out_of_reach(chosen, target, named)
+    try:
+        _refuse_out_of_reach(chosen, target, named)
+    except WalGap as error:
+        raise WalGap(f"{error}; {_reaching(good)}", hint=error.hint) from error
     return chosen
+
+
+def _reaching(good: Sequence[Candidate]) -> str:
+    """What can be recovered, from the newest backups on."""
+    windows = [each.window for each in good if each.window is not None]
+    whole = [window for window in windows if window.end >= window.begin][-_TOLD:]
+    said = ", ".join(f"{window.begin} to {window.end} from {window.backup}" for window in whole)
+    return f"recovery reaches {said}" if said else "recovery reaches nothing"
 
 
 def _is_before(backup: Backup, target: Target) -> bool:

@@ -8,15 +8,16 @@ import pytest
 from stackctl.backup.model import Backup, Kind
 from stackctl.backup.restore_plan import (
     Candidate,
+    choose,
     ended_early,
     of_newest_history,
     refuse_early,
     refuse_several_clusters,
 )
 from stackctl.backup.target import Target
-from stackctl.backup.wal_name import lsn
+from stackctl.backup.wal_name import Segment, lsn
 from stackctl.backup.windows import Window
-from stackctl.errors import Damaged, RestoreRefused
+from stackctl.errors import Damaged, RestoreRefused, WalGap
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -48,6 +49,24 @@ def test_among_backups_of_several_clusters_nobody_s_data_is_taken_unasked():
     with pytest.raises(RestoreRefused, match=f"2 clusters, .*: {two.id} of 7, {other.id} of 8") as refused:
         refuse_several_clusters([one, two, other])
     assert (refused.value.exit_code, "--backup ID" in refused.value.hint) == (42, True)
+
+
+def test_where_a_target_lies_in_a_gap_it_is_said_what_recovery_reaches():
+    one, two = (
+        replace(candidate(n, "7", 1).backup, wal_stop=lsn(stop)) for n, stop in ((1, "0/3000100"), (2, "0/8000100"))
+    )
+    missing = Segment(1, 5)
+    windows = (
+        Window(one.id, lsn("0/3000100"), lsn("0/5000000"), 1, missing),
+        Window(two.id, lsn("0/8000100"), lsn("0/9000000"), 1),
+    )
+    both = [Candidate(one, windows[0]), Candidate(two, windows[1])]
+    with pytest.raises(WalGap) as refused:
+        choose(both, Target(position=lsn("0/6000000")))
+    reached = f"0/3000100 to 0/5000000 from {one.id}, 0/8000100 to 0/9000000 from {two.id}"
+    assert str(refused.value).startswith("the archive lacks 000000010000000000000005, so recovery ends at 0/5000000")
+    assert str(refused.value).endswith(f"; recovery reaches {reached}")
+    assert choose(both, Target(position=lsn("0/4000000"))).backup == one
 
 
 def test_recovery_that_stops_a_record_s_length_before_the_end_came_there():
