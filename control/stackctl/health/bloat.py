@@ -63,7 +63,7 @@ rows AS (
               + CASE WHEN nullable OR variable THEN data + {(_ALIGNED - 1) / 2} ELSE {_padded("data")} END AS width
     FROM measured
 )
-SELECT nspname, relname, relpages * size AS bytes,
+SELECT nspname, relname, relpages * size AS bytes, CASE WHEN reltuples >= 0 THEN reltuples::bigint END AS tuples,
        CASE WHEN known = columns AND reltuples >= 0
             THEN greatest(relpages - ceil(reltuples / greatest(floor((size - {_PAGE}) * fill / width), 1)), 0) * size
        END::bigint AS bloat

@@ -47,18 +47,23 @@ def database(usage: Usage, cpu_limit: float, memory_limit: int) -> Iterator[Metr
 
 
 def relations(kind: str, rows: Iterable[Row], datname: str) -> Iterator[Metric]:
-    """Size and bloat of tables or indexes; what was never analyzed has a size alone."""
+    """Size and bloat of tables or indexes, and rows of tables; what was never analyzed has a size alone."""
     labels = [*_TABLE, "indexrelname"] if kind == "index" else list(_TABLE)
     size = GaugeMetricFamily(f"stackctl_{kind}_size_bytes", "Size at the last VACUUM or ANALYZE", labels=labels)
     wasted = GaugeMetricFamily(f"stackctl_{kind}_bloat_bytes", "Estimated bytes that hold no row", labels=labels)
     ratio = GaugeMetricFamily(f"stackctl_{kind}_bloat_ratio", "Estimated bloat as a part of the size", labels=labels)
+    tuples = GaugeMetricFamily(
+        "stackctl_table_rows", "Rows as the planner knows them, also after a crash", labels=labels
+    )
     for row in rows:
         values = [datname, row["nspname"], row["relname"], *([row["index"]] if kind == "index" else [])]
         size.add_metric(values, row["bytes"])
         if row["bloat"] is not None:
             wasted.add_metric(values, row["bloat"])
             ratio.add_metric(values, row["bloat"] / row["bytes"])
-    yield from (size, wasted, ratio)
+        if row.get("tuples") is not None:
+            tuples.add_metric(values, row["tuples"])
+    yield from (size, wasted, ratio, *([tuples] if kind == "table" else []))
 
 
 def io(rows: Sequence[Row]) -> Iterator[Metric]:

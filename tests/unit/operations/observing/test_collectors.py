@@ -193,6 +193,8 @@ def test_bloat_of_a_table_is_near_what_a_scan_finds(server, looked, table):
     told = samples(looked)["stackctl_table_bloat_ratio", "app", "public", table]
     assert told == pytest.approx(row[1] / row[0], abs=0.1)
     assert samples(looked)["stackctl_table_size_bytes", "app", "public", table] == row[0]
+    (rows,) = server[0].execute(f"SELECT count(*) FROM {table}", "app")
+    assert samples(looked)["stackctl_table_rows", "app", "public", table] == pytest.approx(rows[0], rel=0.1)
 
 
 @pytest.mark.parametrize("index", ["half_pkey", "half_name", "half_lower"])

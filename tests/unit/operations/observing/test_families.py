@@ -26,8 +26,8 @@ def test_before_18_bytes_are_operations_of_one_size():
 
 def test_a_table_that_was_never_analyzed_has_a_size_alone():
     rows = [
-        {"nspname": "public", "relname": "known", "bytes": 81_920, "bloat": 20_480},
-        {"nspname": "public", "relname": "new", "bytes": 8192, "bloat": None},
+        {"nspname": "public", "relname": "known", "bytes": 81_920, "bloat": 20_480, "tuples": 900},
+        {"nspname": "public", "relname": "new", "bytes": 8192, "bloat": None, "tuples": None},
     ]
     found = samples(families.relations("table", rows, "app"))
     assert found == {
@@ -35,6 +35,7 @@ def test_a_table_that_was_never_analyzed_has_a_size_alone():
         ("stackctl_table_size_bytes", "app", "public", "new"): 8192,
         ("stackctl_table_bloat_bytes", "app", "public", "known"): 20_480,
         ("stackctl_table_bloat_ratio", "app", "public", "known"): 0.25,
+        ("stackctl_table_rows", "app", "public", "known"): 900,
     }
 
 
