@@ -15,8 +15,10 @@ from stackctl.render.archive import archive_command
 from stackctl.render.manifest import ENTRIES, POSTGRES_ENTRIES, Entry, Target
 from stackctl.render.model import File, Place
 from stackctl.render.own_app import expanded, health_check
+from stackctl.settings import exporter_login
 from stackctl.settings.alerts import AlertSettings
 from stackctl.settings.app_section import REFERENCE_APP, AppSection
+from stackctl.settings.vault import EXPORTER_PASSWORD, EXPORTER_WEB
 from stackctl.sizing.model import SIZED, Sizing
 from stackctl.sizing.wal import ARCHIVING
 
@@ -114,7 +116,10 @@ def _context(sizing: Sizing, stack: Stack, target: Target) -> dict[str, Any]:
         "migrate_command": expanded(section.migrate, variables),
         "app_check": health_check(section),
         "pooler": pooler.settings(sizing, prepares=stack.pooler_prepares),
-        "exporter_flags": exporter_flags(sizing.profile.postgres),
+        "exporter_flags": exporter_flags(sizing.profile.postgres, place),
+        "exporter_web": EXPORTER_WEB,
+        "exporter_password": EXPORTER_PASSWORD,
+        "scraper": exporter_login.USER,
         "alerting": alerting.settings(stack.alerts, place, stack.alert_digest),
         "data_volume": DATA_VOLUME,
         "volumes": [stack.extra.get("data_volume", DATA_VOLUME), *_volumes(stack.services)],
@@ -129,10 +134,13 @@ def _volumes(services: Sequence[str]) -> list[str]:
     return [_VOLUMES[service] for service in services if service in _VOLUMES]
 
 
-def exporter_flags(postgres: int) -> list[str]:
-    """Collectors that are off by default and needed; the checkpointer's view exists from PostgreSQL 17."""
+def exporter_flags(postgres: int, place: Place) -> list[str]:
+    """Collectors that are off by default (the checkpointer's view exists from PostgreSQL 17), and who may ask.
+
+    By `/probe` whoever may ask has it log in to a server of their choice: as superuser, where it runs as that account.
+    """
     names: Sequence[str] = (*_EXPORTER_COLLECTORS, "stat_checkpointer") if postgres >= 17 else _EXPORTER_COLLECTORS
-    return [f"--collector.{name}" for name in names]
+    return [f"--web.config.file={place.secrets}/{EXPORTER_WEB}", *(f"--collector.{name}" for name in names)]
 
 
 def _files(entry: Entry, context: Mapping[str, Any]) -> Iterator[File]:

@@ -13,14 +13,16 @@ from collections.abc import Collection
 from pathlib import Path
 
 from stackctl.errors import ProfileError
-from stackctl.settings import scram
+from stackctl.settings import exporter_login, scram
 from stackctl.settings.secret import Secret
 
 ROLES = ("superuser", "owner", "app", "monitor", "backup", "report")
 # What PgBouncer knows of the roles that may come through it: their verifiers, no password.
 USERLIST = "pgbouncer_userlist"
 POOLED = ("app", "monitor")
-PASSWORDS = (*(f"{role}_password" for role in ROLES), "grafana_password")
+# What Prometheus shows the exporter, and the exporter's own file, which has a hash of it.
+EXPORTER_PASSWORD, EXPORTER_WEB = "exporter_password", "exporter_web"
+PASSWORDS = (*(f"{role}_password" for role in ROLES), "grafana_password", EXPORTER_PASSWORD)
 
 # Made only where backups are encrypted; whoever lost it has lost them.
 PASSPHRASE = "repository_passphrase"  # noqa: S105 - the name of its file
@@ -57,6 +59,7 @@ class Vault:
             made = [IDENTITY] if self._create_identity() else []
             made += [name for name in PASSWORDS if self._create_password(name)]
             made += [f"{role}_verifier" for role in ROLES if self._create_verifier(role)]
+            made += [EXPORTER_WEB] if self._create_exporter_web() else []
         except OSError as error:
             raise self._unusable(error) from error
         self.fingerprint()
@@ -207,6 +210,14 @@ class Vault:
     def _create_verifier(self, role: str) -> bool:
         salt = secrets.token_bytes(_SALT_BYTES)
         return self._create(f"{role}_verifier", scram.verifier(self.password(f"{role}_password"), salt))
+
+    def _create_exporter_web(self) -> bool:
+        """What the exporter reads, made anew where it does not fit the password of who may ask it."""
+        password = self.password(EXPORTER_PASSWORD)
+        if not self._has(EXPORTER_WEB):
+            return self._create(EXPORTER_WEB, exporter_login.written(password))
+        fits = exporter_login.fits(self._read(EXPORTER_WEB), password)
+        return not fits and self.put(EXPORTER_WEB, exporter_login.written(password))
 
     def _create(self, name: str, text: str) -> bool:
         """Write a file whole or not at all; False where there already is one, which is left alone."""

@@ -102,7 +102,7 @@ def test_ports_are_published_on_loopback_only(stack: Stack) -> None:
 
 def test_no_secret_is_in_inspect_in_compose_config_in_rendered_files_or_in_logs(stack: Stack) -> None:
     secrets = stack.secrets()
-    assert len(secrets) == 13
+    assert len(secrets) == 15
     compose = ("compose", "--file", str(stack.rendered / "compose.yaml"))
     places = {f"inspect {service}": json.dumps(each) for service, each in containers(stack).items()}
     places |= {f"logs {service}": docker("logs", stack.container(service)).said for service in SERVICES}
@@ -124,8 +124,9 @@ def test_each_container_has_only_the_secrets_that_it_needs(stack: Stack) -> None
     }
     assert mounted["app"] == {"/run/secrets/app_password"}
     assert mounted["migrate"] == {"/run/secrets/owner_password"}
-    assert mounted["exporter"] == {"/run/secrets/monitor_password"}
-    assert mounted["prometheus"] == mounted["alertmanager"] == set()
+    assert mounted["exporter"] == {"/run/secrets/monitor_password", "/run/secrets/exporter_web"}
+    assert mounted["prometheus"] == {"/run/secrets/exporter_password"}
+    assert mounted["alertmanager"] == set()
     assert not any("password" in name and "superuser" not in name for name in mounted["postgres"])
 
 

@@ -113,7 +113,7 @@ def test_the_stack_outlives_the_terminal_it_was_started_from(stack: Stack) -> No
 
 def test_no_secret_is_in_a_command_line_an_environment_a_rendered_file_or_a_log(stack: Stack) -> None:
     secrets = {name: text.encode() for name, text in stack.secrets().items()}
-    assert len(secrets) == 13
+    assert len(secrets) == 15
     stack.psql("app", "wrong", "SELECT 1")
     places: dict[str, bytes] = {}
     for pid in stack.processes():

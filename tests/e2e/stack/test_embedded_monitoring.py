@@ -37,5 +37,7 @@ def test_prometheus_sees_the_database_and_the_app(new_stack: NewStack, monitorin
 
     eventually(all_up, 60, "all targets are up")
     eventually(lambda: bool(asked(stack, "query", query="pg_up == 1")["result"]), 60, "the exporter has logged in")
+    for path in ("/metrics", "/probe?target=postgresql:///app%3Fhost=%2Ftmp%26user=postgres"):
+        assert stack.get("exporter", path).status_code == 401, "whoever may ask could have it log in as superuser"
     rules = {rule["name"] for group in asked(stack, "rules")["groups"] for rule in group["rules"]}
     assert {"PostgresDown", "PostgresExporterDown", "AppDown"} <= rules

@@ -213,9 +213,9 @@ def test_each_container_gets_only_its_secrets():
         "postgres": ["superuser_password", *(f"{role}_verifier" for role in roles)],
         "migrate": ["owner_password"],
         "app": ["app_password"],
-        "exporter": ["monitor_password"],
+        "exporter": ["monitor_password", "exporter_web"],
         "observer": ["monitor_password"],
-        "prometheus": [],
+        "prometheus": ["exporter_password"],
         "alertmanager": [],
         "grafana": ["grafana_password"],
     }

@@ -4,6 +4,7 @@ import os
 import stat
 import threading
 
+import bcrypt
 import pytest
 
 from stackctl.errors import ProfileError
@@ -12,7 +13,8 @@ from stackctl.settings.secret import Secret
 from stackctl.settings.vault import PASSWORDS, Vault
 
 ROLES = {"superuser", "owner", "app", "monitor", "backup", "report"}
-NAMES = {"identity", "grafana_password"} | {f"{role}_{kind}" for role in ROLES for kind in ("password", "verifier")}
+NAMES = {f"{role}_{kind}" for role in ROLES for kind in ("password", "verifier")}
+NAMES |= {"identity", "grafana_password", "exporter_password", "exporter_web"}
 
 
 @pytest.fixture
@@ -47,7 +49,7 @@ def test_secrets_differ_are_long_and_stay(vault):
     assert vault.ensure() == ()
     assert _contents(vault) == first
     passwords = {vault.password(name).reveal() for name in PASSWORDS}
-    assert len(passwords) == 7
+    assert len(passwords) == 8
     assert {len(password) for password in passwords} == {43}
 
 
@@ -161,7 +163,8 @@ def test_a_vault_without_an_identity_keeps_the_fingerprint_that_its_volumes_carr
     vault = _vault_before_identities(tmp_path / ".stackctl" / "secrets")
     assert vault.fingerprint() == BEFORE_IDENTITIES  # of a plan, which writes nothing
     assert not vault.path("identity").exists()
-    assert set(vault.ensure()) == {"identity", "report_password", "report_verifier"}
+    newer = {"identity", "report_password", "report_verifier", "exporter_password", "exporter_web"}
+    assert set(vault.ensure()) == newer
     assert vault.path("identity").read_text() == vault.fingerprint() == BEFORE_IDENTITIES
     vault.path("monitor_password").unlink()
     vault.path("monitor_verifier").unlink()
@@ -207,3 +210,18 @@ def test_the_poolers_list_of_users_has_verifiers_and_follows_them(vault):
 
 def test_before_the_first_secrets_there_is_no_list_of_users(tmp_path):
     assert Vault(tmp_path / "secrets").userlist_digest() == ""
+
+
+def test_the_exporter_has_a_hash_that_fits_the_password_of_prometheus_made_anew_where_it_does_not(vault):
+    def fits():
+        name, _, hashed = vault.path("exporter_web").read_text().removeprefix("basic_auth_users:\n  ").partition(": ")
+        return name == "prometheus" and bcrypt.checkpw(
+            vault.path("exporter_password").read_bytes(), hashed.strip().encode()
+        )
+
+    assert fits()
+    assert vault.ensure() == ()
+    _replace(vault, "exporter_password", "x" * 43)
+    assert not fits()
+    assert vault.ensure() == ("exporter_web",)
+    assert fits()

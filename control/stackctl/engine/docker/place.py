@@ -13,7 +13,7 @@ from stackctl.engine.runner import SystemUser
 from stackctl.images.public import data_mount
 from stackctl.render.model import Address, Place
 from stackctl.settings.model import Ports
-from stackctl.settings.vault import USERLIST
+from stackctl.settings.vault import EXPORTER_PASSWORD, EXPORTER_WEB, USERLIST
 from stackctl.sizing.model import Sizing
 
 _ANY = "0.0.0.0"  # noqa: S104 - inside a container; the host publishes on loopback only
@@ -91,6 +91,8 @@ def secret_names(sizing: Sizing, services: Sequence[str]) -> list[str]:
         ("receiver", "backup_password"),
         ("pgbouncer", USERLIST),
         ("exporter", "monitor_password"),
+        ("exporter", EXPORTER_WEB),
+        ("exporter", EXPORTER_PASSWORD),
         ("observer", "monitor_password"),
         ("grafana", "grafana_password"),
         ("scheduler", "backup_password"),

@@ -43,4 +43,5 @@ def test_secrets_follow_the_services():
         "owner_password",
         "app_password",
     ]
-    assert secret_names(sized(), ("exporter", "grafana"))[-2:] == ["monitor_password", "grafana_password"]
+    own = ["monitor_password", "exporter_web", "exporter_password", "grafana_password"]
+    assert secret_names(sized(), ("exporter", "grafana"))[-4:] == own
