@@ -24,6 +24,8 @@ from running_stack import Stack, docker
 
 WATCHING = ("exporter", "observer", "prometheus", "alertmanager")
 _MIB = 2**20
+# Of the throughput without monitoring, and for all targets together.
+_LEAST_RATIO, _MOST_SCRAPE_SECONDS = 0.98, 0.2
 
 
 def transactions(stack: Stack, seconds: int, clients: int) -> float:
@@ -57,6 +59,11 @@ def scrapes(stack: Stack) -> dict[str, float]:
     return {each["metric"]["job"]: float(each["value"][1]) for each in found["data"]["result"]}
 
 
+def met(bound: bool) -> str:
+    """A verdict."""
+    return "met" if bound else "MISSED"
+
+
 def measure(stack: Stack, given: argparse.Namespace) -> None:
     """Print the ratio, what the services took themselves, and how long scrapes take."""
     pairs = []
@@ -75,15 +82,19 @@ def measure(stack: Stack, given: argparse.Namespace) -> None:
     after = used(stack, "cpuacct.usage", "cpu.stat")
     # Nanoseconds in the first version of control groups, microseconds in the second.
     unit = 1e9 if list(Path("/sys/fs/cgroup").glob("cpuacct*")) else 1e6
-    print("tps without | ratio with (95 %)\n{:.0f} | {:.3f} ({:.3f} to {:.3f})".format(*interval(pairs)))
+    without, ratio, low, high = interval(pairs)
+    print(f"tps without {without:.0f}, ratio with {ratio:.3f} ({low:.3f} to {high:.3f}): {met(high >= _LEAST_RATIO)}")
     peak = used(stack, "memory.max_usage_in_bytes", "memory.peak")
     limit = used(stack, "memory.limit_in_bytes", "memory.max")
     print("| service | CPU under load | peak of memory | limit |\n|---|---|---|---|")
     for each in WATCHING:
         share = (after[each] - before[each]) / unit / 120
         print(f"| {each} | {share:.2%} of a core | {peak[each] / _MIB:.0f} MiB | {limit[each] / _MIB:.0f} MiB |")
-    for job, seconds in sorted(scrapes(stack).items()):
+    found = scrapes(stack)
+    for job, seconds in sorted(found.items()):
         print(f"a scrape of {job}: {seconds * 1000:.0f} ms")
+    total = sum(found.values())
+    print(f"all of them, one after the other: {total * 1000:.0f} ms: {met(total <= _MOST_SCRAPE_SECONDS)}")
 
 
 def main() -> None:
