@@ -42,6 +42,13 @@ class Wal(StrEnum):
     SYNC = "sync"
 
 
+class Backlog(StrEnum):
+    """What becomes of WAL that cannot be archived and would fill the disk: given up, or kept until the disk is full."""
+
+    DROP = "drop"
+    KEEP = "keep"
+
+
 UNKNOWN = Bytes(0)
 POSTGRES_MAJORS = (15, 16, 17, 18)
 
@@ -81,6 +88,7 @@ class HardwareProfile:
     scheduled: bool = False
     pgbackrest: bool = False
     wal: Wal = Wal.ARCHIVE
+    backlog: Backlog = Backlog.DROP
 
 
 @dataclass(frozen=True)

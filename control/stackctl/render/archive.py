@@ -6,7 +6,7 @@ import shlex
 
 from stackctl.hardware.model import HardwareProfile
 from stackctl.render.model import Place
-from stackctl.sizing.wal import archive_bound, archive_reserve
+from stackctl.sizing.wal import backlog_bounds
 
 
 def archive_command(profile: HardwareProfile, place: Place) -> str:
@@ -14,4 +14,5 @@ def archive_command(profile: HardwareProfile, place: Place) -> str:
     script, folder = (
         shlex.quote(path).replace("%", "%%") for path in (f"{place.config}/postgres/archive-wal", place.archive)
     )
-    return f"sh {script} {folder} %p %f {archive_bound(profile)} {archive_reserve(profile) // 1024}"
+    bound, reserve = backlog_bounds(profile)
+    return f"sh {script} {folder} %p %f {bound} {reserve}"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from stackctl.hardware.model import HardwareProfile
+from stackctl.hardware.model import Backlog, HardwareProfile
 from stackctl.settings.pgbackrest import PgBackRest
 from stackctl.sizing.model import Sizing
 from stackctl.sizing.pgbackrest import workers
-from stackctl.sizing.wal import SEGMENT, archive_bound, archive_reserve
+from stackctl.sizing.wal import SEGMENT, archive_bound, backlog_bounds
 
 CONFIG = "/etc/stackctl/postgres/pgbackrest.conf"
 # Keys of the store, passphrase and certificates, in files that are rendered nowhere.
@@ -35,7 +35,7 @@ def archive_command(stanza: str, profile: HardwareProfile, *, local: bool) -> st
 
     `local` says that the repository is a folder, which may be on that disk.
     """
-    bounds = f"{archive_bound(profile)} {archive_reserve(profile) // 1024}"
+    bounds = " ".join(map(str, backlog_bounds(profile)))
     places = f"{FOLDER if local else '-'} {SPOOL}/archive/{stanza}/out"
     return f"sh {_SCRIPT} %p %f {bounds} {places} {' '.join(words(stanza))}"
 
@@ -52,7 +52,7 @@ def settings(sizing: Sizing, chosen: PgBackRest, source: str | None = None) -> M
         "compression": chosen.compression,
         "processes": workers(profile),
         "spool": SPOOL,
-        "queue": archive_bound(profile) * SEGMENT,
+        "queue": archive_bound(profile) * SEGMENT if profile.backlog is Backlog.DROP else None,
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from stackctl.hardware.model import HardwareProfile
 from stackctl.render.model import Place
-from stackctl.sizing.wal import archive_bound
+from stackctl.sizing.wal import backlog_bounds
 
 SERVICE = "receiver"
 
@@ -12,7 +12,7 @@ SERVICE = "receiver"
 def command(profile: HardwareProfile, place: Place) -> list[str]:
     """Its command line. The password stays in its file."""
     script, password = f"{place.config}/postgres/receive-wal", f"{place.secrets}/backup_password"
-    return ["/bin/sh", script, place.tail, place.archive, password, place.run, str(archive_bound(profile))]
+    return ["/bin/sh", script, place.tail, place.archive, password, place.run, str(backlog_bounds(profile)[0])]
 
 
 def environment(place: Place) -> dict[str, str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path, PurePath
 
-from stackctl.hardware.model import Wal
+from stackctl.hardware.model import Backlog, Wal
 from stackctl.settings import pgbackrest as other
 from stackctl.settings.layers import Given
 from stackctl.settings.pgbackrest import PgBackRest
@@ -17,6 +17,7 @@ from stackctl.settings.values import Fault, nearest, whole
 SECTION = "backup"
 QUESTION = f"{SECTION}.drill_sql."
 WAL = f"{SECTION}.wal"
+BACKLOG = f"{SECTION}.backlog"
 SCHEDULE = f"{SECTION}.schedule."
 WINDOW_PATTERN = r"^\s*[0-9]{1,4}\s*[hdw]\s*$"
 MOST = 1000
@@ -123,6 +124,14 @@ def wal(text: str) -> Wal:
     if word not in list(Wal):
         raise Fault(f"{text!r} is not one of {', '.join(Wal)}", nearest(word, Wal))
     return Wal(word)
+
+
+def backlog(text: str) -> Backlog:
+    """What becomes of WAL that cannot be archived and would fill the disk."""
+    word = text.strip().lower()
+    if word not in list(Backlog):
+        raise Fault(f"{text!r} is not one of {', '.join(Backlog)}", nearest(word, Backlog))
+    return Backlog(word)
 
 
 def job(text: str) -> str:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetCoreSchemaHandler, model_validator
 from pydantic_core import CoreSchema, core_schema
 
-from stackctl.hardware.model import POSTGRES_MAJORS, Pooler, Storage, Wal, Workload
+from stackctl.hardware.model import POSTGRES_MAJORS, Backlog, Pooler, Storage, Wal, Workload
 from stackctl.settings import alerts, app_values, backup, pgbackrest, pins, values
 
 _SIZE = {"type": "string", "pattern": r"^\s*[0-9]+(\.[0-9]+)?\s*[KMGTkmgt]([iI]?[bB])?\s*$"}
@@ -208,6 +208,7 @@ class Backup(Section):
     pace: Annotated[str, _Key(backup.pace, {"enum": list(backup.PACES)}, "gentle gives way to the app")] = ""
     scheduler: Annotated[str, _Key(backup.scheduler, {"enum": list(backup.SCHEDULERS)}, "What runs it")] = ""
     wal: Annotated[str, _Key(backup.wal, {"enum": list(Wal)}, "How WAL leaves the server")] = ""
+    backlog: Annotated[str, _Key(backup.backlog, {"enum": list(Backlog)}, "WAL that would fill the disk")] = ""
     schedule: dict[JobName, Cron] | None = Field(None, description="full: 15 2 * * *")
     drill_sql: dict[QuestionName, Question] | None = Field(None, description="Queries that must be true")
 

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import TypeVar
 
 from stackctl.errors import Problem, ProfileError
-from stackctl.hardware.model import HardwareProfile, Host, Pooler, Wal, Workload
+from stackctl.hardware.model import Backlog, HardwareProfile, Host, Pooler, Wal, Workload
 from stackctl.settings import pins as pin_values
 from stackctl.settings import values
 from stackctl.settings.alerts import alert_settings
 from stackctl.settings.app_section import read_app
-from stackctl.settings.backup import WAL, backup_settings
+from stackctl.settings.backup import BACKLOG, WAL, backup_settings
+from stackctl.settings.backup import backlog as read_backlog
 from stackctl.settings.backup import wal as read_wal
 from stackctl.settings.environment import read_dotenv, read_environment
 from stackctl.settings.flags import read_flags
@@ -144,8 +145,9 @@ def _profile(reading: _Reading, host: Host, default_postgres: int) -> HardwarePr
         app_workers=reading.take("app_workers", values.app_workers, default_workers(ram, cpus)),
         pooler=reading.take("pooler", values.pooler, Pooler.NONE),
         wal_rate=reading.take("wal_rate", values.wal_rate, Bytes(0)),
-        # Its text was checked with the project file, and nothing else gives it.
+        # Their texts were checked with the project file, and nothing else gives them.
         wal=read_wal(reading.given.keys[WAL].text) if WAL in reading.given.keys else Wal.ARCHIVE,
+        backlog=read_backlog(reading.given.keys[BACKLOG].text) if BACKLOG in reading.given.keys else Backlog.DROP,
     )
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from stackctl.errors import Problem
-from stackctl.hardware.model import Build, HardwareProfile, Wal, Workload
+from stackctl.hardware.model import Backlog, Build, HardwareProfile, Wal, Workload
 from stackctl.sizing.ledger import Ledger
 from stackctl.units import GIB, MIB, TIB, Bytes, floor_to, human, pg_size
 
 SEGMENT = 16 * MIB
+# Files of WAL that no disk holds.
+_NEVER = 10**9
 _MAX_WAL = {Workload.WEB: 4, Workload.OLTP: 8, Workload.MIXED: 8, Workload.OLAP: 16, Workload.DEV: 1}
 _SOURCE = "requirement S4"
 # What only a stack has: the files for other servers leave it out.
@@ -47,6 +49,13 @@ def archive_bound(profile: HardwareProfile) -> int:
 def archive_reserve(profile: HardwareProfile) -> Bytes:
     """Bytes that the archive and what waits for it leave free: a twentieth of the disk, at most 8 GiB."""
     return Bytes(min(profile.disk // 20, 8 * GIB))
+
+
+def backlog_bounds(profile: HardwareProfile) -> tuple[int, int]:
+    """When WAL that cannot be archived is given up: above so many files, and below so many kB left on the disk."""
+    if profile.backlog is Backlog.KEEP:
+        return _NEVER, 0
+    return archive_bound(profile), archive_reserve(profile) // 1024
 
 
 def checkpoint_volume(ledger: Ledger) -> float:
@@ -117,6 +126,8 @@ def _enter_archiving(ledger: Ledger, profile: HardwareProfile, possible: bool) -
     ledger.topic(ARCHIVING)
     waiting = archive_bound(profile)
     why = f"at most {waiting} files wait, 3/10 of the disk, and {human(archive_reserve(profile))} of it stay free"
+    if profile.backlog is Backlog.KEEP:
+        why = "what cannot be archived waits until the disk is full, which stops the server (backup.backlog: keep)"
     if not possible:
         why = "wal_level minimal has nothing to archive"
     on = "on" if possible else "off"

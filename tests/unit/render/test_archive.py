@@ -1,11 +1,12 @@
 """The archive command on its whole way: template, postgresql.conf, the server's reader, its shell."""
 
 import subprocess
+from dataclasses import replace
 
 from profiles import changed, sized
 from stackctl import assets
 from stackctl.engine.embedded.programs import wheel_folder
-from stackctl.hardware.model import PORTABLE_BUILD
+from stackctl.hardware.model import PORTABLE_BUILD, Backlog
 from stacks import by_path, embedded_files
 
 NAME = "000000010000000000000001"
@@ -29,6 +30,19 @@ def test_a_segment_comes_to_the_archive_below_a_folder_of_any_name(tmp_path):
     subprocess.run(["sh", "-c", "%".join(parts)], cwd=conf, check=True)
     (archived,) = (home.with_name(f"{home.name}.backups") / "wal" / "42").glob(f"{NAME}-*")
     assert archived.stat().st_size == 2**24
+
+
+def test_what_is_to_be_kept_is_never_given_up():
+    """More files than any disk holds, and no room that must stay free."""
+    from stackctl.engine.docker.place import place_of
+    from stackctl.render import receiver
+    from stackctl.render.archive import archive_command
+
+    keep = replace(changed(), backlog=Backlog.KEEP)
+    assert archive_command(keep, place_of(17)).endswith(" %p %f 1000000000 0")
+    assert receiver.command(keep, place_of(17))[-1] == "1000000000"
+    reason = next(each.why for each in sized(keep).parameters if each.name == "archive_mode")
+    assert "until the disk is full" in reason
 
 
 def test_the_numbers_are_those_of_the_profile():

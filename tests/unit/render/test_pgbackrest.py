@@ -1,8 +1,11 @@
 """What pgBackRest is told of the disk."""
 
+from dataclasses import replace
+
 import pytest
 
 from profiles import changed, sized
+from stackctl.hardware.model import Backlog
 from stackctl.render.pgbackrest import archive_command, repository, settings
 from stackctl.settings.pgbackrest import PgBackRest, Remote
 from stackctl.sizing.ballast import ballast_size
@@ -67,6 +70,14 @@ def test_the_wal_that_waits_and_the_ballast_take_a_third_of_the_disk_at_most(gib
 )
 def test_a_store_in_its_own_words(remote, options, said):
     assert repository(PgBackRest(remote, options=options)) == said
+
+
+def test_wal_that_is_to_be_kept_is_never_given_up():
+    keep = replace(changed(disk_gib=200), backlog=Backlog.KEEP)
+    assert " %p %f 1000000000 0 - " in archive_command("shop", keep, local=False)
+    store = PgBackRest(Remote("s3", "bucket", "/main"))
+    assert settings(sized(keep), store)["queue"] is None
+    assert settings(sized(replace(keep, backlog=Backlog.DROP)), store)["queue"] == 3840 * 16 * 2**20
 
 
 @pytest.mark.parametrize(("local", "folder"), [(True, "/var/lib/stackctl/repository"), (False, "-")])

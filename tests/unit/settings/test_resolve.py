@@ -9,7 +9,7 @@ import pytest
 
 from stackctl import assets
 from stackctl.errors import ProfileError, UsageError
-from stackctl.hardware.model import HardwareProfile, Host, Pooler, Storage, Workload
+from stackctl.hardware.model import Backlog, HardwareProfile, Host, Pooler, Storage, Wal, Workload
 from stackctl.settings.environment import KEYS, PINS
 from stackctl.settings.model import Ports
 from stackctl.settings.resolve import default_workers, resolve
@@ -51,6 +51,15 @@ def test_nothing_given_is_the_host_and_the_defaults(tmp_path):
         "ram", "cpus", "disk", "storage"
     }  # fmt: skip
     assert settings.provenance["workload"] == settings.provenance["ports.app"] == "default"
+
+
+def test_what_becomes_of_wal_comes_from_the_section_of_backups(tmp_path):
+    (tmp_path / "stackctl.yaml").write_text("backup: {wal: sync, backlog: Keep}\n")
+    profile = _resolve(tmp_path).profile
+    assert (profile.wal, profile.backlog) == (Wal.SYNC, Backlog.KEEP)
+    (tmp_path / "stackctl.yaml").write_text("backup: {backlog: kept}\n")
+    (problem,) = _problems(tmp_path)
+    assert "'kept' is not one of drop, keep" in problem
 
 
 LAYERS = ("stackctl.yaml", ".env", "environment", "flag")
