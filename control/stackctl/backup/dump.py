@@ -9,6 +9,7 @@ from pathlib import Path
 from stackctl.backup.model import Backup, Kind
 from stackctl.backup.native import Clock, Cluster
 from stackctl.backup.plain_file import content
+from stackctl.backup.progress import growing
 from stackctl.backup.repository import DATA, Repository
 from stackctl.engine.base import Note, Programs, Throwaway
 from stackctl.errors import BackupFailed, EngineFailed, RestoreRefused, StackError
@@ -60,7 +61,9 @@ def take(repository: Repository, programs: Programs, cluster: Cluster, jobs: int
         programs.claim(data)
         note(f"dumping to {repository.path(identifier)}")
         place = ("--format", "directory", "--jobs", str(jobs), "--file", str(data / DATABASE))
-        _run(programs, "pg_dump", *programs.login(), *place, DATABASE, folder=data)
+        # How large it becomes depends on how well its rows can be compressed.
+        with growing(data, note):
+            _run(programs, "pg_dump", *programs.login(), *place, DATABASE, folder=data)
         roles = ("--globals-only", "--no-role-passwords", "--no-tablespaces", "--database", DATABASE)
         _run(programs, "pg_dumpall", *programs.login(), *roles, "--file", str(data / GLOBALS), folder=data)
         note("reading the dump")
@@ -92,7 +95,7 @@ def restore(programs: Programs, dump: Path, folder: Path, part: Part, jobs: int,
     for name in (GLOBALS, "extensions.list"):
         programs.own(folder / name)
     note(f"restoring {_said(part)}")
-    with programs.serve(data, {}, [folder, dump], 600) as server:
+    with programs.serve(data, {}, [folder, dump], 600) as server, growing(data, note):
         _fill(server, dump / DATABASE, folder, part, jobs)
     return data
 

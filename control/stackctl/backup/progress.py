@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
+from stackctl.backup.checksums import size_below
 from stackctl.engine.base import Note
+from stackctl.engine.beside import beside
 from stackctl.units import Bytes, human
 
 _EVERY_SECONDS = 10.0
@@ -40,3 +44,21 @@ class Progress:
             return done
         left = (self._total - self._done) / rate
         return f"{100 * self._done // self._total} % of {human(Bytes(self._total))}: {done}, about {left:.0f} s left"
+
+
+@contextmanager
+def growing(folder: Path, note: Note, total: int = 0, every: float = _EVERY_SECONDS) -> Iterator[None]:
+    """Say how `folder` grows to `total` bytes, whichever program writes to it, for as long as the context lasts."""
+    progress = Progress(note, total)
+
+    def look(over: threading.Event) -> None:
+        seen = 0
+        while not over.wait(every):
+            # What comes and goes meanwhile is looked for the next time.
+            with suppress(OSError):
+                size = size_below(folder)
+                progress.told(size - seen)
+                seen = size
+
+    with beside(look):
+        yield

@@ -17,7 +17,7 @@ from typing import Any
 from stackctl import assets
 from stackctl.backup.model import Backup
 from stackctl.backup.moving import copy_tree, move_whole
-from stackctl.backup.progress import Progress
+from stackctl.backup.progress import Progress, growing
 from stackctl.backup.repository import COPY, DATA, Repository
 from stackctl.backup.retention import ancestors
 from stackctl.backup.target import Target
@@ -78,7 +78,8 @@ def build(repository: Repository, programs: Programs, backup: Backup, folder: Pa
         return _combine(repository, programs, chain, folder, note)
     note("copying")
     data = folder / DATA
-    copy_tree(repository.path(backup.id) / DATA, data)
+    with growing(data, note, backup.bytes):
+        copy_tree(repository.path(backup.id) / DATA, data)
     programs.own(data)
     return data
 
@@ -90,7 +91,9 @@ def _combine(repository: Repository, programs: Programs, chain: Sequence[Backup]
     programs.claim(data)
     everything = [data, *members]
     words = (*map(str, members), "--output", str(data))
-    programs.run("pg_combinebackup", *words, folders=everything, timeout=24 * _HOURS)
+    # The result is about as large as the full one.
+    with growing(data, note, chain[0].bytes):
+        programs.run("pg_combinebackup", *words, folders=everything, timeout=24 * _HOURS)
     programs.run("pg_verifybackup", "--no-parse-wal", str(data), folders=[data], timeout=24 * _HOURS)
     return data
 

@@ -42,8 +42,11 @@ def verify_all(repository: Repository, told: Told = lambda _bytes: None) -> list
     return found
 
 
-def verify_archive(archive: Archive) -> list[Finding]:
-    """What is wrong with the archived WAL of one cluster; missing segments are another matter."""
+def verify_archive(archive: Archive, told: Told = lambda _bytes: None) -> list[Finding]:
+    """What is wrong with the archived WAL of one cluster; missing segments are another matter.
+
+    `told` hears of the bytes that were read.
+    """
     found = [Finding(name, "does not belong to the archive") for name in archive.strangers()]
     listed = archive.listed()
     found += [Finding(archived_list.LIST, listed.wrong)] if listed.wrong else []
@@ -57,6 +60,7 @@ def verify_archive(archive: Archive) -> list[Finding]:
     for file in archive.files():
         if wrong := damage(file):
             found.append(Finding(file.path.name, wrong))
+        told(file.size)
     return found
 
 

@@ -1,6 +1,8 @@
 """What is said of long work."""
 
-from stackctl.backup.progress import Progress
+import time
+
+from stackctl.backup.progress import Progress, growing
 from stackctl.units import MIB
 
 
@@ -24,3 +26,18 @@ def test_what_is_there_in_the_end_may_be_more_than_expected_or_unknown():
         now[0] += 10
         progress.told(20 * MIB)
     assert said == ["20 MiB, 2 MiB/s"] * 2
+
+
+def test_a_folder_that_others_write_to_is_looked_at_as_long_as_that_lasts(tmp_path, monkeypatch):
+    monkeypatch.setattr("stackctl.backup.progress._EVERY_SECONDS", 0.0)
+    said = []
+    with growing(tmp_path / "copy", said.append, 4 * MIB, every=0.01):
+        (tmp_path / "copy" / "base").mkdir(parents=True)
+        (tmp_path / "copy" / "base" / "1").write_bytes(bytes(MIB))
+        deadline = time.monotonic() + 60
+        while not any("25 % of 4 MiB: 1 MiB" in line for line in said) and time.monotonic() < deadline:
+            time.sleep(0.01)
+    assert any("25 % of 4 MiB: 1 MiB" in line for line in said)
+    after = len(said)
+    time.sleep(0.1)
+    assert len(said) == after

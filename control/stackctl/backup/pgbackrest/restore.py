@@ -11,6 +11,7 @@ from stackctl.backup.model import Backup
 from stackctl.backup.pgbackrest.reading import read_back
 from stackctl.backup.pgbackrest.stored import StanzaStored
 from stackctl.backup.pgbackrest.tool import Tool
+from stackctl.backup.progress import growing
 from stackctl.backup.restore import Replay, Restored, ask_for_recovery, run_to
 from stackctl.backup.target import Target
 from stackctl.engine.base import Note, Programs
@@ -27,7 +28,8 @@ def build(tool: Tool, programs: Programs, backup: Backup, folder: Path, note: No
     note(f"copying {backup.id} from {tool.where}")
     options = (f"--set={backup.id}", f"--pg1-path={data}", "--type=none")
     try:
-        tool.work(programs, "restore", *options, folders=[data])
+        with growing(data, note, StanzaStored(tool).built_bytes([backup])):
+            tool.work(programs, "restore", *options, folders=[data])
     except StackError:
         # Of damage it says what its library tripped over. Its own verification says what is damaged.
         if found := read_back(tool, programs, backup):

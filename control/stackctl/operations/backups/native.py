@@ -113,9 +113,10 @@ class NativeEngine:
     def verify_wal(self, note: Note) -> list[Finding]:
         """Compare every archived byte with the checksum in its file's name."""
         findings: list[Finding] = []
+        told = Progress(note, self._repository.wal_bytes()).told
         for system in self._repository.systems():
             note(f"reading the WAL of {system}")
-            findings += verify_archive(self._repository.archive(system))
+            findings += verify_archive(self._repository.archive(system), told)
         return findings
 
     def record(self, backup: Backup) -> None:
