@@ -91,9 +91,15 @@ def test_what_was_missed_is_done_once_and_in_order(scheduled: Stack) -> None:
     shown = scheduled.run("backup", "schedule", "--json").data
     assert shown["scheduler"] == "running"
     assert {job["job"]: job["state"] for job in shown["jobs"]} == dict.fromkeys(YEARLY, "done")
-    lines = scheduled.run("logs", "scheduler", "--tail", "1000").out.splitlines()
-    told = [line.split(" ")[1:4] for line in lines if " begins, " in line or " ended with " in line]
-    assert told == [[name, *words] for name in YEARLY for words in (["begins,", "due"], ["ended", "with"])]
+    wanted = [[name, *words] for name in YEARLY for words in (["begins,", "due"], ["ended", "with"])]
+
+    def told() -> list[list[str]]:
+        lines = scheduled.run("logs", "scheduler", "--tail", "1000").out.splitlines()
+        return [line.split(" ")[1:4] for line in lines if " begins, " in line or " ended with " in line]
+
+    # What was done is recorded a moment before its end is told.
+    eventually(lambda: len(told()) >= len(wanted), 30, "the end of the last one is told")
+    assert told() == wanted
     assert scheduled.run("plan").code == 0
     assert states(scheduled)["scheduler"] == "healthy"
 
