@@ -45,6 +45,7 @@ def all_answered(load: Load) -> bool:
     return all(int(each.retry_after) > 0 for each in refusals)
 
 
+@pytest.mark.full_on("docker")
 def test_a_hundred_clients_for_a_minute_see_no_error_and_share_the_connections(
     stack: Stack, record_property: Record
 ) -> None:

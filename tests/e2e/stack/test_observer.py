@@ -111,6 +111,8 @@ def test_prometheus_has_all_families_within_a_scrape_of_200_ms(observed: Stack) 
     # Which jobs are late is told from what the look at the repository found before.
     eventually(lambda: wanted <= families(observed), 60, f"all of {sorted(wanted)}")
     assert asked(observed, "stackctl_collector_success == 0") == []
+    # It is on the page a moment before Prometheus has it.
+    eventually(lambda: value(observed, "stackctl_settings_drift") is not None, 30, "Prometheus has what is on the page")
     assert value(observed, "stackctl_settings_drift") == 0
     assert value(observed, 'stackctl_look_success{job="stackctl"}') == 1
     eventually(lambda: value(observed, 'scrape_duration_seconds{job="stackctl"} < 0.2'), 60, "a scrape is fast")

@@ -103,6 +103,7 @@ def ledger(written: Written, target: str, into: Path) -> set[int]:
     return found
 
 
+@pytest.mark.full_on("docker")
 def test_every_moment_has_what_was_committed_before_it(
     written: Written, place: Path, request: pytest.FixtureRequest
 ) -> None:

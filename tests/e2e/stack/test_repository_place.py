@@ -26,6 +26,7 @@ def checks(stack: Stack, command: str) -> dict[str, str]:
     return {check["id"]: check["status"] for check in stack.run(command, "--json").data["checks"]}
 
 
+@pytest.mark.full_on("docker")
 def test_wal_goes_where_the_backups_are_and_a_drill_replays_it(stack: Stack, moved: Path) -> None:
     taken = stack.run("backup", "--json")
     assert taken.code == 0, taken.said
