@@ -116,10 +116,7 @@ def _context(sizing: Sizing, stack: Stack, target: Target) -> dict[str, Any]:
         "migrate_command": expanded(section.migrate, variables),
         "app_check": health_check(section),
         "pooler": pooler.settings(sizing, prepares=stack.pooler_prepares),
-        "exporter_flags": exporter_flags(sizing.profile.postgres, place),
-        "exporter_web": EXPORTER_WEB,
-        "exporter_password": EXPORTER_PASSWORD,
-        "scraper": exporter_login.USER,
+        "exporter": _exporter(sizing.profile.postgres, place),
         "alerting": alerting.settings(stack.alerts, place, stack.alert_digest),
         "data_volume": DATA_VOLUME,
         "volumes": [stack.extra.get("data_volume", DATA_VOLUME), *_volumes(stack.services)],
@@ -134,13 +131,19 @@ def _volumes(services: Sequence[str]) -> list[str]:
     return [_VOLUMES[service] for service in services if service in _VOLUMES]
 
 
-def exporter_flags(postgres: int, place: Place) -> list[str]:
-    """Collectors that are off by default (the checkpointer's view exists from PostgreSQL 17), and who may ask.
+def _exporter(postgres: int, place: Place) -> dict[str, Any]:
+    """Its options, and by which secrets it knows who may ask it.
 
     By `/probe` whoever may ask has it log in to a server of their choice: as superuser, where it runs as that account.
+    Collectors are named that are off by default; the checkpointer's view exists from PostgreSQL 17.
     """
     names: Sequence[str] = (*_EXPORTER_COLLECTORS, "stat_checkpointer") if postgres >= 17 else _EXPORTER_COLLECTORS
-    return [f"--web.config.file={place.secrets}/{EXPORTER_WEB}", *(f"--collector.{name}" for name in names)]
+    return {
+        "flags": [f"--web.config.file={place.secrets}/{EXPORTER_WEB}", *(f"--collector.{name}" for name in names)],
+        "web": EXPORTER_WEB,
+        "password": EXPORTER_PASSWORD,
+        "scraper": exporter_login.USER,
+    }
 
 
 def _files(entry: Entry, context: Mapping[str, Any]) -> Iterator[File]:

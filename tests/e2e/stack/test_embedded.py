@@ -87,6 +87,21 @@ def test_a_killed_master_comes_back_with_every_acknowledged_row(stack: Stack, ki
     eventually(lambda: stack.run("health").code == 0, 20, "health agrees")
 
 
+def test_the_lock_of_a_server_that_is_no_more_keeps_nobody_from_starting(stack: Stack) -> None:
+    """As after a power cut."""
+    stack.add_tools("before the power cut")
+    (file,) = (stack.home / "data").glob("*/postmaster.pid")
+    content, owner = file.read_text(), file.stat()
+    assert stack.run("down").code == 0
+    assert not file.exists()
+    file.write_text(content)
+    file.chmod(0o600)
+    os.chown(file, owner.st_uid, owner.st_gid)
+    stack.up()
+    assert "before the power cut" in stack.tools()
+    assert file.read_text().splitlines()[0] != content.splitlines()[0]
+
+
 def test_the_stack_outlives_the_terminal_it_was_started_from(stack: Stack) -> None:
     assert stack.run("down").code == 0
     leader, follower = pty.openpty()

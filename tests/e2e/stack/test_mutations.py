@@ -27,9 +27,9 @@ SEED = 20260301
 
 @pytest.fixture(scope="module")
 def filled(stack: Stack) -> Iterator[Repository]:
-    """A copy of the repository of a stack: a full backup, an incremental one, WAL with two labels and a history."""
+    """A copy of a stack's repository: a full backup, an incremental one, a dump, WAL with two labels and a history."""
     taken = []
-    for words in ([], ["--incremental"]):
+    for words in ([], ["--incremental"], ["--logical"]):
         stack.add_tools(f"before {words}")
         done = stack.run("backup", *words, "--json")
         assert done.code == 0, done.said
@@ -100,7 +100,8 @@ MUTATIONS: dict[str, Mutation] = {
 
 def test_nothing_is_wrong_with_what_was_not_changed(filled: Repository) -> None:
     kinds = {path.name.split("-")[0] if "wal" in path.parts else path.name for path in files(filled)}
-    assert {*LISTS, "folders.txt", "RESTORE.txt", "backup_manifest", "PG_VERSION", "00000002.history"} <= kinds
+    ours = {*LISTS, "folders.txt", "RESTORE.txt"}
+    assert ours | {"backup_manifest", "PG_VERSION", "toc.dat", "globals.sql", "00000002.history"} <= kinds
     assert len(files(filled)) > 1500
     assert wrong(filled) == set()
 

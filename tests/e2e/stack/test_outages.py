@@ -27,8 +27,16 @@ def victims(stack: Stack, who: str) -> list[int]:
         "all workers": lambda: workers(stack),
         "gunicorn": lambda: [gunicorn(stack).pid],
         "postmaster": lambda: [root_process(stack, "postgres")],
+        "one session": lambda: children(stack, " app app ")[:1],
+        "archiver": lambda: children(stack, " archiver"),
     }
     return found[who]()
+
+
+def children(stack: Stack, title: str) -> list[int]:
+    """Of the postmaster, those that call themselves so."""
+    every = psutil.Process(root_process(stack, "postgres")).children()
+    return [child.pid for child in every if title in " ".join(child.cmdline())]
 
 
 def replaced(stack: Stack, who: str, killed: list[int]) -> bool:
@@ -56,7 +64,7 @@ def scraped(stack: Stack) -> Iterator[list[tuple[float, float]]]:
     thread.join()
 
 
-@pytest.mark.parametrize("who", ["one worker", "all workers", "gunicorn", "postmaster"])
+@pytest.mark.parametrize("who", ["one worker", "all workers", "gunicorn", "postmaster", "one session", "archiver"])
 def test_a_kill_under_load_loses_no_acknowledged_row_and_heals_by_itself(stack: Stack, who: str) -> None:
     eventually(lambda: stack.healthy() and len(workers(stack)) == WORKERS, 60, "all is well before")
     with scraped(stack) as seen, Load(stack.ports["app"], post("/tools", who), clients=20, pause=0.02) as load:
@@ -81,6 +89,14 @@ def test_a_kill_under_load_loses_no_acknowledged_row_and_heals_by_itself(stack: 
         counts = [count for _, count in seen]
         assert counts == sorted(counts), "a dead worker's requests are forgotten"
     eventually(lambda: pool_is_idle(stack), 60, "the pool is idle again")
+    assert archives_on(stack)
+
+
+def archives_on(stack: Stack) -> bool:
+    """Whether what was written last comes to the archive, with all that lies before it."""
+    name = stack.sql("SELECT pg_walfile_name(pg_switch_wal())")
+    eventually(lambda: stack.sql("SELECT last_archived_wal FROM pg_stat_archiver") >= name, 120, f"{name} is archived")
+    return stack.run("wal", "verify").code == 0
 
 
 def served_since(load: Load, moment: float) -> bool:
