@@ -15,6 +15,7 @@ import random
 import re
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from bench_settings import interval
@@ -37,10 +38,15 @@ def transactions(stack: Stack, seconds: int, clients: int) -> float:
 
 
 def turn(stack: Stack, word: str) -> None:
-    """Pause or unpause monitoring."""
-    done = docker(word, *(stack.container(service) for service in WATCHING))
-    if done.code:
-        sys.exit(done.said)
+    """Pause or unpause monitoring. A container whose health is just being asked may refuse, and is asked again."""
+    for container in map(stack.container, WATCHING):
+        for _ in range(10):
+            done = docker(word, container)
+            if done.code == 0:
+                break
+            time.sleep(1)
+        else:
+            sys.exit(done.said)
 
 
 def used(stack: Stack, *words: str) -> dict[str, float]:
