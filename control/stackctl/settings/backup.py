@@ -12,7 +12,7 @@ from stackctl.hardware.model import Backlog, Wal
 from stackctl.settings import pgbackrest as other
 from stackctl.settings.layers import Given
 from stackctl.settings.pgbackrest import PgBackRest
-from stackctl.settings.values import Fault, nearest, whole
+from stackctl.settings.values import Fault, choice, nearest, whole
 
 SECTION = "backup"
 QUESTION = f"{SECTION}.drill_sql."
@@ -120,18 +120,12 @@ def question_name(text: str) -> str:
 
 def wal(text: str) -> Wal:
     """How WAL leaves the server."""
-    word = text.strip().lower()
-    if word not in list(Wal):
-        raise Fault(f"{text!r} is not one of {', '.join(Wal)}", nearest(word, Wal))
-    return Wal(word)
+    return Wal(choice(text, Wal))
 
 
 def backlog(text: str) -> Backlog:
     """What becomes of WAL that cannot be archived and would fill the disk."""
-    word = text.strip().lower()
-    if word not in list(Backlog):
-        raise Fault(f"{text!r} is not one of {', '.join(Backlog)}", nearest(word, Backlog))
-    return Backlog(word)
+    return Backlog(choice(text, Backlog))
 
 
 def job(text: str) -> str:

@@ -40,7 +40,8 @@ def nearest(word: str, options: Iterable[str]) -> str:
     return f"did you mean {near[0]}?" if near else f"choose one of {', '.join(known)}"
 
 
-def _choice(text: str, options: Iterable[str]) -> str:
+def choice(text: str, options: Iterable[str]) -> str:
+    """One of the options, however it is capitalized. Raises Fault."""
     known, word = list(options), text.strip().lower()
     if word not in known:
         raise Fault(f"{text!r} is not one of {', '.join(known)}", nearest(word, known))
@@ -108,27 +109,27 @@ def cpus(text: str) -> int:
 
 def storage(text: str) -> Storage:
     """The kind of disk under the data."""
-    return Storage(_choice(text, Storage))
+    return Storage(choice(text, Storage))
 
 
 def workload(text: str) -> Workload:
     """What the database mostly does."""
-    return Workload(_choice(text, Workload))
+    return Workload(choice(text, Workload))
 
 
 def pooler(text: str) -> Pooler:
     """The pooler between app and database."""
-    return Pooler(_choice(text, Pooler))
+    return Pooler(choice(text, Pooler))
 
 
 def engine(text: str) -> str:
     """What runs the stack."""
-    return _choice(text, ENGINES)
+    return choice(text, ENGINES)
 
 
 def images(text: str) -> str:
     """Where images come from."""
-    return _choice(text, IMAGES)
+    return choice(text, IMAGES)
 
 
 def postgres(text: str) -> int:
