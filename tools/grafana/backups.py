@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from grafana.limits import Json
 from grafana.marks import ANY, ANY_IS_BAD, BACKUP_AGE, DRILL_AGE, REPOSITORY, RESTORE_LOSS, RESTORE_TIME, WAL_WAITING
 from grafana.panels import Column, Line, Query, Words, stat, table, timeseries
 from grafana.promql import PHYSICAL, age, backups_are, grown, series, total
@@ -13,20 +16,42 @@ def _newest(name: str) -> str:
     return f"max by (kind) ({series(f'stackctl_backup_{name}')})"
 
 
+def newest_backup(**more: Any) -> Json:
+    """The panel, on whichever dashboard; `more` goes to `stat`."""
+    return stat(
+        Words(
+            "Newest backup",
+            "Age of the newest good backup; a dump is none. A daily one is late after 26 hours.",
+            "`stackctl backup status` says what is late and why; `stackctl backup` takes one.",
+        ),
+        age("stackctl_backup_timestamp_seconds", PHYSICAL),
+        "s",
+        BACKUP_AGE,
+        idle=backups_are("none yet"),
+        **more,
+    )
+
+
+def last_trial(**more: Any) -> Json:
+    """The panel, on whichever dashboard; `more` goes to `stat`."""
+    return stat(
+        Words(
+            "Last trial restore",
+            "Whether the last drill got the data back.",
+            "FAILED: the backups may be worth nothing. `stackctl backup verify`, then a new `stackctl backup`.",
+        ),
+        f"min({series('stackctl_drill_passed')})",
+        "none",
+        says={"1": ("passed", "green"), "0": ("FAILED", "red")},
+        idle=backups_are("none yet"),
+        **more,
+    )
+
+
 BACKUPS = Line(
     4,
     (
-        stat(
-            Words(
-                "Newest backup",
-                "Age of the newest good backup; a dump is none. A daily one is late after 26 hours.",
-                "`stackctl backup status` says what is late and why; `stackctl backup` takes one.",
-            ),
-            age("stackctl_backup_timestamp_seconds", PHYSICAL),
-            "s",
-            BACKUP_AGE,
-            idle=backups_are("none yet"),
-        ),
+        newest_backup(),
         stat(
             Words(
                 "Late jobs",
@@ -59,17 +84,7 @@ BACKUPS = Line(
             DRILL_AGE,
             idle=backups_are("none yet"),
         ),
-        stat(
-            Words(
-                "Last trial restore",
-                "Whether the last drill got the data back.",
-                "FAILED: the backups may be worth nothing. `stackctl backup verify`, then a new `stackctl backup`.",
-            ),
-            f"min({series('stackctl_drill_passed')})",
-            "none",
-            says={"1": ("passed", "green"), "0": ("FAILED", "red")},
-            idle=backups_are("none yet"),
-        ),
+        last_trial(),
         stat(
             Words(
                 "Since that trial",

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from grafana.marks import ANY, BACKUP_AGE, CACHE, CONNECTIONS, CPU, DISK, FAILED, LATENCY, MEMORY, POOL, WAL_WAITING
+from grafana.backups import last_trial, newest_backup
+from grafana.marks import ANY, CACHE, CONNECTIONS, CPU, DISK, FAILED, LATENCY, MEMORY, POOL, WAL_WAITING
 from grafana.panels import Line, Words, stat
 from grafana.promql import (
-    PHYSICAL,
-    age,
     app_is,
-    backups_are,
     database_is,
     or_zero,
     quantile,
@@ -101,30 +99,8 @@ ROOM = Line(
 WORK = Line(
     4,
     (
-        stat(
-            Words(
-                "Newest backup",
-                "Age of the newest good backup; a dump is none. A daily one is late after 26 hours.",
-                "`stackctl backup status` says what is late and why; `stackctl backup` takes one.",
-            ),
-            age("stackctl_backup_timestamp_seconds", PHYSICAL),
-            "s",
-            BACKUP_AGE,
-            idle=backups_are("none yet"),
-            to="stackctl-wal",
-        ),
-        stat(
-            Words(
-                "Last trial restore",
-                "Whether the last drill got the data back.",
-                "FAILED: the backups may be worth nothing. `stackctl backup verify`, then a new `stackctl backup`.",
-            ),
-            f"min({series('stackctl_drill_passed')})",
-            "none",
-            says={"1": ("passed", "green"), "0": ("FAILED", "red")},
-            idle=backups_are("none yet"),
-            to="stackctl-wal",
-        ),
+        newest_backup(to="stackctl-wal"),
+        last_trial(to="stackctl-wal"),
         stat(
             Words(
                 "WAL to archive",
