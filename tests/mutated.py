@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 Undo = Callable[[], object]
@@ -58,6 +59,17 @@ def remove(path: Path) -> Undo:
         folder.rmdir()
 
     return undo
+
+
+@contextmanager
+def mutated(paths: list[Path], mutation: Mutation) -> Iterator[list[Path]]:
+    """Those of `paths` that the mutation could change, changed for a time."""
+    undo = {path: undone for path in paths if (undone := mutation(path)) is not None}
+    try:
+        yield list(undo)
+    finally:
+        for undone in undo.values():
+            undone()
 
 
 def _append(path: Path, content: bytes) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from mutated import Mutation, cut_to, flip, remove
+from mutated import Mutation, cut_to, flip, mutated, remove
 from pgbackrest_machine import STANZA, Machine, here, machine
 from running_stack import eventually
 from stackctl.backup.model import Kind, Status
@@ -100,17 +100,6 @@ def alone(path: Path) -> bool:
     lists = (".info", ".copy", ".manifest", ".history", ".backup")
     first = path.name.startswith("000000010000000000000001-")
     return first or any(each in path.name for each in lists) or "backup.history" in path.parts
-
-
-@contextmanager
-def mutated(paths: list[Path], mutation: Mutation) -> Iterator[list[Path]]:
-    """Those of `paths` that the mutation could change, changed for a time, for the account that they have."""
-    undo = {path: undone for path in paths if (undone := mutation(path)) is not None}
-    try:
-        yield list(undo)
-    finally:
-        for undone in undo.values():
-            undone()
 
 
 @contextmanager

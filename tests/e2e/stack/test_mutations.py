@@ -7,12 +7,11 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from mutated import Mutation, cut_to, flip, grow, remove
+from mutated import Mutation, cut_to, flip, grow, mutated, remove
 from running_stack import Stack, eventually
 from stackctl.backup.repository import Repository
 from stackctl.backup.verify import verify_all
@@ -72,17 +71,6 @@ def spoken_of(repository: Repository, path: Path) -> str:
 def files(repository: Repository) -> list[Path]:
     there = sorted(path for path in repository.root.rglob("*") if path.is_file())
     return [path for path in there if path.name != "lock"]
-
-
-@contextmanager
-def mutated(paths: list[Path], mutation: Mutation) -> Iterator[list[Path]]:
-    """Those of `paths` that the mutation could change, changed for a time."""
-    undo = {path: undone for path in paths if (undone := mutation(path)) is not None}
-    try:
-        yield list(undo)
-    finally:
-        for undone in undo.values():
-            undone()
 
 
 RANDOM = random.Random(SEED)
