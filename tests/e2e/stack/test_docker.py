@@ -47,7 +47,7 @@ def test_every_container_is_hardened(stack: Stack) -> None:
         assert host["Privileged"] is False, service
         assert host["Memory"] > 0, service
         assert host["MemorySwap"] == host["Memory"], f"{service} may swap"
-        assert host["NanoCpus"] > 0, service
+        assert host["NanoCpus"] > 0 or host["CpuQuota"] > 0, service
         assert 0 < host["PidsLimit"] <= 1000, service
         assert host["LogConfig"]["Type"] == "json-file", service
         assert host["LogConfig"]["Config"] == {"max-size": "10m", "max-file": "5"}, service

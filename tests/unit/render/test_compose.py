@@ -50,10 +50,27 @@ def test_every_service_is_bounded(services):
     for service in services.values():
         assert re.fullmatch(r"[1-9]\d*m", service["mem_limit"])
         assert service["memswap_limit"] == service["mem_limit"]
-        assert service["cpus"] > 0
+        assert service.get("cpus", 0) > 0 or service["cpu_quota"] > 0
         assert service["pids_limit"] >= 64
         assert service["logging"] == {"driver": "json-file", "options": {"max-size": "10m", "max-file": "5"}}
         assert re.fullmatch(r"\d+s", service["stop_grace_period"])
+
+
+def test_who_works_in_short_pieces_may_do_one_without_being_held_up():
+    """An exporter with 0.05 CPUs gets 5 ms of each 100, and a scrape of 50 ms takes a second; or 50 ms of a second."""
+    services = _compose()["services"]
+    quotas = {name: each["cpu_quota"] for name, each in services.items() if each.get("cpu_period") == 1_000_000}
+    # 3, 3, 5, 2 and 5 of 103 weights of 4 CPUs, rounded down to hundredths.
+    assert quotas == {
+        "exporter": 110_000,
+        "observer": 110_000,
+        "prometheus": 190_000,
+        "alertmanager": 70_000,
+        "grafana": 190_000,
+    }
+    # The engine takes one or the other.
+    assert not any("cpus" in services[name] for name in quotas)
+    assert all("cpus" in each for name, each in services.items() if name not in quotas)
 
 
 def test_lasting_services_restart_and_are_checked_and_the_one_off_is_not(services):

@@ -122,9 +122,16 @@ def _state(container: Any, wanted: Mapping[str, int]) -> ServiceState:
         version=image.partition(":")[2].partition("@")[0],
         address=f"127.0.0.1:{ports[0]}" if ports else "",
         memory=_memory(container) if running else None,
-        cpus=(container.attrs["HostConfig"]["NanoCpus"] or 0) / 1e9 or None,
+        cpus=_cpus(container.attrs["HostConfig"]),
         started_at=f"{state['StartedAt'][:19]}Z" if running else None,
     )
+
+
+def _cpus(host: Mapping[str, Any]) -> float | None:
+    """The limit, given as CPUs or as a quota of each period; None where there is none."""
+    if host["NanoCpus"]:
+        return float(host["NanoCpus"] / 1e9)
+    return float(host["CpuQuota"] / host["CpuPeriod"]) if host.get("CpuQuota") and host.get("CpuPeriod") else None
 
 
 def _memory(container: Any) -> Bytes | None:
