@@ -92,6 +92,9 @@ class Follower:
             while not stop() and (piece := file.read(_PIECE)):
                 read.sha.update(piece)
                 read.crc = extend(read.crc, piece)
+                # Begins to write it to the disk, so that it does not come as one burst that commits have to wait for;
+                # and lets go of it, so that the copy does not take the place of the database's files in memory.
+                os.posix_fadvise(file.fileno(), read.size, len(piece), os.POSIX_FADV_DONTNEED)
                 read.size += len(piece)
                 self._told(len(piece))
         return read

@@ -26,7 +26,7 @@ def busy_app(stack: Stack) -> Iterator[Stack]:
 
 
 def held_back(stack: Stack, place: Path) -> bool:
-    """Whether the program that copies into a repository is stopped, or has but a part of a CPU."""
+    """Whether the program that copies into a repository is stopped, or has but a part of a CPU, and stands behind others."""
     if stack.engine == "embedded":
         return any(_is_copying(process, place) for process in psutil.process_iter())
     words = ["docker", "ps", "--quiet", "--filter", f"name={stack.name}-pg-basebackup-"]
@@ -34,13 +34,14 @@ def held_back(stack: Stack, place: Path) -> bool:
     if not found:
         return False
     done = subprocess.run(["docker", "inspect", *found], capture_output=True, text=True, check=False)
-    return any(0 < each["HostConfig"]["NanoCpus"] <= 50_000_000 for each in json.loads(done.stdout or "[]"))
+    hosts = [each["HostConfig"] for each in json.loads(done.stdout or "[]")]
+    return any(0 < host["NanoCpus"] <= 50_000_000 and host["CpuShares"] == 128 for host in hosts)
 
 
 def _is_copying(process: psutil.Process, place: Path) -> bool:
     try:
         mine = process.name() == "pg_basebackup" and any(word.startswith(str(place)) for word in process.cmdline())
-        return mine and process.status() == psutil.STATUS_STOPPED
+        return mine and process.status() == psutil.STATUS_STOPPED and process.nice() == 19
     except psutil.Error:
         return False
 

@@ -95,7 +95,8 @@ class DockerPrograms:
             *("--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--tmpfs", "/tmp"),  # noqa: S108
             *("--env", "LC_ALL=C.UTF-8", "--env", "TZ=UTC"),
             *self.limits,
-            *(("--cpus", cpus(self.share)) if self.share else ()),
+            # Behind all others where a CPU is wanted by several, and never more of it than the share.
+            *(("--cpu-shares", "128", "--cpus", cpus(self.share)) if self.share else ()),
             *(word for source, target in self.repository for word in ("--mount", bind(source, target))),
             *(word for folder in folders for word in ("--mount", bind(folder, str(folder)))),
         ]

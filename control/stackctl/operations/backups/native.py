@@ -23,6 +23,7 @@ from stackctl.backup.verify import Finding, verify_all, verify_archive, verify_b
 from stackctl.backup.windows import Window
 from stackctl.engine.base import Engine, Note, Programs, Throwaway
 from stackctl.errors import BackupFailed, Unhealthy, UsageError
+from stackctl.hardware.priority import yield_time
 from stackctl.operations.backups.access import make_reachable
 from stackctl.operations.copy_room import refuse_without_room
 from stackctl.units import Bytes
@@ -91,6 +92,8 @@ class NativeEngine:
 
     @contextmanager
     def _paced(self, programs: Programs, size: int, note: Note) -> Iterator[Programs]:
+        # Between two looks at the load, the copy and its reading take what the app leaves.
+        yield_time()
         with pacing(self._engine.query, note, size) as share:
             yield programs.paced(share)
 
