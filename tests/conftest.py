@@ -6,11 +6,21 @@ from collections.abc import Generator
 
 import pytest
 
+import running_stack
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--golden` rewrites the golden files instead of comparing with them."""
     parser.addoption("--golden", action="store_true", help="rewrite the golden files")
     parser.addoption("--full", action="store_true", help="run the exhaustive matrices too")
+    parser.addoption(
+        "--postgres", type=int, help="the embedded engine's stacks have this version; it must be installed"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Processes that tests are distributed to have the same options."""
+    running_stack.embedded_version = config.getoption("--postgres")
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -28,6 +28,8 @@ PROFILE = {"ram": "4G", "cpus": 2, "storage": "ssd", "disk": "10G", "workload": 
 _FOREIGN = ("PG_", "DB_", "PGHOST", "PGPORT", "PGUSER", "PGPASSWORD", "PGDATABASE", "COMPOSE_", "STACKCTL_")
 # How many times as long as on a quiet machine something may take while other tests keep the disk and the CPUs busy.
 _PATIENCE = 4
+# The version of the embedded engine's stacks, where a test does not say another one.
+embedded_version: int | None = None
 _CLI = Path(sys.executable).with_name("stackctl")
 
 
@@ -118,6 +120,8 @@ class Stack:
         known = {"profile": PROFILE, "ports": self.ports, "engine": self.engine}
         if self.engine == "docker":
             known["images"] = "debian"
+        elif embedded_version is not None:
+            known["profile"] = {**PROFILE, "postgres": embedded_version}
         content = {key: value for key, value in {**known, **changes}.items() if value is not None}
         (self.folder / "stackctl.yaml").write_text(yaml.safe_dump(content, allow_unicode=True))
 

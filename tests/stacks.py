@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from stackctl.engine.docker import place as docker
 from stackctl.engine.embedded import place as embedded
@@ -39,12 +41,14 @@ def compose_files(
     ports: Ports | None = None,
     app: AppSection = REFERENCE_APP,
     alerts: AlertSettings | None = None,
+    held_disk: Mapping[str, Any] | None = None,
 ) -> tuple[File, ...]:
     """The stack for Compose, as an engine of version `engine` gets it."""
     services = tuple(service for service in services_of(sizing) if service != "migrate" or app.migrates)
     images = IMAGES | ({"app": app.image, "migrate": app.image} if app.own else {})
     rest = {
         **docker.extra(sizing, ports or Ports(), images, engine),
+        "held_disk": held_disk or {},
         "secrets": docker.secret_names(sizing, services),
         "secrets_folder": "../secrets",
         "tail": docker.tail("../../backups/tail", SystemUser("operator", 1000, 1000)),

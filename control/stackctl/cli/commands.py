@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from stackctl.cli.bench import bench
 from stackctl.cli.options import with_profile
 from stackctl.cli.restore import restore
 from stackctl.cli.session import session
@@ -186,7 +187,7 @@ def doctor(flags: Flags, sets: list[str]) -> None:
 
 COMMANDS = {
     each.__name__: each
-    for each in (init, size, render, plan, up, down, restore, status, health, logs, doctor, connect, exporter)
+    for each in (init, size, render, plan, up, down, restore, status, health, logs, doctor, connect, exporter, bench)
 }
 
 

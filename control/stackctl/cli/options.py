@@ -26,6 +26,7 @@ PROFILE: dict[str, Any] = {
     "connections": _option("max_connections; pools are sized from it.", "N"),
     "pooler": _option("Connection pooler: none, pgbouncer.", "none"),
     "wal_rate": _option("WAL written in a busy second; max_wal_size follows from it.", "5M"),
+    "disk_limit": _option("Rehearse a disk: iops=3000,mbps=125, or a volume such as aws-gp3.", "aws-gp3"),
     "build": _option("The server's features: lz4,zstd,llvm,io_uring, full, portable, or its bin folder.", "portable"),
     "engine": _option("Where the stack runs: auto, docker, embedded.", "auto"),
     "images": _option("Where images come from: public, debian (built here).", "public"),

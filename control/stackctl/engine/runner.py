@@ -7,7 +7,7 @@ import re
 import shlex
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -105,6 +105,30 @@ class Runner:
                     yield line.rstrip("\n")
             finally:
                 process.terminate()
+
+    @contextmanager
+    def afterwards(self, argv: Sequence[str], *, user: SystemUser | None = None) -> Iterator[None]:
+        """Start `argv`, which waits for the end of its input: that of the context, or of this process, however it ends.
+
+        At the end of the context it is waited for. In a session of its own, no signal from a terminal ends it before.
+        """
+        # No other program of ours inherits an end of the pipe, and so keeps it open: Python closes it for them.
+        with subprocess.Popen(
+            argv,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd="/",
+            env=_environment(None, user, True),
+            start_new_session=True,
+            **_identity(user),
+        ) as process:
+            try:
+                yield
+            finally:
+                assert process.stdin is not None, "it was asked for"  # noqa: S101
+                process.stdin.close()
+                process.wait()
 
     def attend(self, argv: Sequence[str], each: Callable[[], None]) -> int:
         """Run `argv` with our own output to its end and give back its exit status; it is not echoed.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from enum import StrEnum
 
-from stackctl.units import Bytes, counted, human
+from stackctl.units import MIB, Bytes, counted, human
 
 
 class Storage(StrEnum):
@@ -69,6 +69,31 @@ class Host:
 
 
 @dataclass(frozen=True)
+class DiskLimit:
+    """What the database may ask of the disk in a second, reads and writes each: operations, bytes. 0 is no limit."""
+
+    iops: int = 0
+    rate: Bytes = UNKNOWN
+
+    def __bool__(self) -> bool:
+        return bool(self.iops or self.rate)
+
+    def __str__(self) -> str:
+        """As `--disk-limit` takes it."""
+        return ",".join([f"iops={self.iops}"] * bool(self.iops) + [f"mbps={self.rate // MIB}"] * bool(self.rate))
+
+
+# Published for one volume, without what it may do for a while. AWS: "Amazon EBS volume types", the baseline of gp3
+# whatever its size; Microsoft: "Azure managed disk types", Premium SSD of 128, 512 and 1024 GiB.
+DISKS = {
+    "aws-gp3": DiskLimit(3000, Bytes(125 * MIB)),
+    "azure-p10": DiskLimit(500, Bytes(100 * MIB)),
+    "azure-p20": DiskLimit(2300, Bytes(150 * MIB)),
+    "azure-p30": DiskLimit(5000, Bytes(200 * MIB)),
+}
+
+
+@dataclass(frozen=True)
 class HardwareProfile:
     """One machine and its purpose. `ram` and `disk` are the host's, in bytes; sizing divides them.
 
@@ -89,6 +114,7 @@ class HardwareProfile:
     pgbackrest: bool = False
     wal: Wal = Wal.ARCHIVE
     backlog: Backlog = Backlog.DROP
+    disk_limit: DiskLimit = DiskLimit()
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from stackctl.units import Bytes
 
 
 def yield_time() -> None:
-    """Give this process, and all that it starts from now on, what others leave of CPU and disk. There is no way back."""
+    """Give this process, and all that it starts from now on, what others leave of CPU and disk, for good."""
     import psutil
 
     os.nice(19)

@@ -33,7 +33,8 @@ PUBLIC = "public"
 # A machine sold as 16 GiB shows less, as firmware and kernel keep some; a 200 GB disk holds 186 GiB.
 NOMINAL_PERCENT = 108
 # Flags that make the profile; engine, images and version are remembered by themselves.
-REMEMBERED = ("ram", "cpus", "storage", "disk", "workload", "app_workers", "connections", "pooler", "wal_rate", "fit")
+_SIZES = ("ram", "cpus", "storage", "disk", "workload", "app_workers", "connections", "pooler", "wal_rate")
+REMEMBERED = (*_SIZES, "disk_limit", "fit")
 
 
 @dataclass(frozen=True)

@@ -85,6 +85,7 @@ def data(sizing: Sizing, settings: Settings) -> dict[str, Any]:
             "app_workers": profile.app_workers,
             "pooler": profile.pooler,
             "wal_rate_bytes": profile.wal_rate or None,
+            "disk_limit": str(profile.disk_limit) or None,
             "provenance": dict(settings.provenance),
         },
         "budget": [{"service": b.service, "memory_bytes": b.memory, "cpus": b.cpus} for b in sizing.budget],

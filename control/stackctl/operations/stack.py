@@ -11,11 +11,11 @@ from stackctl.engine.base import Deployment, Engine
 from stackctl.engine.generation import HELD
 from stackctl.engine.runner import Runner
 from stackctl.errors import Problem, ProfileError
-from stackctl.hardware.model import PORTABLE_BUILD, Wal
+from stackctl.hardware.model import PORTABLE_BUILD, HardwareProfile, Wal
 from stackctl.operations.alerting.receivers import unsent
 from stackctl.operations.backups.engines import archives_there, refuse_unsupported
 from stackctl.operations.build import contradiction, refuse_unbuilt
-from stackctl.operations.engines import Choice, choose, open_engine
+from stackctl.operations.engines import DOCKER, Choice, choose, open_engine
 from stackctl.operations.own_app import app_for_engine
 from stackctl.operations.ports import used_ports
 from stackctl.operations.project import (
@@ -112,6 +112,7 @@ def prepare(request: Request, runner: Runner) -> Prepared:
     _refuse_other_version(opened, choice)
     refuse_failing(sized(opened.settings, PORTABLE_BUILD))
     refuse_unsupported(opened.project, choice.engine, choice.images)
+    _refuse_unheld_disk(opened.settings.profile, choice)
     engine = open_engine(opened, choice, runner)
     shares = {share.service for share in divide(opened.settings.profile)}
     deployment = engine.deployment(wanted_services(opened.settings, shares))
@@ -173,6 +174,14 @@ def _refuse_other_version(opened: Opened, choice: Choice) -> None:
         raise ProfileError(
             f"the data is PostgreSQL {there}, not {wanted}",
             hint=f"--pg {there}; another major version needs a dump and a restore into a new project",
+        )
+
+
+def _refuse_unheld_disk(profile: HardwareProfile, choice: Choice) -> None:
+    if profile.disk_limit and choice.engine != DOCKER:
+        raise ProfileError(
+            f"profile.disk_limit: the {choice.engine} engine cannot hold a disk back",
+            hint="--engine docker rehearses a disk; without it, leave --disk-limit out",
         )
 
 

@@ -119,6 +119,7 @@ def _context(sizing: Sizing, stack: Stack, target: Target) -> dict[str, Any]:
         "exporter": _exporter(sizing.profile.postgres, place),
         "alerting": alerting.settings(stack.alerts, place, stack.alert_digest),
         "data_volume": DATA_VOLUME,
+        "held_disk": {},
         "volumes": [stack.extra.get("data_volume", DATA_VOLUME), *_volumes(stack.services)],
         "userlist": "",
         "pgbackrest": None,

@@ -24,6 +24,7 @@ KEYS = {
     "STACKCTL_APP_WORKERS": "app_workers",
     "STACKCTL_POOLER": "pooler",
     "STACKCTL_WAL_RATE": "wal_rate",
+    "STACKCTL_DISK_LIMIT": "disk_limit",
     "STACKCTL_BUILD": "build",
 }
 PINS = {

@@ -130,6 +130,7 @@ class Profile(Section):
     app_workers: Annotated[str, _Key(values.app_workers, _whole(1, 256), "Worker processes of the app")] = ""
     pooler: Annotated[str, _Key(values.pooler, {"enum": list(Pooler)}, "Connection pooler")] = ""
     wal_rate: Annotated[str, _Key(values.wal_rate, _RATE, "WAL written in a busy second: 5M")] = ""
+    disk_limit: Annotated[str, _Key(values.disk_limit, _TEXT, "Rehearse a disk: iops=3000,mbps=125")] = ""
     build: Annotated[str, _Key(values.build, _BUILD, "Features of the server: lz4,zstd")] = ""
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from stackctl.errors import Problem, ProfileError
-from stackctl.hardware.model import Backlog, HardwareProfile, Host, Pooler, Wal, Workload
+from stackctl.hardware.model import Backlog, DiskLimit, HardwareProfile, Host, Pooler, Wal, Workload
 from stackctl.settings import pins as pin_values
 from stackctl.settings import values
 from stackctl.settings.alerts import alert_settings
@@ -145,6 +145,7 @@ def _profile(reading: _Reading, host: Host, default_postgres: int) -> HardwarePr
         app_workers=reading.take("app_workers", values.app_workers, default_workers(ram, cpus)),
         pooler=reading.take("pooler", values.pooler, Pooler.NONE),
         wal_rate=reading.take("wal_rate", values.wal_rate, Bytes(0)),
+        disk_limit=reading.take("disk_limit", values.disk_limit, DiskLimit()),
         # Their texts were checked with the project file, and nothing else gives them.
         wal=read_wal(reading.given.keys[WAL].text) if WAL in reading.given.keys else Wal.ARCHIVE,
         backlog=read_backlog(reading.given.keys[BACKLOG].text) if BACKLOG in reading.given.keys else Backlog.DROP,

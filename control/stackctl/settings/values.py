@@ -6,7 +6,17 @@ import re
 from collections.abc import Iterable
 from pathlib import PurePath
 
-from stackctl.hardware.model import FULL_BUILD, PORTABLE_BUILD, POSTGRES_MAJORS, Build, Pooler, Storage, Workload
+from stackctl.hardware.model import (
+    DISKS,
+    FULL_BUILD,
+    PORTABLE_BUILD,
+    POSTGRES_MAJORS,
+    Build,
+    DiskLimit,
+    Pooler,
+    Storage,
+    Workload,
+)
 from stackctl.units import GIB, KIB, MIB, Bytes, parse_bytes
 
 ENGINES = ("auto", "docker", "embedded")
@@ -19,6 +29,8 @@ NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]*$"
 _END_OF_LIFE = {"13": "November 2025", "14": "November 2026"}
 _BUILDS = {"full": FULL_BUILD, "portable": PORTABLE_BUILD}
 _FASTEST = 4 * GIB
+# Operations a second of a disk that turns.
+_SLOWEST = 50
 _TRUE = ("on", "true", "yes", "1")
 _FALSE = ("off", "false", "no", "0")
 
@@ -169,6 +181,21 @@ def wal_rate(text: str) -> Bytes:
     if rate > _FASTEST:
         raise Fault(f"{text!r} is more than any disk takes", "write the WAL of one second, such as 5M")
     return rate
+
+
+def disk_limit(text: str) -> DiskLimit:
+    """What the database may ask of the disk: `iops=3000,mbps=125`, one of them, or a volume that is known."""
+    word = text.strip().lower()
+    if word in DISKS:
+        return DISKS[word]
+    match = re.fullmatch(r"(?:iops=(?P<iops>[0-9]{1,7}))?(?P<and>,)?(?:mbps=(?P<mbps>[0-9]{1,5}))?", word)
+    if match is None or bool(match["and"]) != bool(match["iops"] and match["mbps"]) or not word:
+        message = f"{text!r} is not of the form iops=3000,mbps=125, and no volume that is known"
+        raise Fault(message, f"{nearest(word, DISKS)}, or write one or both of the numbers")
+    limit = DiskLimit(int(match["iops"] or 0), Bytes(int(match["mbps"] or 0) * MIB))
+    if (match["iops"] and limit.iops < _SLOWEST) or (match["mbps"] and not limit.rate):
+        raise Fault(f"{text!r} is less than any disk does", "write iops=3000,mbps=125, for example")
+    return limit
 
 
 def app_workers(text: str) -> int:

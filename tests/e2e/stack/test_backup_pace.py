@@ -26,7 +26,7 @@ def busy_app(stack: Stack) -> Iterator[Stack]:
 
 
 def held_back(stack: Stack, place: Path) -> bool:
-    """Whether the program that copies into a repository is stopped, or has but a part of a CPU, and stands behind others."""
+    """Whether the program that copies is stopped, or has but a part of a CPU, and stands behind all others."""
     if stack.engine == "embedded":
         return any(_is_copying(process, place) for process in psutil.process_iter())
     words = ["docker", "ps", "--quiet", "--filter", f"name={stack.name}-pg-basebackup-"]

@@ -141,6 +141,7 @@ def test_size_prints_the_document_of_the_contract(cli_json):
         "app_workers": 4,
         "pooler": "none",
         "wal_rate_bytes": None,
+        "disk_limit": None,
         "provenance": None,
     }
     assert data["budget"][1] == {"service": "postgres", "memory_bytes": 13_313_769_472, "cpus": 1.74}

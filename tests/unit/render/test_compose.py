@@ -73,6 +73,21 @@ def test_who_works_in_short_pieces_may_do_one_without_being_held_up():
     assert all("cpus" in each for name, each in services.items() if name not in quotas)
 
 
+def test_a_disk_is_rehearsed_by_the_database_alone():
+    """Else the limit would be shared with what the disk of production does not carry, such as Prometheus."""
+    disk = {"device": "/dev/vda", "iops": 3000, "rate": 131_072_000}
+    services = _compose(held_disk=disk)["services"]
+    assert services["postgres"]["blkio_config"] == {
+        "device_read_iops": [{"path": "/dev/vda", "rate": 3000}],
+        "device_write_iops": [{"path": "/dev/vda", "rate": 3000}],
+        "device_read_bps": [{"path": "/dev/vda", "rate": 131_072_000}],
+        "device_write_bps": [{"path": "/dev/vda", "rate": 131_072_000}],
+    }
+    assert [name for name, each in services.items() if "blkio_config" in each] == ["postgres"]
+    half = _compose(held_disk={**disk, "iops": 0})["services"]["postgres"]["blkio_config"]
+    assert set(half) == {"device_read_bps", "device_write_bps"}
+
+
 def test_lasting_services_restart_and_are_checked_and_the_one_off_is_not(services):
     for name, service in services.items():
         if name == "migrate":

@@ -19,6 +19,7 @@ from stackctl.engine.beat import FOLDER
 from stackctl.engine.docker import argv, containers, images, mounts, orphans, place, repository
 from stackctl.engine.docker.ballast import DockerBallast
 from stackctl.engine.docker.client import DockerPrograms, database_user, operator
+from stackctl.engine.docker.disk import held_disk
 from stackctl.engine.docker.generations import DockerPlaces, volume_key
 from stackctl.engine.passfile import passfile
 from stackctl.engine.project import Project
@@ -77,6 +78,7 @@ class DockerEngine:
             **place.extra(sizing, self._ports, self._supplied().references(), containers.engine_version()),
             "secrets": place.secret_names(sizing, deployment.services),
             "secrets_folder": "../secrets",
+            "held_disk": held_disk(sizing.profile.disk_limit),
             "data_volume": volume_key(self._generation),
             **mounts.extra(self._project, self.repository(), partial(_from_files, self._project)),
             "fingerprint": vault.fingerprint() if self._project.secrets.is_dir() else "",

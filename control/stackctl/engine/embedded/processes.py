@@ -59,3 +59,16 @@ def end_all(found: Sequence[psutil.Process]) -> None:
         with suppress(psutil.NoSuchProcess):
             process.kill()
     psutil.wait_procs(left, timeout=_SECONDS)
+
+
+def kill_tree(pid: int) -> None:
+    """End a process and all below it as a machine that stops would, and wait for it."""
+    try:
+        parent = psutil.Process(pid)
+        family = [parent, *parent.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return
+    for process in family:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(family, timeout=_SECONDS)

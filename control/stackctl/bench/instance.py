@@ -1,0 +1,97 @@
+"""One throwaway server: made, filled, started with a contender's settings, asked, stopped, crashed."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from dataclasses import dataclass
+
+from stackctl.bench import counters, pgbench
+from stackctl.bench.contenders import Contender
+from stackctl.bench.counters import Counters
+from stackctl.engine.query import PSQL, as_json, rows
+from stackctl.engine.rooms import ADMINISTRATOR, Room
+from stackctl.errors import EngineFailed, StackError, TimedOut, Unhealthy
+
+_HOURS = 3600.0
+_START_SECONDS = 600.0
+# In the server, whose own folder the program runs in; `COPY FROM` takes a path in it.
+_ROWS = "COPY (SELECT n, now(), md5(n::text), n * 1.5 FROM generate_series(1, {rows}) n) TO PROGRAM 'cat > bench.copy'"
+
+
+@dataclass(frozen=True)
+class Instance:
+    """A server in a room."""
+
+    room: Room
+    contender: Contender
+    postgres: int
+
+    @property
+    def name(self) -> str:
+        """The contender's."""
+        return self.contender.name
+
+    def make(self) -> None:
+        """A cluster as a stack has it: with checksums, in UTF-8 and a locale that compares bytes."""
+        how = ("--auth", "trust", "--username", ADMINISTRATOR, "--data-checksums", "--no-sync")
+        self.room.run("initdb", "-D", str(self.room.data), *how, "-E", "UTF8", "--locale", "C.UTF-8", timeout=_HOURS)
+
+    def start(self) -> float:
+        """Start it and wait for the first connection; gives back the seconds until then.
+
+        Raises EngineFailed where the settings do not let it start, TimedOut.
+        """
+        began = time.monotonic()
+        words = shlex.join(word for name, value in self._settings().items() for word in ("-c", f"{name}={value}"))
+        log = self.room.socket / "log"
+        where = ("-D", str(self.room.data), "-l", str(log), "-s")
+        try:
+            self.room.run("pg_ctl", *where, "-w", "-t", f"{_START_SECONDS:.0f}", "-o", words, "start", timeout=_HOURS)
+        except (EngineFailed, TimedOut) as error:
+            raise _not_started(self.name, self.room.log()) from error
+        return time.monotonic() - began
+
+    def stop(self) -> None:
+        """At once; its data is of no use any more."""
+        self.room.run("pg_ctl", "-D", str(self.room.data), "-m", "immediate", "-w", "stop", check=False, timeout=60)
+
+    def fill(self, scale: int) -> None:
+        """pgbench's tables, an empty one for bulk loads, and a file with rows for it."""
+        self.room.run("createdb", pgbench.DATABASE)
+        self.room.run("pgbench", *pgbench.fill(scale), timeout=_HOURS)
+        self.do(
+            "CREATE TABLE bench_bulk (id bigint PRIMARY KEY, made timestamptz, name text, amount numeric)",
+            _ROWS.format(rows=20_000 * scale),
+            "CHECKPOINT",
+        )
+
+    def do(self, *statements: str) -> None:
+        """Run statements, one after the other."""
+        for statement in statements:
+            self.room.run("psql", *PSQL, "-d", pgbench.DATABASE, "-c", statement, timeout=_HOURS)
+
+    def counters(self) -> Counters:
+        """What it counted until now. Raises Unhealthy."""
+        try:
+            done = self.room.run("psql", *PSQL, "-d", pgbench.DATABASE, "-c", as_json(counters.query(self.postgres)))
+        except StackError as error:
+            raise Unhealthy(f"the server of {self.name} does not answer: {error}", hint="see its log") from error
+        (row,) = rows(done.stdout)
+        return Counters(**row)
+
+    def _settings(self) -> dict[str, str]:
+        own = {
+            "listen_addresses": "",
+            "unix_socket_directories": str(self.room.socket),
+            "port": "5432",
+            "logging_collector": "off",
+            "archive_mode": "off",
+        }
+        return {**self.contender.settings, **own}
+
+
+def _not_started(name: str, log: str) -> EngineFailed:
+    lines = [line for line in log.splitlines() if "FATAL:" in line or "PANIC:" in line]
+    reason = lines[-1].split(": ", 1)[-1].strip() if lines else (log.strip().splitlines() or ["no word"])[-1]
+    return EngineFailed(f"with the settings of {name} the server does not start: {reason}", hint="see --verbose")

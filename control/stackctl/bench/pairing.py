@@ -1,0 +1,67 @@
+"""A pair of servers: rounds of slices in random order, workload after workload."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from stackctl.bench.instance import Instance
+from stackctl.bench.slices import Field, Slice
+from stackctl.bench.workloads import Workload
+
+Note = Callable[[str], None]
+_Round = tuple[Slice, Slice]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The slices of one workload; those at the same place were taken in one round."""
+
+    workload: Workload
+    ours: Sequence[Slice]
+    theirs: Sequence[Slice]
+
+
+@dataclass
+class Pair:
+    """`ours` against `theirs`, both of which stay up. `chance` decides who begins a round."""
+
+    field: Field
+    ours: Instance
+    theirs: Instance
+    chance: random.Random
+    note: Note
+
+    def measure(self, workload: Workload) -> Measured:
+        """All rounds of a workload, after one that warms both up and is forgotten."""
+        self._round(workload)
+        rounds: list[_Round] = []
+        began = time.monotonic()
+        while self._goes_on(workload, rounds, time.monotonic() - began):
+            rounds.append(self._round(workload))
+            left = (time.monotonic() - began) / len(rounds) * (workload.rounds - len(rounds))
+            self.note(f"{workload.name}: round {len(rounds)} of {workload.rounds}, about {_minutes(left)} left")
+        return Measured(workload, [ours for ours, _ in rounds], [theirs for _, theirs in rounds])
+
+    def _round(self, workload: Workload) -> _Round:
+        if self.chance.random() < 0.5:
+            ours, theirs = self.field.take(self.ours, workload), self.field.take(self.theirs, workload)
+        else:
+            theirs, ours = self.field.take(self.theirs, workload), self.field.take(self.ours, workload)
+        return ours, theirs
+
+    def _goes_on(self, workload: Workload, rounds: Sequence[_Round], seconds: float) -> bool:
+        if len(rounds) >= workload.rounds or seconds > workload.most_seconds:
+            return False
+        if not workload.checkpoints or not rounds:
+            return True
+        crossed: list[float] = [
+            sum(each.counted.checkpoints_forced for each in side) for side in zip(*rounds, strict=True)
+        ]
+        return min(crossed) < workload.checkpoints
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"

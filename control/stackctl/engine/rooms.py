@@ -1,0 +1,73 @@
+"""Rooms for throwaway servers that are compared: each with limits of its own, and clients outside of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from stackctl.engine.runner import Completed
+from stackctl.hardware.model import DiskLimit
+from stackctl.hardware.usage import Usage
+from stackctl.units import Bytes
+
+ADMINISTRATOR = "postgres"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one server may use: bytes of memory and of shared memory, CPUs, and the disk."""
+
+    memory: Bytes
+    shared: Bytes
+    cpus: float
+    disk: DiskLimit
+
+
+class Room(Protocol):
+    """The place of one server. Paths are those that its programs see."""
+
+    @property
+    def name(self) -> str:
+        """One that no other room of the run has."""
+
+    @property
+    def data(self) -> Path:
+        """The cluster's folder."""
+
+    @property
+    def socket(self) -> Path:
+        """The folder of its socket."""
+
+    def run(self, program: str, *arguments: str, check: bool = True, timeout: float = 60) -> Completed:
+        """Run one of PostgreSQL's programs within the limits, as the account that owns the data."""
+
+    def kill(self) -> None:
+        """End all of the server at once, as a machine that stops; its data stays."""
+
+    def usage(self) -> Usage:
+        """CPU seconds and memory of the server. Raises Unhealthy where nobody can tell."""
+
+    def log(self) -> str:
+        """The last lines that the server wrote."""
+
+
+class Rooms(Protocol):
+    """All rooms of one run, which are gone at its end, however it ends."""
+
+    @property
+    def limited(self) -> str:
+        """What is enforced, in words."""
+
+    @property
+    def scratch(self) -> Path:
+        """A folder that clients read and write."""
+
+    def room(self, name: str, limits: Limits) -> Room:
+        """A new room."""
+
+    def leave(self, room: Room) -> None:
+        """Remove a room with all that is in it."""
+
+    def client(self, room: Room, program: str, *arguments: str, timeout: float) -> Completed:
+        """Run a client program outside the limits, as the administrator of the room's server."""

@@ -1,0 +1,193 @@
+"""What a bench found: ratios with their intervals for people, everything for scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from statistics import median
+from typing import Any
+
+from stackctl.bench.contenders import STOCK, Contender
+from stackctl.bench.pairing import Measured
+from stackctl.bench.slices import Slice
+from stackctl.bench.statistics import LEAST_ROUNDS, Ratio, Verdict, paired
+from stackctl.bench.workloads import Measure, Workload
+from stackctl.engine.rooms import Limits
+from stackctl.errors import Problem
+from stackctl.hardware.model import HardwareProfile
+from stackctl.operations.result import Block, Line, Result, Table
+from stackctl.units import MIB, Bytes, human
+
+_MARKS = {Verdict.FASTER: "faster", Verdict.SLOWER: "slower", Verdict.NOISE: "~"}
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One contender against stock."""
+
+    contender: Contender
+    measured: Sequence[Measured]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What was measured, and how: the limits of each server and what enforced them, the tables' scale, the seed."""
+
+    limits: Limits
+    limited: str
+    scale: int
+    seed: int
+    began: datetime
+    seconds: float
+    compared: Sequence[Compared]
+
+
+def result_of(run: Run, profile: HardwareProfile, engine: str, warnings: Sequence[Problem]) -> Result:
+    """The document and what a person reads."""
+    document = {
+        "engine": engine,
+        "postgres": profile.postgres,
+        "ram_bytes": profile.ram,
+        "limits": {**asdict(run.limits), "disk": str(run.limits.disk) or None, "enforced": run.limited},
+        "scale": run.scale,
+        "seed": run.seed,
+        "began_at": run.began.isoformat(timespec="seconds"),
+        "seconds": round(run.seconds, 1),
+        "compared": [_compared(each, run.seed) for each in run.compared],
+    }
+    # Throwaway servers have no monitoring, whatever a stack would lack here.
+    notes = [
+        *(each for each in warnings if each.code != "service_missing"),
+        *(problem for each in run.compared for problem in _left_out(each.contender)),
+        *_few(run),
+    ]
+    return Result(document, _blocks(run), notes)
+
+
+def _compared(found: Compared, seed: int) -> dict[str, Any]:
+    return {
+        "contender": found.contender.name,
+        "settings": dict(found.contender.settings),
+        "left_out": dict(found.contender.left_out),
+        "workloads": [_workload(each, found.contender.name, seed) for each in found.measured],
+    }
+
+
+def _workload(found: Measured, name: str, seed: int) -> dict[str, Any]:
+    rate = rate_of(found, seed)
+    slow = latency_of(found, seed)
+    return {
+        "workload": found.workload.name,
+        "about": found.workload.about,
+        "rate": {**asdict(rate), "verdict": rate.verdict},
+        "p95": None if slow is None else asdict(slow),
+        "sides": {side: _side(slices) for side, slices in ((STOCK, found.theirs), (name, found.ours))},
+    }
+
+
+def _side(slices: Sequence[Slice]) -> dict[str, Any]:
+    """Medians of a side's slices; what is counted for the whole is a sum."""
+    work = sum(each.transactions for each in slices)
+
+    def each_one(total: float) -> float | None:
+        return round(total / work, 6) if work else None
+
+    return {
+        "rate": round(median(each.rate for each in slices), 4),
+        **{f"{name}_ms": round(median(getattr(each, name) for each in slices), 3) for name in ("p50", "p95", "p99")},
+        "transactions": work,
+        "failed": sum(each.failed for each in slices),
+        "cpu_seconds_each": each_one(sum(each.cpu_seconds for each in slices)),
+        "wal_bytes_each": each_one(sum(each.counted.wal_bytes for each in slices)),
+        "temp_bytes": round(sum(each.counted.temp_bytes for each in slices)),
+        "checkpoints": round(sum(each.counted.checkpoints_timed + each.counted.checkpoints_forced for each in slices)),
+        "updates": round(sum(each.counted.updates for each in slices)),
+        "hot_updates": round(sum(each.counted.hot_updates for each in slices)),
+        "autovacuums": round(sum(each.counted.vacuums for each in slices)),
+        "growth_bytes": round(sum(each.counted.database_bytes for each in slices)),
+        "memory_bytes": max(each.memory for each in slices),
+        "rates": [round(each.rate, 4) for each in slices],
+    }
+
+
+def rate_of(found: Measured, seed: int) -> Ratio:
+    """How many times as fast as stock."""
+    return paired([each.rate for each in found.ours], [each.rate for each in found.theirs], seed)
+
+
+def latency_of(found: Measured, seed: int) -> Ratio | None:
+    """The 95th percentile as a part of stock's; None where a slice is one operation."""
+    ours, theirs = [each.p95 for each in found.ours], [each.p95 for each in found.theirs]
+    if found.workload.measure is not Measure.TIMED or not min(*ours, *theirs):
+        return None
+    return paired(ours, theirs, seed)
+
+
+def _blocks(run: Run) -> list[Block]:
+    names = [each.contender.name for each in run.compared]
+    workloads = {each.workload.name: each.workload for found in run.compared for each in found.measured}
+    by_name = {found.contender.name: {m.workload.name: m for m in found.measured} for found in run.compared}
+
+    def row(workload: Workload, cell: Callable[[Measured], str]) -> list[str]:
+        return [workload.name, *(cell(by_name[name][workload.name]) for name in names), workload.about]
+
+    rates = [row(each, lambda found: _shown(rate_of(found, run.seed), told=True)) for each in workloads.values()]
+    slow = [row(each, lambda found: _shown(latency_of(found, run.seed))) for each in workloads.values()]
+    columns = ["workload", *names, "what it is"]
+    slow = [line for line in slow if set(line[1:-1]) != {"-"}]
+    return [
+        Line(
+            f"{human(run.limits.memory)} and {run.limits.cpus:g} CPUs for each server; {run.limited}.",
+            "dim",
+        ),
+        Table(columns, rates, f"Times as fast as {STOCK}, with the interval of 95 %"),
+        *([Table(columns, slow, f"95th percentile of latency, as a part of {STOCK}'s")] if slow else []),
+        *(_costs(found) for found in run.compared),
+        Line("~: within the noise of this run. A machine's drift meets both sides of a round.", "dim"),
+    ]
+
+
+def _shown(ratio: Ratio | None, *, told: bool = False) -> str:
+    if ratio is None:
+        return "-"
+    return f"{ratio.median:.2f} [{ratio.low:.2f}, {ratio.high:.2f}]{f' {_MARKS[ratio.verdict]}' if told else ''}"
+
+
+def _costs(found: Compared) -> Table:
+    """What the work took, stock before ours."""
+    rows = []
+    for each in found.measured:
+        stock, ours = _side(each.theirs), _side(each.ours)
+        rows.append(
+            [
+                each.workload.name,
+                _both(stock["rate"], ours["rate"], "{:.1f}"),
+                _both(stock["cpu_seconds_each"], ours["cpu_seconds_each"], "{:.2f}", 1000),
+                _both(stock["wal_bytes_each"], ours["wal_bytes_each"], "{:.0f}"),
+                _both(stock["temp_bytes"], ours["temp_bytes"], "{:.0f}", 1 / MIB),
+                _both(stock["checkpoints"], ours["checkpoints"], "{:.0f}"),
+                f"{human(Bytes(stock['memory_bytes']))}, {human(Bytes(ours['memory_bytes']))}",
+            ]
+        )
+    columns = ["workload", "a second", "CPU ms each", "WAL bytes each", "temporary MiB", "checkpoints", "memory"]
+    return Table(columns, rows, f"What the work took: {STOCK}, {found.contender.name}")
+
+
+def _both(stock: float | None, ours: float | None, form: str, factor: float = 1) -> str:
+    return ", ".join("-" if each is None else form.format(each * factor) for each in (stock, ours))
+
+
+def _left_out(contender: Contender) -> list[Problem]:
+    return [
+        Problem("left_out", f"{contender.name}: {name} was left out: {reason}", "another build of the server has it")
+        for name, reason in contender.left_out.items()
+    ]
+
+
+def _few(run: Run) -> list[Problem]:
+    short = {m.workload.name for found in run.compared for m in found.measured if len(m.ours) < LEAST_ROUNDS}
+    if not short:
+        return []
+    text = f"{', '.join(sorted(short))}: fewer than {LEAST_ROUNDS} rounds tell nothing from noise"
+    return [Problem("few_rounds", text, f"--rounds {LEAST_ROUNDS} or more")]

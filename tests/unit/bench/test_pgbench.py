@@ -1,0 +1,42 @@
+"""What pgbench of versions 15 to 18 prints, word for word as it was printed."""
+
+from __future__ import annotations
+
+import pytest
+
+from stackctl.bench import pgbench
+from stackctl.errors import EngineFailed
+
+PRINTED = """pgbench (17.6 (Debian 17.6-0+deb13u1))
+transaction type: script.sql
+scaling factor: 1
+query mode: simple
+number of clients: 8
+number of threads: 2
+maximum number of tries: 1
+duration: 3 s
+number of transactions actually processed: 41873
+number of failed transactions: 2 (0.005%)
+latency average = 0.573 ms
+initial connection time = 12.402 ms
+tps = 13968.551932 (without initial connection time)
+"""
+LOGGED = """0 199 2241 0 1175850568 995598
+0 200 2465 0 1175850568 998079
+1 3 failed 0 1175850569 608
+3 0 9870 0 1175850569 7083
+"""
+
+
+def test_rate_transactions_and_failures_are_read() -> None:
+    assert pgbench.told(PRINTED, "") == pgbench.Told(13968.551932, 41873, 2)
+
+
+def test_a_run_that_ended_badly_is_told_in_its_own_words() -> None:
+    errors = "pgbench: error: connection to server failed: FATAL:  sorry, too many clients already\n"
+    with pytest.raises(EngineFailed, match="too many clients already"):
+        pgbench.told("pgbench (17.6)\n", errors)
+
+
+def test_latencies_are_milliseconds_in_order_without_what_failed() -> None:
+    assert pgbench.latencies(LOGGED.splitlines()) == [2.241, 2.465, 9.87]
