@@ -90,7 +90,7 @@ def _contenders(prepared: Prepared, asked: Asked) -> list[Contender]:
     for name in names:
         if name not in contenders.NAMES:
             known = ", ".join(contenders.NAMES)
-            raise UsageError(f"--peers {name!r} is not one of {known}", hint="stock is in every pair by itself")
+            raise UsageError(f"--peers {name!r} is not one of {known}", hint="stock is in every pair anyway")
     found = [contenders.contender(name, sizing, catalog, build) for name in names]
     if asked.conf is not None:
         found.append(contenders.from_file(asked.conf.name, read_conf(asked.conf), sizing, catalog, build))
