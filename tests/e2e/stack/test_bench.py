@@ -57,8 +57,8 @@ def test_a_bad_configuration_is_found_and_stock_is_as_fast_as_stock(project: Sta
     alike, worse = bench(project, *words)["compared"]
     assert (alike["contender"], worse["contender"]) == ("stock again", "bad.conf")
     (found,), (slower,) = alike["workloads"], worse["workloads"]
-    # Other tests take turns with these slices: what is alike differs by a fifth here, and by chance leaves 1 out of its
-    # interval. What favours one side, such as who comes first, shows in the CPU time too, which nobody else has a part in.
+    # Other tests take turns with these slices: what is alike differs by a fifth here, and by chance leaves 1 out of the
+    # interval. What favours one side shows in the CPU time too, which nobody else has a part in.
     assert 0.6 < found["rate"]["median"] < 1.6
     one, other = (side["cpu_seconds_each"] for side in found["sides"].values())
     assert 0.8 < one / other < 1.25
