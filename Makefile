@@ -13,7 +13,7 @@ BESIDE ?= -n 3 --dist loadgroup --no-loadscope-reorder
 UP_FLAGS = $(if $(RAM),--ram $(RAM)) $(if $(ENGINE),--engine $(ENGINE)) $(if $(IMAGES),--images $(IMAGES)) $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down test test-full check check-rules golden dashboards bench-cli bench-app bench-backup bench-pace bench-monitoring clean
+.PHONY: help install up down test test-full check check-rules golden dashboards bench bench-cli bench-app bench-backup bench-pace bench-monitoring clean
 
 help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -58,6 +58,9 @@ dashboards: $(VENV)/.developer  ## Write the dashboards anew from tools/grafana
 
 bench-cli: $(VENV)/.developer  ## Time the command line against a bare interpreter, and up against bare Compose
 	@$(RUN)python tools/bench_cli.py $(ARGS)
+
+bench: $(VENV)/.installed  ## Measure our configuration beside stock and others; ARGS="--ram 8G --quick --peers stackctl,guide"
+	@$(RUN)stackctl --project "$(DIR)" bench $(UP_FLAGS)
 
 bench-app: $(VENV)/.developer  ## Load the app beside what it is compared to; ARGS="--quick bound"
 	@$(RUN)python tools/bench_app.py $(ARGS)

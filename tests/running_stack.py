@@ -212,6 +212,10 @@ class Stack:
             after = page["next"]
         return found
 
+    def incremental(self) -> list[str]:
+        """Words for a backup that builds on another one, where the server's version has such; else for a full one."""
+        return ["--incremental"] if int(self.sql("SHOW server_version_num")) >= 170000 else []
+
     def sql(self, text: str, database: str = "app") -> str:
         """What the administrator's psql prints, unaligned."""
         words = ["-X", "-A", "-t", "-U", "postgres", "-d", database, "-c", text]

@@ -28,7 +28,7 @@ SEED = 20260301
 def filled(stack: Stack) -> Iterator[Repository]:
     """A copy of a stack's repository: a full backup, an incremental one, a dump, WAL with two labels and a history."""
     taken = []
-    for words in ([], ["--incremental"], ["--logical"]):
+    for words in ([], stack.incremental(), ["--logical"]):
         stack.add_tools(f"before {words}")
         done = stack.run("backup", *words, "--json")
         assert done.code == 0, done.said
