@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -110,10 +111,11 @@ class DockerRooms:
         return room
 
     def leave(self, room: Room) -> None:
-        """Remove the container and the volume."""
+        """Remove the container, the volume, and the folder of the socket."""
         container = f"{self._token}-{room.name}"
         self.runner.run(["docker", "rm", "--force", "--volumes", container], quiet=True, timeout=120)
         self.runner.run(["docker", "volume", "rm", container], quiet=True, timeout=120)
+        shutil.rmtree(room.socket)
 
     def client(self, room: Room, program: str, *arguments: str, timeout: float) -> Completed:
         """In the container of the clients."""
