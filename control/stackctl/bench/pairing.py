@@ -26,13 +26,15 @@ class Measured:
 
 @dataclass
 class Pair:
-    """`ours` against `theirs`, both of which stay up. `chance` decides who begins a round."""
+    """`ours` against `theirs`, both of which stay up. `chance` decides who begins; ours, where `begins` says so."""
 
     field: Field
     ours: Instance
     theirs: Instance
     chance: random.Random
     note: Note
+    begins: bool = False
+    turn: int = 0
 
     def measure(self, workload: Workload) -> Measured:
         """All rounds of a workload, after one that warms both up and is forgotten."""
@@ -46,7 +48,10 @@ class Pair:
         return Measured(workload, [ours for ours, _ in rounds], [theirs for _, theirs in rounds])
 
     def _round(self, workload: Workload) -> _Round:
-        if self.chance.random() < 0.5:
+        # Of two rounds each side begins one, and chance decides which: what comes second may gain or lose by that.
+        self.begins = not self.begins if self.turn % 2 else self.chance.random() < 0.5
+        self.turn += 1
+        if self.begins:
             ours, theirs = self.field.take(self.ours, workload), self.field.take(self.theirs, workload)
         else:
             theirs, ours = self.field.take(self.theirs, workload), self.field.take(self.ours, workload)
