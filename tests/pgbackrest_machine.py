@@ -108,7 +108,7 @@ class Machine:
     def group(self) -> int:
         return -1
 
-    def beside(self, argv: Sequence[str], timeout: float) -> Completed:
+    def beside(self, argv: Sequence[str], timeout: float, *, looking: bool = False) -> Completed:
         return self.run(*argv, check=False)
 
     def query(self, sql: str) -> list[dict[str, Any]]:

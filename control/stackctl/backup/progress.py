@@ -21,7 +21,7 @@ class Progress:
 
     def __init__(self, note: Note, total: int = 0, clock: Callable[[], float] = time.monotonic) -> None:
         self._note = note
-        self._total = total
+        self.total = total
         self._clock = clock
         self._began = self._said = clock()
         self._done = 0
@@ -40,10 +40,10 @@ class Progress:
         rate = self._done / seconds
         done = f"{human(Bytes(self._done))}, {human(Bytes(int(rate)))}/s"
         # What grew meanwhile may be more than was expected.
-        if self._done >= self._total:
+        if self._done >= self.total:
             return done
-        left = (self._total - self._done) / rate
-        return f"{100 * self._done // self._total} % of {human(Bytes(self._total))}: {done}, about {left:.0f} s left"
+        left = (self.total - self._done) / rate
+        return f"{100 * self._done // self.total} % of {human(Bytes(self.total))}: {done}, about {left:.0f} s left"
 
 
 @contextmanager

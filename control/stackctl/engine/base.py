@@ -181,10 +181,11 @@ class Engine(Protocol):
     def programs(self) -> AbstractContextManager[Programs]:
         """PostgreSQL's programs, with the password of the role backup at hand for as long as the context lasts."""
 
-    def beside(self, argv: Sequence[str], timeout: float) -> Completed:
+    def beside(self, argv: Sequence[str], timeout: float, *, looking: bool = False) -> Completed:
         """Run a program with the running server's files, socket and account to its end, whatever its exit status.
 
-        It ends with us. Raises ProfileError where the engine cannot.
+        It ends with us, and all others of ours with it where it takes too long, unless it is only `looking` at what
+        another one does. Raises ProfileError where the engine cannot.
         """
 
     def repository(self) -> Path:

@@ -8,7 +8,7 @@ import pytest
 
 from stackctl.backup.model import Kind, Status
 from stackctl.backup.pgbackrest.faults import explained
-from stackctl.backup.pgbackrest.info import read_info, read_listing
+from stackctl.backup.pgbackrest.info import in_progress, read_info, read_listing
 from stackctl.backup.pgbackrest.verify import findings
 from stackctl.backup.verify import Finding
 from stackctl.backup.wal_name import Segment, lsn
@@ -71,6 +71,22 @@ def test_nothing_yet_and_nothing_to_be_read():
     assert read_info(raw).fault == "[HostConnectError] \x04\ufffd", "it quotes what it cannot read as it is"
     missing = {**STANZA, "backup": [], "db": [], "repo": [{"status": {"code": 1, "message": "missing stanza path"}}]}
     assert (read_info(json.dumps([missing])).fault, read_info(json.dumps([missing])).bare) == ("", True)
+
+
+@pytest.mark.parametrize(
+    ("lock", "counted"),
+    [
+        # As 2.55 printed them before, in the middle of and after a backup of 2.8 GB.
+        ({"held": True}, None),
+        ({"held": True, "size": 2981831072, "size-cplt": 2147483648}, (2_147_483_648, 2_981_831_072)),
+        ({"held": False}, None),
+    ],
+    ids=["counting", "copying", "over"],
+)
+def test_how_far_a_running_backup_is(lock, counted):
+    said = {**STANZA, "status": {**STANZA["status"], "lock": {"backup": lock}}}
+    assert in_progress(json.dumps([said])) == counted
+    assert in_progress("[]") is None
 
 
 def test_files_of_the_archive():

@@ -16,6 +16,7 @@ from stackctl.backup.pgbackrest.copies import left_copies, near
 from stackctl.backup.pgbackrest.expire import expire
 from stackctl.backup.pgbackrest.faults import damaged_pages
 from stackctl.backup.pgbackrest.info import DAMAGED, SUMS, VERIFIED, notes, spelled_sums
+from stackctl.backup.pgbackrest.progress import counted
 from stackctl.backup.pgbackrest.reading import in_need, read_back, read_everything
 from stackctl.backup.pgbackrest.stored import StanzaStored
 from stackctl.backup.pgbackrest.tool import Tool
@@ -164,7 +165,8 @@ class PgBackRestEngine:
         self._ready_for(kind)
         note(f"copying to {self._tool.where}")
         try:
-            said = self._tool.beside("backup", f"--type={_TYPES[kind]}", "--log-level-console=info")
+            with counted(self._tool, note):
+                said = self._tool.beside("backup", f"--type={_TYPES[kind]}", "--log-level-console=info")
         except Locked:
             raise
         except StackError as error:

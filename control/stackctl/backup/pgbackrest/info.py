@@ -44,6 +44,18 @@ class Info:
     bare: bool = False
 
 
+def in_progress(printed: str) -> tuple[int, int] | None:
+    """Bytes of the backup that is being taken that are done, and all of them; None where nobody says so.
+
+    pgBackRest 2.46 and later keep both in the lock of the backup. Raises ValueError for what it does not print.
+    """
+    for stanza in json.loads(printed):
+        lock = stanza.get("status", {}).get("lock", {}).get("backup", {})
+        if lock.get("held") and lock.get("size"):
+            return int(lock.get("size-cplt", 0)), int(lock["size"])
+    return None
+
+
 @dataclass(frozen=True)
 class Listed:
     """The files of one archive: bytes of segments, paths of histories by timeline, files, bytes, time of the newest."""

@@ -43,6 +43,11 @@ class Tool:
         except TimedOut as error:
             raise self._slow(command, _SHORT if quick else 24 * _HOURS) from error
 
+    def look(self) -> str:
+        """What pgBackRest says of the repository and of the backup that is being taken, from where that is done."""
+        given = self._words(_PATIENCE, "--output=json", "info")
+        return self._said(self.engine.beside(given, timeout=_SHORT, looking=True))
+
     def ask(self, command: str, *rest: str) -> str:
         """Run a command that reads little, whether or not the server runs; what it printed."""
         with self.programs() as programs:

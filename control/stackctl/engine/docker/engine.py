@@ -214,17 +214,18 @@ class DockerEngine:
             out = repository.network(self._project)
             yield DockerPrograms(name, image, f"{name}_database", self._runner, file, reach=reach, way_out=out)
 
-    def beside(self, argv: Sequence[str], timeout: float) -> Completed:
+    def beside(self, argv: Sequence[str], timeout: float, *, looking: bool = False) -> Completed:
         """In the database's container; without its client the program there would go on, so it is ended."""
         # Where memory runs out it goes before the sessions of the server, which have 200.
         last = "echo 500 >/proc/self/oom_score_adj"
         shell = ("sh", "-c", f'{last}; exec ionice -c 3 nice -n 10 "$@"', "sh", *argv)
         start = ("exec", "-T", "--env", orphans.marked(), "postgres")
         try:
-            return self._compose(*start, *shell, timeout=timeout, check=False)
+            return self._compose(*start, *shell, quiet=looking, timeout=timeout, check=False)
         except BaseException:
-            with suppress(StackError):
-                orphans.end_programs(self._project.name, self._runner, mine=True)
+            if not looking:
+                with suppress(StackError):
+                    orphans.end_programs(self._project.name, self._runner, mine=True)
             raise
 
     def places(self) -> DockerPlaces:

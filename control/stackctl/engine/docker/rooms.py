@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stackctl.engine.docker import orphans
-from stackctl.engine.docker.client import DATABASE_USER, bind
+from stackctl.engine.docker.client import DATABASE_USER, bind, database_user, operator
 from stackctl.engine.docker.disk import held_disk
 from stackctl.engine.docker.place import data_folder
+from stackctl.engine.ownership import give
 from stackctl.engine.rooms import ADMINISTRATOR, Limits, Room
 from stackctl.engine.runner import Completed, Runner
 from stackctl.errors import Unhealthy
@@ -93,8 +94,7 @@ class DockerRooms:
         """A container and a volume."""
         place = self.scratch / name
         place.mkdir()
-        # The account of the image has another number than ours.
-        place.chmod(0o1777)
+        _share(place)
         container = f"{self._token}-{name}"
         self.runner.run(["docker", "volume", "create", "--label", self.label, container], quiet=True, timeout=60)
         mount = f"type=volume,source={container},target={data_mount(self.postgres)}"
@@ -144,7 +144,7 @@ class DockerRooms:
         argv = [
             *("docker", "run", "--detach", "--name", name, "--label", self.label, *orphans.labels(self.project)),
             *("--network", "none", "--user", f"{DATABASE_USER.uid}:{DATABASE_USER.gid}"),
-            *("--cap-drop", "ALL", "--security-opt", "no-new-privileges"),
+            *("--group-add", str(operator().gid), "--cap-drop", "ALL", "--security-opt", "no-new-privileges"),
             *("--mount", bind(self.scratch, str(self.scratch)), *options),
             *("--entrypoint", "sh", self.image, *_IDLE),
         ]
@@ -159,12 +159,18 @@ class DockerRooms:
         return words
 
 
+def _share(folder: Path) -> None:
+    """Let the account of the image in, and nobody else: by its own number for root, by our group for others."""
+    folder.chmod(0o770)
+    give(folder, database_user())
+
+
 @contextmanager
 def docker_rooms(runner: Runner, project: str, image: str, postgres: int) -> Iterator[DockerRooms]:
     """Rooms for as long as the context lasts; `image` must be there."""
     token = f"stackctl-bench-{secrets.token_hex(4)}"
     scratch = Path(tempfile.mkdtemp(prefix="stackctl-bench-"))
-    scratch.chmod(0o1777)
+    _share(scratch)
     label = f"stackctl.bench={token}"
     with runner.afterwards(["sh", "-c", _CLEAN, "sh", label, str(scratch)]):
         rooms = DockerRooms(project, image, postgres, label, scratch, runner)

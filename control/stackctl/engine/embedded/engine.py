@@ -196,7 +196,7 @@ class EmbeddedEngine:
         with passfile(home.run, password, home.user) as file:
             yield EmbeddedPrograms(self._cluster().server, home, self._runner, self._ports.postgres, file)
 
-    def beside(self, argv: Sequence[str], timeout: float) -> Completed:
+    def beside(self, argv: Sequence[str], timeout: float, *, looking: bool = False) -> Completed:
         """There is no container to run it in."""
         raise without_pgbackrest()
 

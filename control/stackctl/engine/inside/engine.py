@@ -65,7 +65,7 @@ class InsideEngine:
         with passfile(self._home().run, _password("backup"), account()) as file:
             yield InsidePrograms(self._server(), self._home(), self._runner, PORT, file)
 
-    def beside(self, argv: Sequence[str], timeout: float) -> Completed:
+    def beside(self, argv: Sequence[str], timeout: float, *, looking: bool = False) -> Completed:
         """Refused."""
         _refuse()
 
