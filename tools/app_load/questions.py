@@ -28,7 +28,7 @@ QUERIES = {
     LIST: f"SELECT {COLUMNS} FROM tools WHERE tools.id > 0 ORDER BY tools.id LIMIT 51;",  # noqa: S608
     ROW: f"\\set id random(1, 5000)\nSELECT {COLUMNS} FROM tools WHERE tools.id = :id;",
 }
-CLIENTS = 100
+CLIENTS, MANY = 100, 400
 LADDER = (50, 100, 200, 400, 800, 1600)
 # Longer than the longest slice needs to see that somebody waits in vain.
 PATIENCE_SECONDS, STEP_SECONDS = 10, 13
@@ -64,13 +64,14 @@ class Bench:
     def _place(self) -> Path:
         return self.folder / str(len(list(self.folder.iterdir())))
 
-    def slice(self, app: App, path: str, postgres: Postgres, cpu: str = "") -> Figures:
-        """One slice of 100 clients, and what an answer costs."""
+    def slice(self, app: App, path: str, postgres: Postgres, cpu: str = "", clients: int = CLIENTS) -> Figures:
+        """One slice of some clients, and what an answer costs."""
         mine, theirs = cpu_seconds(app.family()), cpu_seconds(postgres.family())
-        seen = drive(app.url(path), CLIENTS, self.seconds, cpu, self.folder)
+        seen = drive(app.url(path), clients, self.seconds, cpu, self.folder)
         costs = (cpu_seconds(app.family()) - mine, cpu_seconds(postgres.family()) - theirs)
         per = 1e6 / max(1, seen.requests)
-        figures = {"requests/s": seen.rate, "p95 ms": seen.p95, "app CPU us": costs[0] * per}
+        times = {"p50 ms": seen.p50, "p95 ms": seen.p95, "p99 ms": seen.p99}
+        figures = {"requests/s": seen.rate, **times, "app CPU us": costs[0] * per}
         return figures | {"database CPU us": costs[1] * per, "failed": seen.refused + seen.lost}
 
     def say(self, what: str, metric: str, pairs: list[tuple[float, float]], names: str) -> None:
@@ -173,7 +174,7 @@ def ask_bound(bench: Bench) -> None:
 
 
 def ask_start(bench: Bench) -> None:
-    """The rendered stack against the starting point: latency at 100 clients, and clients until it fails.
+    """The rendered stack against the starting point: latency at 100 and 400 clients, and clients until it fails.
 
     The starting point is taken twice: this app with other settings, and an app that bounds nothing itself.
     """
@@ -188,10 +189,11 @@ def ask_start(bench: Bench) -> None:
     ):
         postgres = bench.postgres(settings)
         sides[name] = (bench.app({**its, "DATABASE_URL": postgres.url("app")}, 4, variant), postgres)
-    for path in (LIST, ROW):
-        found = _alternate(bench, {n: partial(bench.slice, app, path, pg) for n, (app, pg) in sides.items()})
+    for path, clients in ((LIST, CLIENTS), (LIST, MANY), (ROW, CLIENTS), (ROW, MANY)):
+        slices = {n: partial(bench.slice, app, path, pg, clients=clients) for n, (app, pg) in sides.items()}
+        found = _alternate(bench, slices)
         for base in ("starting point", "unbounded"):
-            _compare(bench, path, found, base, "rendered")
+            _compare(bench, f"{path}, {clients} clients", found, base, "rendered")
     survived = dict.fromkeys(sides, 0)
     alive = list(sides)
     for clients in LADDER:

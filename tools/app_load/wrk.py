@@ -13,9 +13,9 @@ from pathlib import Path
 DONE = """
 function done(summary, latency)
   local e = summary.errors
-  io.write(string.format('\\n{"requests": %d, "seconds": %.6f, "p50": %.3f, "p95": %.3f, "refused": %d, "lost": %d}\\n',
-    summary.requests, summary.duration / 1e6, latency:percentile(50) / 1e3, latency:percentile(95) / 1e3,
-    e.status, e.connect + e.read + e.write + e.timeout))
+  io.write(string.format('\\n{"requests": %d, "seconds": %.6f, "p50": %.3f, "p95": %.3f, "p99": %.3f, '
+    .. '"refused": %d, "lost": %d}\\n', summary.requests, summary.duration / 1e6, latency:percentile(50) / 1e3,
+    latency:percentile(95) / 1e3, latency:percentile(99) / 1e3, e.status, e.connect + e.read + e.write + e.timeout))
 end
 """
 # Each thread of wrk would draw the same numbers.
@@ -28,12 +28,13 @@ function request() return wrk.format("GET", "%s" .. math.random(1, 5000)) end
 
 @dataclass(frozen=True)
 class Slice:
-    """`p50` and `p95` are in milliseconds; `refused` are answers of 400 and above, `lost` have none."""
+    """`p50`, `p95` and `p99` are in milliseconds; `refused` are answers of 400 and above, `lost` have none."""
 
     requests: int
     seconds: float
     p50: float
     p95: float
+    p99: float
     refused: int
     lost: int
 
