@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from stackctl.hardware.model import Build
 from stackctl.sizing.catalog import Catalog
@@ -30,11 +30,15 @@ _PRELOADED = "pg_stat_statements"
 
 @dataclass(frozen=True)
 class Contender:
-    """A configuration: what its server is started with, and what of it this server cannot have, with the reason."""
+    """A configuration: what its server is started with, and what of it this server cannot have, with the reason.
+
+    `pool` is how many connections the pool has that comes with it, 0 where there is none.
+    """
 
     name: str
     settings: Mapping[str, str]
     left_out: Mapping[str, str]
+    pool: int = 0
 
 
 def stock(sizing: Sizing) -> Contender:
@@ -49,7 +53,8 @@ def contender(name: str, sizing: Sizing, catalog: Catalog, build: Build) -> Cont
     if name == BARE:
         return Contender(BARE, {}, {})
     if name == OURS:
-        return _runnable(name, {each.name: each.value for each in sizing.parameters}, sizing, catalog, build)
+        ours = _runnable(name, {each.name: each.value for each in sizing.parameters}, sizing, catalog, build)
+        return replace(ours, pool=sizing.connections.app_total)
     return _runnable(name, PEERS[name](sizing.profile), sizing, catalog, build)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import shlex
 import time
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from stackctl.bench import counters, pgbench
 from stackctl.bench.contenders import Contender
@@ -13,9 +15,19 @@ from stackctl.engine.query import PSQL, as_json, rows
 from stackctl.engine.rooms import ADMINISTRATOR, Room
 from stackctl.errors import EngineFailed, StackError, TimedOut, Unhealthy
 
+CLIENT = "client"
 _HOURS = 3600.0
 _START_SECONDS = 600.0
 # In the server, whose own folder the program runs in; `COPY FROM` takes a path in it.
+_LARGE_ROW_BYTES = 1024
+_LARGE = """
+DROP TABLE IF EXISTS bench_large;
+CREATE TABLE bench_large AS
+SELECT n AS id, 0 AS state, repeat(md5(n::text), 30) AS body FROM generate_series(1::bigint, {rows}) n;
+ALTER TABLE bench_large ADD PRIMARY KEY (id);
+ANALYZE bench_large;
+GRANT ALL ON bench_large TO {client}
+"""
 _ROWS = "COPY (SELECT n, now(), md5(n::text), n * 1.5 FROM generate_series(1, {rows}) n) TO PROGRAM 'cat > bench.copy'"
 
 
@@ -31,6 +43,11 @@ class Instance:
     def name(self) -> str:
         """The contender's."""
         return self.contender.name
+
+    @property
+    def reach(self) -> str:
+        """A connection string for clients that come as an app does, from this machine."""
+        return f"host={self.room.socket} port=5432 user={CLIENT} dbname={pgbench.DATABASE}"
 
     def make(self) -> None:
         """A cluster as a stack has it: with checksums, in UTF-8 and a locale that compares bytes."""
@@ -63,21 +80,47 @@ class Instance:
         self.do(
             "CREATE TABLE bench_bulk (id bigint PRIMARY KEY, made timestamptz, name text, amount numeric)",
             _ROWS.format(rows=20_000 * scale),
+            # One that may not take the last connections, which are there to look at the server with.
+            f"CREATE ROLE {CLIENT} LOGIN",
+            f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {CLIENT}",
             "CHECKPOINT",
         )
+
+    def fill_large(self, size: float) -> int:
+        """A table of `size` bytes with a key; gives back its number of rows."""
+        rows = round(size / _LARGE_ROW_BYTES)
+        self.do(*_LARGE.format(rows=rows, client=CLIENT).strip().split(";\n"), "CHECKPOINT")
+        return rows
 
     def do(self, *statements: str) -> None:
         """Run statements, one after the other."""
         for statement in statements:
             self.room.run("psql", *PSQL, "-d", pgbench.DATABASE, "-c", statement, timeout=_HOURS)
 
+    def load(self, dump: Path) -> None:
+        """A user's database out of a dump, which nothing changes from then on."""
+        self.room.run("createdb", "--template", "template0", pgbench.DATABASE)
+        words = ("--exit-on-error", "--no-owner", "--no-privileges", "-d", pgbench.DATABASE, str(dump))
+        self.room.run("pg_restore", *words, timeout=_HOURS)
+        self.do("ANALYZE", f"ALTER DATABASE {pgbench.DATABASE} SET default_transaction_read_only = on", "CHECKPOINT")
+
+    def session(self, *statements: str) -> str:
+        """Run statements, or commands of psql, in one session; what they printed."""
+        words = [word for statement in statements for word in ("-c", statement)]
+        return self.room.run(
+            "psql", *PSQL, "-v", "ON_ERROR_STOP=1", "-d", pgbench.DATABASE, *words, timeout=_HOURS
+        ).stdout
+
+    def ask(self, sql: str) -> list[dict[str, Any]]:
+        """Rows of a query of ours."""
+        return rows(self.session(as_json(sql)))
+
     def counters(self) -> Counters:
         """What it counted until now. Raises Unhealthy."""
         try:
-            done = self.room.run("psql", *PSQL, "-d", pgbench.DATABASE, "-c", as_json(counters.query(self.postgres)))
+            (row,) = self.ask(counters.query(self.postgres))
         except StackError as error:
             raise Unhealthy(f"the server of {self.name} does not answer: {error}", hint="see its log") from error
-        (row,) = rows(done.stdout)
         return Counters(**row)
 
     def _settings(self) -> dict[str, str]:

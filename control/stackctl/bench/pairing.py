@@ -5,11 +5,12 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from stackctl.bench.instance import Instance
 from stackctl.bench.slices import Field, Slice
 from stackctl.bench.workloads import Workload
+from stackctl.units import Bytes, human
 
 Note = Callable[[str], None]
 _Round = tuple[Slice, Slice]
@@ -38,6 +39,7 @@ class Pair:
 
     def measure(self, workload: Workload) -> Measured:
         """All rounds of a workload, after one that warms both up and is forgotten."""
+        self._prepare(workload)
         self._round(workload)
         rounds: list[_Round] = []
         began = time.monotonic()
@@ -46,6 +48,13 @@ class Pair:
             left = (time.monotonic() - began) / len(rounds) * (workload.rounds - len(rounds))
             self.note(f"{workload.name}: round {len(rounds)} of {workload.rounds}, about {_minutes(left)} left")
         return Measured(workload, [ours for ours, _ in rounds], [theirs for _, theirs in rounds])
+
+    def _prepare(self, workload: Workload) -> None:
+        """A table that no memory holds, where the workload wants one."""
+        if size := workload.past_memory * self.field.memory:
+            self.note(f"{workload.name}: filling two tables of {human(Bytes(int(size)))}")
+            (rows,) = {instance.fill_large(size) for instance in (self.ours, self.theirs)}
+            self.field = replace(self.field, rows=rows)
 
     def _round(self, workload: Workload) -> _Round:
         # Of two rounds each side begins one, and chance decides which: what comes second may gain or lose by that.

@@ -17,11 +17,12 @@ _FAILED = re.compile(r"^number of failed transactions: (\d+)", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Told:
-    """Transactions a second without the time to connect, how many there were, and how many failed."""
+    """Transactions a second without the time to connect, how many there were, failed, and found no connection."""
 
     rate: float
     transactions: int
     failed: int
+    refused: int = 0
 
 
 def fill(scale: int) -> tuple[str, ...]:
@@ -39,12 +40,17 @@ def words(
     prepared: bool,
     log: Path | None,
     sampling: float,
+    rows: int = 0,
 ) -> tuple[str, ...]:
-    """Words that run `script` for `seconds`, or once; latencies go to files that begin with `log`."""
+    """Words that run `script` for `seconds`, or once; latencies go to files that begin with `log`.
+
+    The script knows the `scale` of the tables and the `rows` of the one that is larger than memory.
+    """
     length = ("-t", "1") if once else ("-T", str(max(1, round(seconds))))
     logging = ("--log", f"--log-prefix={log}", f"--sampling-rate={sampling}") if log else ()
     return (
-        *("-n", "-f", str(script), "-D", f"scale={scale}", "-c", str(clients), "-j", str(min(clients, 2)), *length),
+        *("-n", "-f", str(script), "-D", f"scale={scale}", "-D", f"rows={rows}"),
+        *("-c", str(clients), "-j", str(min(clients, 2)), *length),
         *("-M", "prepared" if prepared else "simple", *logging, DATABASE),
     )
 

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import random
 import secrets
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+
+import psycopg
 
 from stackctl.bench import pgbench
 from stackctl.bench.counters import Counters
 from stackctl.bench.instance import Instance
+from stackctl.bench.pgbench import Told
+from stackctl.bench.pooler import running_pooler
 from stackctl.bench.statistics import percentile
+from stackctl.bench.storm import Storm
 from stackctl.bench.workloads import Measure, Workload
+from stackctl.engine.beside import beside
 from stackctl.engine.rooms import Rooms
+from stackctl.engine.runner import Completed
 from stackctl.errors import EngineFailed
+from stackctl.units import Bytes
 
 _HOURS = 3600.0
 
@@ -22,7 +33,8 @@ _HOURS = 3600.0
 class Slice:
     """What one slice took: transactions a second, milliseconds, CPU seconds of the server, its counters, its memory.
 
-    Percentiles are 0 where the work was one operation; then `rate` is one over its seconds.
+    Percentiles are 0 where the work was one operation; then `rate` is one over its seconds. `refused` is how often the
+    server had no connection for a client, who then tried again.
     """
 
     rate: float
@@ -34,14 +46,17 @@ class Slice:
     cpu_seconds: float
     memory: int
     counted: Counters
+    refused: int = 0
 
 
 @dataclass(frozen=True)
 class Field:
-    """Where slices are taken: the rooms, how large the tables are."""
+    """Where slices are taken: the rooms, the scale of the tables, each server's memory, the rows of a larger table."""
 
     rooms: Rooms
     scale: int
+    memory: Bytes
+    rows: int = 0
 
     def take(self, instance: Instance, workload: Workload) -> Slice:
         """One slice. Raises EngineFailed with the words of pgbench."""
@@ -49,11 +64,10 @@ class Field:
             self._bench(instance, workload, workload.before, workload.before_seconds, log=None)
         if workload.measure is Measure.CRASH:
             return self._crash(instance)
-        counted, used = instance.counters(), instance.room.usage()
-        log = self.rooms.scratch / f"log-{secrets.token_hex(4)}"
-        told = self._bench(instance, workload, workload.script, workload.seconds, log=log)
-        after, took = instance.room.usage(), instance.counters().since(counted)
-        times = _latencies(log) if workload.measure is Measure.TIMED else []
+        with _going_on(instance, workload.beside) if workload.beside else nullcontext():
+            counted, used = instance.counters(), instance.room.usage()
+            told, times = self._work(instance, workload)
+            after, took = instance.room.usage(), instance.counters().since(counted)
         return Slice(
             rate=told.rate,
             transactions=told.transactions,
@@ -64,7 +78,29 @@ class Field:
             cpu_seconds=after.cpu_seconds - used.cpu_seconds,
             memory=after.memory,
             counted=took,
+            refused=told.refused,
         )
+
+    def _work(self, instance: Instance, workload: Workload) -> tuple[Told, Sequence[float]]:
+        """What is measured, and the milliseconds of its transactions in order of size."""
+        if workload.measure is Measure.STORM:
+            return self._storm(instance, workload)
+        log = self.rooms.scratch / f"log-{secrets.token_hex(4)}"
+        told = self._bench(instance, workload, workload.script, workload.seconds, log=log)
+        return told, _latencies(log) if workload.measure is Measure.TIMED else []
+
+    def _storm(self, instance: Instance, workload: Workload) -> tuple[Told, Sequence[float]]:
+        pool = 0 if workload.own_connections or workload.pooler else instance.contender.pool
+        pooled = workload.pooler and instance.contender.pool
+        with running_pooler(self.rooms, instance) if pooled else nullcontext(instance.reach) as reach:
+            # What its clients read and write is left to chance; that it is alike for both sides, to their number.
+            storm = Storm(reach, workload.clients, pool, self.scale, random.Random())  # noqa: S311
+            try:
+                found = storm.blow(workload.seconds)
+            except psycopg.Error as error:
+                raise EngineFailed(f"{workload.name}: {error}", hint=f"it ran on {instance.name}") from error
+        done = len(found.latencies)
+        return Told(done / found.seconds, done, found.failed, found.refused), found.latencies
 
     def _crash(self, instance: Instance) -> Slice:
         instance.room.kill()
@@ -72,13 +108,12 @@ class Field:
         used = instance.room.usage()
         return Slice(1 / seconds, 1, 0, 0, 0, 0, used.cpu_seconds, used.memory, Counters())
 
-    def _bench(
-        self, instance: Instance, workload: Workload, script: str, seconds: float, *, log: Path | None
-    ) -> pgbench.Told:
+    def _bench(self, instance: Instance, workload: Workload, script: str, seconds: float, *, log: Path | None) -> Told:
         once = workload.measure is Measure.ONCE and script is workload.script
         words = pgbench.words(
             self._file(script),
             scale=self.scale,
+            rows=self.rows,
             clients=workload.clients,
             seconds=seconds,
             once=once,
@@ -100,6 +135,26 @@ class Field:
         return path
 
 
+@contextmanager
+def _going_on(instance: Instance, words: Sequence[str]) -> Iterator[None]:
+    """Run a program in the server's room again and again, and to the end of its last time.
+
+    Raises EngineFailed where it cannot do its work.
+    """
+    failed: list[Completed] = []
+
+    def work(over: threading.Event) -> None:
+        while not over.is_set() and not failed:
+            done = instance.room.run(*words, check=False, timeout=_HOURS)
+            if done.returncode != 0:
+                failed.append(done)
+
+    with beside(work):
+        yield
+    if failed:
+        raise EngineFailed(f"{words[0]}: {_reason(failed[0].stderr)}", hint=f"it ran beside {instance.name}")
+
+
 def _latencies(log: Path) -> Sequence[float]:
     """All that the threads of one run logged; the files go."""
     lines: list[str] = []
@@ -111,4 +166,4 @@ def _latencies(log: Path) -> Sequence[float]:
 
 def _reason(errors: str) -> str:
     lines = [line for line in errors.splitlines() if "error" in line.lower()] or errors.strip().splitlines()
-    return lines[0].strip() if lines else "pgbench gave no word"
+    return lines[0].strip() if lines else "it gave no word"

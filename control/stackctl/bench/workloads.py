@@ -11,16 +11,26 @@ from stackctl.errors import UsageError
 
 
 class Measure(StrEnum):
-    """How one slice is taken: for a time, once to the end, or from a crash to the first connection."""
+    """How one slice is taken: for a time, once to the end, by a storm of clients, or from a crash to a connection."""
 
     TIMED = "timed"
     ONCE = "once"
+    STORM = "storm"
     CRASH = "crash"
+
+
+# To nowhere: what is measured is what reading everything costs the server.
+_BACKUP = ("pg_basebackup", "--target=blackhole", "--wal-method=none", "--checkpoint=fast", "--no-manifest")
 
 
 @dataclass(frozen=True)
 class Workload:
     """One kind of work. `script` is for pgbench; `before` runs for `before_seconds` ahead of each slice, unmeasured.
+
+    `beside` are the words of a program that goes on beside each slice, again and again. In a storm the clients of a
+    configuration that brings a pool share that pool, unless each has `own_connections`, or one to a `pooler`.
+
+    With `past_memory` a table is made first that is so many times as large as the server's memory.
 
     With `checkpoints` slices go on until both servers have written so much WAL that it forced so many, or
     `most_seconds` have gone by. `sampling` is the part of the transactions whose latency is written down.
@@ -36,6 +46,10 @@ class Workload:
     prepared: bool = False
     before: str = ""
     before_seconds: float = 0
+    beside: tuple[str, ...] = ()
+    own_connections: bool = False
+    pooler: bool = False
+    past_memory: float = 0
     checkpoints: int = 0
     most_seconds: float = 600
     sampling: float = 1.0
@@ -50,6 +64,7 @@ def catalogue() -> Mapping[str, Workload]:
     """All workloads by name, in the order in which they run: those that leave the tables as they were come first."""
     tpcb, read = _script("tpcb"), _script("read")
     analytical, index, bulk, mix = _script("analytical"), _script("index"), _script("bulk"), _script("mix")
+    large, storm = _script("large"), Workload("storm", "", tpcb, 400, 10, 8, Measure.STORM)
     once, crash = Measure.ONCE, Measure.CRASH
     known = (
         Workload("read", "one row by its key", read, sampling=0.1, quick=True),
@@ -59,7 +74,12 @@ def catalogue() -> Mapping[str, Workload]:
         Workload("bulk", "COPY into an empty table, then ANALYZE", bulk, 1, measure=once),
         Workload("tpcb", "small writes like TPC-B's, each committed", tpcb, 16, quick=True),
         Workload("burst", "reads right after writes", read, sampling=0.1, rounds=6, before=tpcb, before_seconds=20),
+        Workload("backup", "the same writes while a backup is read", tpcb, 16, 10, 8, beside=_BACKUP),
+        replace(storm, about="400 clients, by the pool that a configuration brings"),
+        replace(storm, name="storm-direct", about="400 clients, each transaction its connection", own_connections=True),
+        replace(storm, name="storm-pooler", about="400 clients of a PgBouncer, where others have none", pooler=True),
         Workload("mix", "reads and writes with hot rows, over three checkpoints", mix, 16, 15, 40, checkpoints=3),
+        Workload("large", "rows of a table larger than memory", large, 16, 10, 12, sampling=0.1, past_memory=1.25),
         Workload("crash", "from a crash to a connection", "", 16, 0, 6, crash, before=tpcb, before_seconds=15),
     )  # fmt: skip
     return {each.name: each for each in known}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -68,6 +69,12 @@ class Rooms(Protocol):
 
     def leave(self, room: Room) -> None:
         """Remove a room with all that is in it."""
+
+    def pooler(self, room: Room, ini: Path) -> AbstractContextManager[None]:
+        """PgBouncer with the file `ini` of the room's folder, outside the limits, for as long as the context lasts.
+
+        Raises ImageUnavailable where there is no such program.
+        """
 
     def client(self, room: Room, program: str, *arguments: str, timeout: float) -> Completed:
         """Run a client program outside the limits, as the administrator of the room's server."""

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import random
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from stackctl.bench import contenders
 from stackctl.bench.contenders import Contender
-from stackctl.bench.instance import Instance
-from stackctl.bench.pairing import Measured, Pair
-from stackctl.bench.slices import Field
 from stackctl.bench.workloads import Workload, chosen, own_script
 from stackctl.engine.base import Note
-from stackctl.engine.rooms import Limits, Room, Rooms
+from stackctl.engine.rooms import Limits
 from stackctl.engine.runner import Runner
 from stackctl.errors import ProfileError, UsageError
 from stackctl.hardware.detect import available_memory, free_disk
-from stackctl.operations.bench_report import Compared, Run, result_of
-from stackctl.operations.project import catalog_for
+from stackctl.operations.bench_chart import picture, refuse_unwritable
+from stackctl.operations.bench_ground import Ground, rooms_of
+from stackctl.operations.bench_report import Run, result_of
+from stackctl.operations.bench_statements import source_of
+from stackctl.operations.engines import recorded_engine
+from stackctl.operations.project import catalog_for, open_recorded
 from stackctl.operations.result import Request, Result
 from stackctl.operations.stack import Prepared, prepare
 from stackctl.settings.postgresql_conf import read_conf
@@ -47,28 +46,39 @@ class Asked:
     scale: int = 0
     rounds: int = 0
     seed: int = 0
+    chart: Path | None = None
+    from_statements: bool = False
 
 
 def bench_command(request: Request, runner: Runner, note: Note, asked: Asked) -> Result:
     """Measure ours, and the peers that were asked for, each in a pair with stock. Nothing of it stays.
 
-    Raises UsageError and ProfileError before anything is started.
+    Raises UsageError, ProfileError, and what a stack that does not run is, before anything is started.
     """
     workloads = _workloads(asked)
+    if asked.chart is not None:
+        refuse_unwritable(asked.chart)
     prepared = prepare(request, runner)
     named = _contenders(prepared, asked)
+    source = source_of(recorded_engine(open_recorded(request), runner)) if asked.from_statements else None
     limits, scale = _limits(prepared), asked.scale or (QUICK_SCALE if asked.quick else FULL_SCALE)
-    _refuse_without_room(limits, scale)
+    _refuse_without_room(limits, scale, workloads)
     began, moment = time.monotonic(), datetime.now(UTC)
     compared = []
-    with _rooms(prepared, runner, note) as rooms:
+    with rooms_of(prepared, runner, note, pooler=any(each.pooler for each in workloads)) as rooms:
+        statements = source.copied(rooms.scratch, note) if source else None
+        ground = Ground(prepared.sizing, rooms, limits, scale, asked.seed, workloads, statements, note)
         for each in named:
             note(f"{each.name} against {contenders.STOCK}")
-            compared.append(Compared(each, _pair(rooms, prepared, each, limits, scale, asked.seed, workloads, note)))
+            compared.append(ground.pair(each))
         limited = rooms.limited
     seconds = time.monotonic() - began
     run = Run(limits, limited, scale, asked.seed, moment, seconds, compared)
-    return result_of(run, prepared.sizing.profile, prepared.choice.engine, prepared.warnings)
+    if asked.chart is not None:
+        asked.chart.write_text(picture(run), encoding="utf-8")
+    return result_of(
+        run, prepared.sizing.profile, prepared.choice.engine, [*prepared.warnings, *ground.problems.values()]
+    )
 
 
 def _workloads(asked: Asked) -> list[Workload]:
@@ -78,6 +88,9 @@ def _workloads(asked: Asked) -> list[Workload]:
             found = [own_script(asked.script.stem, asked.script.read_text(encoding="utf-8"))]
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError(f"--script {asked.script}: {error}", hint="give a script for pgbench") from error
+    if asked.from_statements:
+        # What it asks is known when there is a server to take values from.
+        found = [own_script("statements", "")]
     if not asked.rounds:
         return found
     return [replace(each, rounds=asked.rounds) for each in found]
@@ -108,7 +121,7 @@ def _limits(prepared: Prepared) -> Limits:
     )
 
 
-def _refuse_without_room(limits: Limits, scale: int) -> None:
+def _refuse_without_room(limits: Limits, scale: int, workloads: Sequence[Workload]) -> None:
     needed, there = Bytes(2 * limits.memory + _BESIDE), available_memory()
     if needed > there:
         raise ProfileError(
@@ -116,62 +129,12 @@ def _refuse_without_room(limits: Limits, scale: int) -> None:
             hint="a smaller profile tells as much: stackctl bench --ram 8G",
             code="larger_than_host",
         )
-    disk, free = Bytes(2 * (scale * _STEP_BYTES + 8 * GIB)), free_disk(Path("/var/tmp"))  # noqa: S108 - looked at only
+    large = max(each.past_memory for each in workloads) * limits.memory
+    # Beside the tables WAL, and as much again of what updates leave of the large one.
+    disk = Bytes(int(2 * (scale * _STEP_BYTES + 8 * GIB + 1.5 * large)))
+    free = free_disk(Path("/var/tmp"))  # noqa: S108 - looked at only
     if disk > free:
         raise ProfileError(
             f"two servers with tables of scale {scale} may need {human(disk)}, and {human(free)} are free",
             hint="--scale with a smaller number",
         )
-
-
-@contextmanager
-def _rooms(prepared: Prepared, runner: Runner, note: Note) -> Iterator[Rooms]:
-    """Docker's libraries are loaded only where it is the engine."""
-    postgres = prepared.sizing.profile.postgres
-    if prepared.choice.engine != "docker":
-        from stackctl.engine.embedded.rooms import embedded_rooms
-
-        with embedded_rooms(runner, postgres) as rooms:
-            yield rooms
-        return
-    from stackctl.engine.docker import images
-    from stackctl.engine.docker.rooms import docker_rooms
-
-    supply = images.supply(prepared.choice.images, postgres, ("postgres",))
-    images.ensure(supply, runner, note)
-    with docker_rooms(runner, prepared.opened.project.name, supply.references()["postgres"], postgres) as found:
-        yield found
-
-
-def _pair(
-    rooms: Rooms,
-    prepared: Prepared,
-    contender: Contender,
-    limits: Limits,
-    scale: int,
-    seed: int,
-    workloads: Sequence[Workload],
-    note: Note,
-) -> list[Measured]:
-    stock = contenders.stock(prepared.sizing)
-    with (
-        _running(rooms.room("stock", limits), prepared, stock, scale, note) as theirs,
-        _running(rooms.room("contender", limits), prepared, contender, scale, note) as ours,
-    ):
-        pair = Pair(Field(rooms, scale), ours, theirs, random.Random(seed), note)  # noqa: S311 - repeatable
-        found = [pair.measure(workload) for workload in workloads]
-    for side in (ours, theirs):
-        rooms.leave(side.room)
-    return found
-
-
-@contextmanager
-def _running(room: Room, prepared: Prepared, contender: Contender, scale: int, note: Note) -> Iterator[Instance]:
-    """A server that is filled. Where the run is interrupted the rooms go as they are."""
-    instance = Instance(room, contender, prepared.sizing.profile.postgres)
-    instance.make()
-    instance.start()
-    note(f"{contender.name}: filling tables of scale {scale}")
-    instance.fill(scale)
-    yield instance
-    instance.stop()

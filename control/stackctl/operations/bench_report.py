@@ -10,6 +10,7 @@ from typing import Any
 
 from stackctl.bench.contenders import STOCK, Contender
 from stackctl.bench.pairing import Measured
+from stackctl.bench.plans import Planned
 from stackctl.bench.slices import Slice
 from stackctl.bench.statistics import LEAST_ROUNDS, Ratio, Verdict, paired
 from stackctl.bench.workloads import Measure, Workload
@@ -24,10 +25,11 @@ _MARKS = {Verdict.FASTER: "faster", Verdict.SLOWER: "slower", Verdict.NOISE: "~"
 
 @dataclass(frozen=True)
 class Compared:
-    """One contender against stock."""
+    """One contender against stock: what was measured, and the plans of both for the same questions."""
 
     contender: Contender
     measured: Sequence[Measured]
+    plans: Sequence[Planned] = ()
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,7 @@ def _compared(found: Compared, seed: int) -> dict[str, Any]:
         "contender": found.contender.name,
         "settings": dict(found.contender.settings),
         "left_out": dict(found.contender.left_out),
+        "plans": [asdict(each) for each in found.plans],
         "workloads": [_workload(each, found.contender.name, seed) for each in found.measured],
     }
 
@@ -98,6 +101,7 @@ def _side(slices: Sequence[Slice]) -> dict[str, Any]:
         **{f"{name}_ms": round(median(getattr(each, name) for each in slices), 3) for name in ("p50", "p95", "p99")},
         "transactions": work,
         "failed": sum(each.failed for each in slices),
+        "refused": sum(each.refused for each in slices),
         "cpu_seconds_each": each_one(sum(each.cpu_seconds for each in slices)),
         "wal_bytes_each": each_one(sum(each.counted.wal_bytes for each in slices)),
         "temp_bytes": round(sum(each.counted.temp_bytes for each in slices)),
@@ -108,6 +112,7 @@ def _side(slices: Sequence[Slice]) -> dict[str, Any]:
         "growth_bytes": round(sum(each.counted.database_bytes for each in slices)),
         "memory_bytes": max(each.memory for each in slices),
         "rates": [round(each.rate, 4) for each in slices],
+        "p95s_ms": [round(each.p95, 3) for each in slices],
     }
 
 
@@ -119,7 +124,7 @@ def rate_of(found: Measured, seed: int) -> Ratio:
 def latency_of(found: Measured, seed: int) -> Ratio | None:
     """The 95th percentile as a part of stock's; None where a slice is one operation."""
     ours, theirs = [each.p95 for each in found.ours], [each.p95 for each in found.theirs]
-    if found.workload.measure is not Measure.TIMED or not min(*ours, *theirs):
+    if found.workload.measure not in (Measure.TIMED, Measure.STORM) or not min(*ours, *theirs):
         return None
     return paired(ours, theirs, seed)
 
@@ -130,7 +135,8 @@ def _blocks(run: Run) -> list[Block]:
     by_name = {found.contender.name: {m.workload.name: m for m in found.measured} for found in run.compared}
 
     def row(workload: Workload, cell: Callable[[Measured], str]) -> list[str]:
-        return [workload.name, *(cell(by_name[name][workload.name]) for name in names), workload.about]
+        found = [by_name[name].get(workload.name) for name in names]
+        return [workload.name, *(cell(each) if each else "failed" for each in found), workload.about]
 
     rates = [row(each, lambda found: _shown(rate_of(found, run.seed), told=True)) for each in workloads.values()]
     slow = [row(each, lambda found: _shown(latency_of(found, run.seed))) for each in workloads.values()]
@@ -144,6 +150,7 @@ def _blocks(run: Run) -> list[Block]:
         Table(columns, rates, f"Times as fast as {STOCK}, with the interval of 95 %"),
         *([Table(columns, slow, f"95th percentile of latency, as a part of {STOCK}'s")] if slow else []),
         *(_costs(found) for found in run.compared),
+        *(_plans(found) for found in run.compared if found.plans),
         Line("~: within the noise of this run. A machine's drift meets both sides of a round.", "dim"),
     ]
 
@@ -172,6 +179,13 @@ def _costs(found: Compared) -> Table:
         )
     columns = ["workload", "a second", "CPU ms each", "WAL bytes each", "temporary MiB", "checkpoints", "memory"]
     return Table(columns, rows, f"What the work took: {STOCK}, {found.contender.name}")
+
+
+def _plans(found: Compared) -> Table:
+    """Those that differ, stock first."""
+    rows = [[each.question, each.theirs, each.ours] for each in found.plans if each.ours != each.theirs]
+    title = f"Plans that differ, {len(rows)} of {len(found.plans)}"
+    return Table(["question", STOCK, found.contender.name], rows, title)
 
 
 def _both(stock: float | None, ours: float | None, form: str, factor: float = 1) -> str:

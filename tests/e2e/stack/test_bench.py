@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,14 +31,28 @@ def bench(project: Stack, *words: str) -> dict[str, Any]:
     return done.data
 
 
+@pytest.fixture(autouse=True)
+def others() -> None:
+    """What somebody else measures on this machine is none of these tests' business."""
+    OTHERS.clear()
+    OTHERS.update("-".join(each.name.split("-")[:3]) for each in _folders())
+
+
+OTHERS: set[str] = set()
+
+
 def left(project: Stack) -> list[str]:
     """Containers, volumes, folders and servers of any bench."""
-    found = [str(each) for place in (EMBEDDED, Path("/tmp")) for each in place.glob("stackctl-bench-*")]
-    found += [" ".join(each.cmdline()) for each in psutil.process_iter() if "stackctl-bench-" in _words(each)]
+    found = [str(each) for each in _folders()]
+    found += [words for each in psutil.process_iter() if "stackctl-bench-" in (words := _words(each))]
     if project.engine == "docker":
-        for words in (("ps", "--all"), ("volume", "ls")):
-            found += docker(*words, "--quiet", "--filter", "label=stackctl.bench").out.split()
-    return found
+        for words in (("ps", "--all", "--format", "{{.Names}}"), ("volume", "ls", "--quiet")):
+            found += docker(*words, "--filter", "label=stackctl.bench").out.splitlines()
+    return [each for each in found if not any(other in each for other in OTHERS)]
+
+
+def _folders() -> list[Path]:
+    return [each for place in (EMBEDDED, Path("/tmp")) for each in place.glob("stackctl-bench-*")]
 
 
 def _words(process: psutil.Process) -> str:
@@ -70,7 +84,9 @@ def test_a_bad_configuration_is_found_and_stock_is_as_fast_as_stock(project: Sta
 
 @pytest.mark.parametrize("engine", ["embedded"], indirect=True)
 def test_every_workload_runs_and_is_counted(project: Stack) -> None:
-    (compared,) = bench(project, "--quick", "--rounds", "1", "--scale", "1", "--workloads", ALL)["compared"]
+    picture = project.folder / "bench.svg"
+    words = ("--ram", "1G", "--quick", "--rounds", "1", "--scale", "1", "--workloads", ALL, "--chart", str(picture))
+    (compared,) = bench(project, *words)["compared"]
     assert [each["workload"] for each in compared["workloads"]] == ALL.split(",")
     for found in compared["workloads"]:
         for side in found["sides"].values():
@@ -84,9 +100,41 @@ def test_every_workload_runs_and_is_counted(project: Stack) -> None:
                 found
             )
     assert compared["settings"]["shared_preload_libraries"] == "pg_stat_statements"
+    sides = {each["workload"]: each["sides"] for each in compared["workloads"]}
+    # Each has some of its 400 clients refused, unless they share the pool that comes with ours.
+    assert sides["storm-direct"]["stock"]["refused"] > 0
+    assert sides["storm-direct"]["stackctl"]["refused"] > 0
+    assert sides["storm"]["stackctl"]["refused"] == sides["storm-pooler"]["stackctl"]["refused"] == 0
+    # A profile of 1 GiB leaves the server 480 MiB, and the table is a quarter larger.
+    assert sides["large"]["stock"]["growth_bytes"] >= 0
+    assert len(compared["plans"]) == 10
+    assert any(each["ours"] != each["theirs"] for each in compared["plans"]), "random_page_cost alone changes some"
+    assert picture.read_text().count("<circle") == len(sides)
 
 
-ALL = "prepared,analytical,index,bulk,tpcb,mix,crash"
+ALL = "prepared,analytical,index,bulk,tpcb,backup,storm,storm-direct,storm-pooler,mix,large,crash"
+
+
+def test_what_the_app_asks_is_asked_again_of_a_copy_of_its_rows(new_stack: Callable[[str], Stack], engine: str) -> None:
+    """Two lists and a row: their values come from the tables, and nothing of it reaches the running database."""
+    stack = new_stack(engine)
+    stack.up()
+    stack.add_tools(*(f"replayed {number}" for number in range(5)))
+    for path in ("/tools/1", "/tools?limit=50", "/tools?limit=50&search=replayed") * 5:
+        assert stack.get("app", path).status_code == 200
+    before = stack.sql(CALLS)
+    done = stack.run("bench", "--json", "--from-statements", "--ram", "1G", "--quick", "--rounds", "1", seconds=300)
+    assert done.code == 0, done.said
+    (found,) = done.data["compared"][0]["workloads"]
+    assert found["workload"] == "statements"
+    assert int(found["about"].split(" ", 1)[0]) >= 3, done.said
+    for side in found["sides"].values():
+        assert (side["failed"], side["transactions"] > 100) == (0, True), side
+    assert stack.sql(CALLS) == before
+    assert left(stack) == []
+
+
+CALLS = "SELECT sum(calls) FROM pg_stat_statements WHERE query LIKE '%tools.description%' AND toplevel"
 
 
 def test_own_sql_is_measured_within_the_limits_and_a_killed_bench_leaves_nothing(project: Stack) -> None:

@@ -18,6 +18,8 @@ WORK = Workload("work", "", "SELECT 1", rounds=40)
 class Field:
     """Slices without a server: notes whose they are, and gives each the WAL of a third of a checkpoint."""
 
+    memory = 0
+
     def __init__(self, forced: float = 0) -> None:
         self.taken: list[str] = []
         self.forced = forced

@@ -6,7 +6,7 @@ import re
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,6 +88,7 @@ class DockerRooms:
     label: str
     scratch: Path
     runner: Runner
+    pooler_image: str = ""
     limited: str = "memory and CPUs by the containers' limits"
 
     def room(self, name: str, limits: Limits) -> Room:
@@ -117,6 +118,16 @@ class DockerRooms:
         self.runner.run(["docker", "volume", "rm", container], quiet=True, timeout=120)
         shutil.rmtree(room.socket)
 
+    @contextmanager
+    def pooler(self, room: Room, ini: Path) -> Iterator[None]:
+        """A container of its own."""
+        name = f"{self._token}-pooler"
+        self._start(name, image=self.pooler_image, command=("pgbouncer", str(ini)))
+        try:
+            yield
+        finally:
+            self.runner.run(["docker", "rm", "--force", name], quiet=True, timeout=60)
+
     def client(self, room: Room, program: str, *arguments: str, timeout: float) -> Completed:
         """In the container of the clients."""
         login = ("--env", f"PGHOST={room.socket}", "--env", f"PGPORT={_PORT}", "--env", f"PGUSER={ADMINISTRATOR}")
@@ -140,13 +151,13 @@ class DockerRooms:
         """A container without limits."""
         self._start(f"{self._token}-clients")
 
-    def _start(self, name: str, *options: str) -> None:
+    def _start(self, name: str, *options: str, image: str = "", command: Sequence[str] = ("sh", *_IDLE)) -> None:
         argv = [
             *("docker", "run", "--detach", "--name", name, "--label", self.label, *orphans.labels(self.project)),
             *("--network", "none", "--user", f"{DATABASE_USER.uid}:{DATABASE_USER.gid}"),
             *("--group-add", str(operator().gid), "--cap-drop", "ALL", "--security-opt", "no-new-privileges"),
             *("--mount", bind(self.scratch, str(self.scratch)), *options),
-            *("--entrypoint", "sh", self.image, *_IDLE),
+            *("--entrypoint", command[0], image or self.image, *command[1:]),
         ]
         self.runner.run(argv, quiet=True, timeout=120)
 
@@ -166,13 +177,15 @@ def _share(folder: Path) -> None:
 
 
 @contextmanager
-def docker_rooms(runner: Runner, project: str, image: str, postgres: int) -> Iterator[DockerRooms]:
-    """Rooms for as long as the context lasts; `image` must be there."""
+def docker_rooms(
+    runner: Runner, project: str, image: str, postgres: int, pooler_image: str = ""
+) -> Iterator[DockerRooms]:
+    """Rooms for as long as the context lasts; `image` must be there, and that of the pooler where one is needed."""
     token = f"stackctl-bench-{secrets.token_hex(4)}"
-    scratch = Path(tempfile.mkdtemp(prefix="stackctl-bench-"))
+    scratch = Path(tempfile.mkdtemp(prefix=f"{token}-"))
     _share(scratch)
     label = f"stackctl.bench={token}"
     with runner.afterwards(["sh", "-c", _CLEAN, "sh", label, str(scratch)]):
-        rooms = DockerRooms(project, image, postgres, label, scratch, runner)
+        rooms = DockerRooms(project, image, postgres, label, scratch, runner, pooler_image)
         rooms.start_clients()
         yield rooms

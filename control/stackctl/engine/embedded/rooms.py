@@ -11,7 +11,7 @@ from pathlib import Path
 
 from stackctl.engine.embedded.account import ensure_account
 from stackctl.engine.embedded.processes import kill_tree
-from stackctl.engine.embedded.programs import Server, find_server
+from stackctl.engine.embedded.programs import Server, find_pooler, find_server
 from stackctl.engine.ownership import give
 from stackctl.engine.rooms import ADMINISTRATOR, Limits, Room
 from stackctl.engine.runner import Completed, Runner, SystemUser
@@ -27,7 +27,7 @@ _LINES = 40
 _CLEAN = """
 cat >/dev/null
 for round in 1 2 3 4 5 6 7 8 9 10; do
-    for pid in "$1"/*/data/postmaster.pid; do
+    for pid in "$1"/*/data/postmaster.pid "$1"/*/pgbouncer.pid; do
         [ -f "$pid" ] && read -r number <"$pid" && kill -s QUIT "$number"
     done
     rm -rf "$1" && break
@@ -117,6 +117,17 @@ class EmbeddedRooms:
     def leave(self, room: Room) -> None:
         """Remove its folder; its server was stopped."""
         shutil.rmtree(self.base / room.name)
+
+    @contextmanager
+    def pooler(self, room: Room, ini: Path) -> Iterator[None]:
+        """A process that leaves its number beside the file."""
+        program = find_pooler(self.runner).path
+        self.runner.run([program, "-q", "-d", str(ini)], user=self.user, cwd=room.socket, clean=True, quiet=True)
+        try:
+            yield
+        finally:
+            with suppress(OSError, ValueError):
+                kill_tree(int(ini.with_suffix(".pid").read_text()))
 
     def client(self, room: Room, program: str, *arguments: str, timeout: float) -> Completed:
         """Any process is outside: there are no limits."""

@@ -1,0 +1,34 @@
+"""`stackctl bench --chart FILE`: the picture of a run, and the file that it goes to."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from stackctl.bench.chart import Course, Row, drawn
+from stackctl.bench.contenders import STOCK
+from stackctl.errors import ProfileError, UsageError
+from stackctl.operations.bench_report import Run, latency_of, rate_of
+
+
+def refuse_unwritable(chart: Path) -> None:
+    """A run of an hour shall not end in a file that cannot be made. Raises UsageError, ProfileError."""
+    if chart.suffix != ".svg":
+        raise UsageError(f"--chart {chart}: the picture is an SVG", hint=f"--chart {chart.with_suffix('.svg')}")
+    if not chart.parent.is_dir():
+        raise UsageError(f"--chart {chart}: there is no folder {chart.parent}", hint="make it, or name another")
+    if chart.is_dir() or not os.access(chart if chart.exists() else chart.parent, os.W_OK):
+        raise ProfileError(f"--chart {chart} cannot be written", hint="name a file of your own")
+
+
+def picture(run: Run) -> str:
+    """Ratios of all contenders, and the 95th percentile over time of work that goes on and on."""
+    rows, courses = [], []
+    for found in run.compared:
+        for each in found.measured:
+            label = f"{found.contender.name}: {each.workload.name}"
+            rows.append(Row(label, rate_of(each, run.seed)))
+            if each.workload.checkpoints and latency_of(each, run.seed) is not None:
+                sides = {STOCK: [s.p95 for s in each.theirs], found.contender.name: [s.p95 for s in each.ours]}
+                courses.append(Course(f"{label}, 95th percentile of each slice in its order", sides))
+    return drawn(f"Times as fast as {STOCK}, with the interval of 95 %", rows, courses)

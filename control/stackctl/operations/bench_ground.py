@@ -1,0 +1,116 @@
+"""The ground that configurations are measured on: rooms of the project's engine, and a pair of servers in them."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from stackctl.bench import contenders
+from stackctl.bench.contenders import Contender
+from stackctl.bench.instance import Instance
+from stackctl.bench.pairing import Measured, Pair
+from stackctl.bench.plans import compared
+from stackctl.bench.slices import Field
+from stackctl.bench.workloads import Workload
+from stackctl.engine.base import Note
+from stackctl.engine.rooms import Limits, Room, Rooms
+from stackctl.engine.runner import Runner
+from stackctl.errors import EngineFailed, ImageUnavailable, Problem, StackError
+from stackctl.operations.bench_report import Compared
+from stackctl.operations.bench_statements import Statements
+from stackctl.operations.stack import Prepared
+from stackctl.sizing.model import Sizing
+
+
+@contextmanager
+def rooms_of(prepared: Prepared, runner: Runner, note: Note, *, pooler: bool) -> Iterator[Rooms]:
+    """Rooms, in which a pooler can run too; Docker's libraries are loaded only where it is the engine."""
+    postgres = prepared.sizing.profile.postgres
+    if prepared.choice.engine != "docker":
+        from stackctl.engine.embedded.rooms import embedded_rooms
+
+        with embedded_rooms(runner, postgres) as rooms:
+            yield rooms
+        return
+    from stackctl.engine.docker import images
+    from stackctl.engine.docker.rooms import docker_rooms
+
+    services = ("postgres", "pgbouncer") if pooler else ("postgres",)
+    supply = images.supply(prepared.choice.images, postgres, services)
+    images.ensure(supply, runner, note)
+    known = supply.references()
+    name = prepared.opened.project.name
+    with docker_rooms(runner, name, known["postgres"], postgres, known.get("pgbouncer", "")) as found:
+        yield found
+
+
+@dataclass
+class Ground:
+    """Where pairs are measured, and how; `problems` is what is to be said of it in the end."""
+
+    sizing: Sizing
+    rooms: Rooms
+    limits: Limits
+    scale: int
+    seed: int
+    workloads: Sequence[Workload]
+    statements: Statements | None
+    note: Note
+    problems: dict[str, Problem] = field(default_factory=dict)
+
+    def pair(self, contender: Contender) -> Compared:
+        """All workloads on a contender and on stock; one that fails is a problem of the others' run.
+
+        Raises what the first of them met where all of them fail.
+        """
+        stock = contenders.stock(self.sizing)
+        with (
+            self._running(self.rooms.room("stock", self.limits), stock) as theirs,
+            self._running(self.rooms.room("contender", self.limits), contender) as ours,
+        ):
+            where = Field(self.rooms, self.scale, self.limits.memory)
+            pair = Pair(where, ours, theirs, random.Random(self.seed), self.note)  # noqa: S311 - repeatable
+            planned = compared(ours, theirs) if self.statements is None else []
+            found = self._measured(pair, self._workloads(theirs))
+        for side in (ours, theirs):
+            self.rooms.leave(side.room)
+        return Compared(contender, found, planned)
+
+    def _measured(self, pair: Pair, workloads: Sequence[Workload]) -> list[Measured]:
+        found: list[Measured] = []
+        failed: list[StackError] = []
+        for workload in workloads:
+            try:
+                found.append(pair.measure(workload))
+            except (EngineFailed, ImageUnavailable) as error:
+                failed.append(error)
+                said = f"{workload.name} was not measured: {error}"
+                self.problems[said] = Problem("workload_failed", said, error.hint)
+        if failed and not found:
+            raise failed[0]
+        return found
+
+    def _workloads(self, instance: Instance) -> Sequence[Workload]:
+        if self.statements is None:
+            return self.workloads
+        (workload,) = self.workloads
+        asked, problems = self.statements.asked(workload, instance)
+        self.problems |= {each.message: each for each in problems}
+        return [asked]
+
+    @contextmanager
+    def _running(self, room: Room, contender: Contender) -> Iterator[Instance]:
+        """A server that is filled. Where the run is interrupted the rooms go as they are."""
+        instance = Instance(room, contender, self.sizing.profile.postgres)
+        instance.make()
+        instance.start()
+        if self.statements:
+            self.note(f"{contender.name}: restoring your rows")
+            instance.load(self.statements.dump)
+        else:
+            self.note(f"{contender.name}: filling tables of scale {self.scale}")
+            instance.fill(self.scale)
+        yield instance
+        instance.stop()
