@@ -82,7 +82,7 @@ def tasks(jobs: Sequence[Job], known: Known, now: datetime) -> list[Task]:
     for job in jobs:
         slot = job.last_before(now)
         if slot > _since(job, known, now):
-            found.append(Task(job.name, _words(job), f"due since {slot:%Y-%m-%d %H:%M}"))
+            found.append(Task(job.name, job.command, f"due since {slot:%Y-%m-%d %H:%M}"))
     # A full backup that is due heals as well.
     if known.gaps and FULL not in {task.name for task in found}:
         found.insert(0, Task(HEAL, COMMANDS[FULL], f"the archive lacks {known.gaps[-1]}"))
@@ -123,8 +123,3 @@ def _since(job: Job, known: Known, now: datetime) -> datetime:
 
 def _remembered(job: Job, known: Known) -> datetime | None:
     return None if job.name in _RECORDED else known.done.get(job.name)
-
-
-def _words(job: Job) -> tuple[str, ...]:
-    # Where there is nothing to build on, as after a restore, a full backup is as good; after other failures it is not.
-    return (*job.command, "--or-full") if job.name == "incremental" else job.command
