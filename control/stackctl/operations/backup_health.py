@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from stackctl.backup.considered import of_cluster
 from stackctl.backup.model import Backup, Kind, Status
 from stackctl.backup.protocol import Stored
 from stackctl.errors import Problem, ProfileError
@@ -22,12 +24,14 @@ _OLD_DAYS = 7.0
 
 def judge_backups(stored: Stored, use: ArchiveUse | None, now: datetime) -> tuple[Check, ...]:
     """Two checks: age of the newest good physical backup, and gaps that no backup has behind it."""
-    good = [each for each in stored.backups() if each.kind is not Kind.LOGICAL and each.status is Status.OK]
+    good: Sequence[Backup] = [
+        each for each in stored.backups() if each.kind is not Kind.LOGICAL and each.status is Status.OK
+    ]
     if not good:
         return (Check("backup", model.Status.WARN, "there is no good backup", "stackctl backup"),)
     if use and use.system and use.system not in {backup.system for backup in good}:
         return (_of_another(good[-1], use.system), _gaps(gap_warnings(held_archives(stored, use))))
-    good = [each for each in good if not (use and use.system) or each.system == use.system]
+    good = of_cluster(good, use.system if use else None)
     days = (now.astimezone(UTC) - good[-1].finished_at).total_seconds() / 86_400
     status = model.Status.WARN if days > _OLD_DAYS else model.Status.OK
     age = Check("backup", status, f"{good[-1].id} is {_age(days)} old", "stackctl backup" if days > _OLD_DAYS else "")
@@ -52,8 +56,11 @@ def _gaps(found: list[Problem]) -> Check:
     return Check("wal_gap", model.Status.FAIL, found[-1].message, found[-1].hint)
 
 
-def judge_schedule(folder: Path, stored: Stored) -> tuple[Check, ...]:
-    """One check: work on backups whose time passed without it. None where nothing is scheduled, as far as is known."""
+def judge_schedule(folder: Path, stored: Stored, use: ArchiveUse | None) -> tuple[Check, ...]:
+    """One check: work on backups of the running cluster whose time passed without it.
+
+    None where nothing is scheduled, as far as is known.
+    """
     try:
         settings = backup_settings(load_section(folder / PROJECT_FILE, SECTION).keys, folder)
     except ProfileError:
@@ -64,7 +71,8 @@ def judge_schedule(folder: Path, stored: Stored) -> tuple[Check, ...]:
     from stackctl.settings.schedule import jobs
 
     now = datetime.now(machine_zone())
-    overdue = [job.name for job in late(jobs(settings.schedule), stored.backups(), now)]
+    backups = of_cluster(stored.backups(), use.system if use else None)
+    overdue = [job.name for job in late(jobs(settings.schedule), backups, now)]
     if not overdue:
         return (Check("backup_schedule", model.Status.OK, "all that was due is done"),)
     hint = "stackctl logs scheduler" if settings.scheduled else "does a timer run it? stackctl backup schedule"

@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from stackctl.backup.considered import of_cluster
 from stackctl.backup.model import Backup, spelled
 from stackctl.engine.base import ServiceState
 from stackctl.engine.beat import FOLDER
 from stackctl.engine.runner import Runner
 from stackctl.errors import ProfileError
 from stackctl.operations.backup import Opened, open_backups
+from stackctl.operations.backups.expire import own_cluster
 from stackctl.operations.result import Line, Request, Result, Table
 from stackctl.operations.scheduling.due import done_at
 from stackctl.operations.scheduling.memory import recall
@@ -33,7 +35,8 @@ def schedule_command(request: Request, runner: Runner) -> Result:
     """Each job with its next time, whether its last one was missed, and whether the stack's scheduler runs."""
     opened = open_backups(request, runner)
     now, private = datetime.now(machine_zone()), opened.recorded.project.private
-    remembered, backups = recall(private / FOLDER).done, opened.backups.stored().backups()
+    backups = of_cluster(opened.backups.stored().backups(), own_cluster(opened))
+    remembered = recall(private / FOLDER).done
     entries = [_entry(job, backups, remembered, now) for job in _jobs(opened)]
     running = scheduler_state(opened.engine.services())
     rows = [

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from stackctl.backup.considered import of_cluster
 from stackctl.backup.model import Backup, Kind, Status, spelled
 from stackctl.backup.protocol import Stored
 from stackctl.engine.runner import Runner
@@ -20,14 +21,20 @@ _VERIFY_EACH, _DRILL_EACH = 7 * _DAY, 30 * _DAY
 
 
 def status_command(request: Request, runner: Runner) -> Result:
-    """What there is, as the records say; nothing is read through, nothing is judged by an exit code."""
+    """What there is, as the records say; nothing is read through, nothing is judged by an exit code.
+
+    Where it is known which cluster the stack's data is of, the backups of others only have their number told.
+    """
     opened = open_backups(request, runner)
-    stored = opened.backups.stored()
-    backups, verdict = stored.backups(), judge(stored, opened.settings, own_cluster(opened))
+    stored, own = opened.backups.stored(), own_cluster(opened)
+    everything = stored.backups()
+    backups, verdict = of_cluster(everything, own), judge(stored, opened.settings, own)
+    others = [each for each in everything if each not in backups]
     now = datetime.now(UTC)
     beside = stored.folder is not None and on_one_device(stored.folder, opened.engine.data_place()) is True
-    advice = list(_advice(backups, verdict, beside, now))
-    data = {**_data(opened, stored, verdict, now), "beside_data": beside, "advice": advice}
+    advice = list(_advice(backups, others, verdict, beside, now))
+    found = _data(opened, stored, backups, verdict, now)
+    data = {**found, "of_others": len(others), "beside_data": beside, "advice": advice}
     rows = [[key.replace("_", " "), _shown(key, value)] for key, value in data.items() if key not in _NESTED]
     lines = [Line(f"next: {sentence}") for sentence in advice] or [Line("nothing to do", "good")]
     return Result(data, [Table(["", "backups"], rows), *lines], opened.recorded.warnings)
@@ -36,8 +43,8 @@ def status_command(request: Request, runner: Runner) -> Result:
 _NESTED = ("policy", "advice", "beside_data")
 
 
-def _data(opened: Opened, stored: Stored, verdict: Verdict, now: datetime) -> dict[str, Any]:
-    backups, settings = stored.backups(), opened.settings
+def _data(opened: Opened, stored: Stored, backups: Sequence[Backup], verdict: Verdict, now: datetime) -> dict[str, Any]:
+    settings = opened.settings
     newest = newest_good(backups)
     return {
         "repository": stored.where,
@@ -68,9 +75,16 @@ def newest_good(backups: Sequence[Backup]) -> Backup | None:
     return good[-1] if good else None
 
 
-def _advice(backups: Sequence[Backup], verdict: Verdict, beside: bool, now: datetime) -> Iterator[str]:
-    newest = newest_good(backups)
-    if newest is None or now - newest.finished_at > _DAY:
+def _advice(
+    backups: Sequence[Backup], others: Sequence[Backup], verdict: Verdict, beside: bool, now: datetime
+) -> Iterator[str]:
+    newest, other = newest_good(backups), newest_good(others)
+    if newest is None and other is not None:
+        yield (
+            "stackctl backup: no good one is of the data that is here now; "
+            f"if it took the place of data that was lost: stackctl restore --cluster {other.system}"
+        )
+    elif newest is None or now - newest.finished_at > _DAY:
         yield "stackctl backup: " + ("there is no good one" if newest is None else "the newest is older than a day")
     if any(backup.status is not Status.OK for backup in backups):
         yield "stackctl backup verify: a damaged one does not count"
