@@ -65,6 +65,18 @@ def test_verification_is_of_all_backups():
     assert names("verify", [backup(Kind.FULL, old, verified_at=done), taken], now) == []
 
 
+def test_what_is_dated_in_the_future_is_not_there():
+    now, year = TWO + timedelta(hours=10), timedelta(days=365)
+    old = backup(Kind.FULL, TWO - timedelta(days=3))
+    assert names("full", [old, backup(Kind.FULL, now + year)], now) == ["full"]
+    # What two clocks differ by is no future.
+    assert names("full", [old, backup(Kind.FULL, now + timedelta(minutes=5))], now) == []
+    assert names("full", [backup(Kind.FULL, now + year)], now) == []
+    for job in ("verify", "drill"):
+        done = {"verify": "verified_at", "drill": "drilled_at"}[job]
+        assert names(job, [replace(old, **{done: now + year})], now) == [job]
+
+
 def test_what_leaves_no_trace_is_never_late():
     assert names("expire", [], TWO + timedelta(hours=10)) == []
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from prometheus_client.metrics_core import Metric
 
@@ -46,7 +46,7 @@ class Archive:
 
     def _learnt(self, settings: BackupSettings, found: Seen) -> Iterator[Metric]:
         self.scheduled, self.found = jobs(settings.schedule), found
-        return families(found)
+        return families(found, datetime.now(UTC))
 
     def late(self) -> Iterator[Metric]:
         """Which jobs are late by now: one may become so while nobody can read the repository."""

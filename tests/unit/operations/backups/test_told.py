@@ -1,4 +1,4 @@
-"""What is told of a project's backups where another project keeps its own in the same repository."""
+"""What is told of a project's backups beside those of another project, and where a clock was wrong."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -69,6 +69,19 @@ def test_the_age_and_what_to_do_are_those_of_its_own(tmp_path, repository):
     assert (found["backups"], found["of_others"], found["newest"]) == (1, 1, mine.id)
     assert timedelta(days=20).total_seconds() <= found["age_seconds"] < timedelta(days=21).total_seconds()
     assert "stackctl backup: the newest is older than a day" in found["advice"]
+    (job,) = told(schedule.schedule_command, tmp_path)["jobs"]
+    assert (job["state"], job["done_at"]) == ("late", mine.finished_at.strftime("%Y-%m-%dT%H:%M:%SZ"))
+
+
+def test_one_that_is_dated_in_the_future_is_not_the_newest(tmp_path, repository):
+    mine = put(repository, "7", timedelta(days=20))
+    wrong = put(repository, "7", timedelta(days=-20))
+    found = told(status.status_command, tmp_path)
+    assert (found["backups"], found["newest"]) == (2, mine.id)
+    assert found["advice"][0] == (
+        f"stackctl backup: {wrong.id} is dated in the future, and nobody knows how old it is; "
+        "see first that the clock is right"
+    )
     (job,) = told(schedule.schedule_command, tmp_path)["jobs"]
     assert (job["state"], job["done_at"]) == ("late", mine.finished_at.strftime("%Y-%m-%dT%H:%M:%SZ"))
 
