@@ -24,7 +24,7 @@ from stackctl.backup.windows import Window
 from stackctl.engine.base import Engine, Note, Programs, Throwaway
 from stackctl.errors import BackupFailed, Unhealthy, UsageError
 from stackctl.hardware.priority import yield_time
-from stackctl.operations.backups.access import make_reachable
+from stackctl.operations.backups.access import make_reachable, on_disk
 from stackctl.operations.copy_room import refuse_without_room
 from stackctl.units import Bytes
 
@@ -52,6 +52,11 @@ class NativeEngine:
     @contextmanager
     def working(self, what: str, note: Note, *, shared: bool = False) -> Iterator[None]:
         """Hold the lock; what an interrupted run left is ended and removed first, while nobody else is at work."""
+        with on_disk(self._repository.root), self._held(what, note, shared=shared):
+            yield
+
+    @contextmanager
+    def _held(self, what: str, note: Note, *, shared: bool) -> Iterator[None]:
         repository = self._repository
         if not repository.backups_folder.is_dir():
             with self._engine.programs() as programs:
