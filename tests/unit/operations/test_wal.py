@@ -1,40 +1,20 @@
 """`wal verify` beside a run that changes the repository."""
 
-from dataclasses import replace
-
 import pytest
 
 from stackctl.backup.repository import Repository
-from stackctl.errors import Locked, Unhealthy
-from stackctl.operations import backup, wal
-from stackctl.operations.result import Request
-from stackctl.operations.state import State, save
-
-
-class Stopped:
-    """The engine of a stack that is down."""
-
-    name = "embedded"
-
-    def __init__(self, folder):
-        self.folder = folder
-
-    def repository(self):
-        return self.folder
-
-    def query(self, _sql):
-        raise Unhealthy("no answer", hint="")
+from stackctl.errors import Locked
+from stackctl.operations import wal
+from stopped_stack import stopped
 
 
 @pytest.fixture
 def verified(tmp_path, monkeypatch):
     """A repository, and what `wal verify` says of it."""
-    (tmp_path / ".stackctl").mkdir()
-    save(tmp_path / ".stackctl", replace(State("shop", "embedded", "asked for", "", {}), folder=str(tmp_path)))
     repository = Repository(tmp_path / "backups")
     repository.create()
-    monkeypatch.setattr(backup, "recorded_engine", lambda _opened, _runner: Stopped(repository.root))
-    return repository, lambda: wal.verify_command(Request(str(tmp_path), environ={}), None, lambda _text: None)
+    request = stopped(tmp_path, repository.root, monkeypatch)
+    return repository, lambda: wal.verify_command(request, None, lambda _text: None)
 
 
 def test_it_reads_nothing_that_may_just_expire(verified):

@@ -3,43 +3,19 @@
 import errno
 import os
 import subprocess
-from dataclasses import replace
 from datetime import UTC, datetime
-from types import SimpleNamespace
 
 import pytest
 
 from stackctl.backup.model import Backup, Kind
 from stackctl.backup.repository import Repository
-from stackctl.errors import EngineFailed, Unhealthy
+from stackctl.errors import EngineFailed
 from stackctl.operations import backup
 from stackctl.operations.backups.expire import expire_command, keep_command
 from stackctl.operations.backups.native import NativeEngine
-from stackctl.operations.result import Request
-from stackctl.operations.state import State, save
+from stopped_stack import Stopped, stopped
 
 NOW = datetime(2026, 3, 31, 12, tzinfo=UTC)
-
-
-class Stopped:
-    """The engine of a stack that is down."""
-
-    name = "embedded"
-
-    def __init__(self, folder):
-        self.folder = folder
-
-    def repository(self):
-        return self.folder
-
-    def running(self):
-        return False
-
-    def places(self):
-        return SimpleNamespace(there=lambda _number: False)
-
-    def query(self, _sql):
-        raise Unhealthy("no answer", hint="")
 
 
 @pytest.fixture
@@ -63,11 +39,8 @@ def read_only(tmp_path):
 
 
 def test_what_would_change_it_says_so(tmp_path, monkeypatch, read_only):
-    (tmp_path / ".stackctl").mkdir()
-    save(tmp_path / ".stackctl", replace(State("shop", "embedded", "asked for", "", {}), folder=str(tmp_path)))
-    monkeypatch.setattr(backup, "recorded_engine", lambda _opened, _runner: Stopped(read_only.root))
     (known,) = read_only.backups()
-    given = (Request(str(tmp_path), environ={}), None)
+    given = (stopped(tmp_path, read_only.root, monkeypatch), None)
     for change in (
         lambda: expire_command(*given, print, apply=True),
         lambda: keep_command(*given, print, known.id, "audit"),
