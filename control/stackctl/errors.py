@@ -148,3 +148,29 @@ def unwritable(folder: PurePath, error: OSError) -> ProfileError | EngineFailed:
         f"{folder}: cannot be written: {error.strerror or error}",
         hint="use a folder that you may write to, or --project",
     )
+
+
+_MOUNT, _MODE = (
+    "it is away: see mount, and mount it again",
+    "see the owner and the mode of each folder above it, and lsattr",
+)
+# What running it again does not mend.
+_DISK = {
+    errno.EROFS: "a disk that failed is made read-only: see dmesg and mount, then mount it to be written to",
+    errno.EIO: "the disk fails: see dmesg; what is on it may be damaged",
+    errno.ESTALE: _MOUNT,
+    errno.ENOTCONN: _MOUNT,
+    errno.EACCES: _MODE,
+    errno.EPERM: _MODE,
+}
+
+
+def failed_disk(error: OSError, place: PurePath | None = None) -> EngineFailed | None:
+    """The error for a disk that fails or lets nobody write, None where it is another fault.
+
+    `place` is on that disk; it is named where `error` names no path of its own.
+    """
+    own = PurePath(error.filename) if isinstance(error.filename, str) else None
+    where = own if own and own.is_absolute() else place
+    hint = _DISK.get(error.errno or 0)
+    return EngineFailed(f"{where}: {error.strerror}", hint=hint) if hint and where else None

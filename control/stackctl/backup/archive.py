@@ -58,8 +58,9 @@ class Archive:
 
     def strangers(self) -> list[str]:
         """Names in the folder that the archive command did not give; what it is just writing is none of them."""
-        known = {LIST, *(file.path.name for file in self._files())}
-        return sorted(name for name in self._there() if name not in known and not _DRAFT.fullmatch(name))
+        # One listing: between two of them a file may be archived.
+        others = (path.name for path in self._in() if _archived(path) is None and path.name != LIST)
+        return sorted(name for name in others if not _DRAFT.fullmatch(name))
 
     def listed(self) -> Listed:
         """What was archived, by the archive's own list; nothing where that is missing or no list. Raises OSError."""
@@ -100,7 +101,10 @@ class Archive:
             os.close(folder)
 
     def _there(self) -> set[str]:
-        return {path.name for path in self.folder.iterdir()} if self.folder.is_dir() else set()
+        return {path.name for path in self._in()}
+
+    def _in(self) -> Iterable[Path]:
+        return self.folder.iterdir() if self.folder.is_dir() else ()
 
     def segments(self) -> frozenset[Segment]:
         """The segments that are there."""
@@ -115,10 +119,14 @@ class Archive:
         return found
 
     def _files(self) -> Iterator[Archived]:
-        for path in self.folder.iterdir() if self.folder.is_dir() else ():
-            match = _NAME.fullmatch(path.name)
-            if match and is_wal_file(match["name"]):
-                yield Archived(match["name"], int(match["sum"]), int(match["size"]), path)
+        return (file for path in self._in() if (file := _archived(path)))
+
+
+def _archived(path: Path) -> Archived | None:
+    match = _NAME.fullmatch(path.name)
+    if not match or not is_wal_file(match["name"]):
+        return None
+    return Archived(match["name"], int(match["sum"]), int(match["size"]), path)
 
 
 def history_in(path: Path) -> tuple[Branch, ...]:

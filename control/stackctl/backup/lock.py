@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from stackctl.engine.inside.container import container
 from stackctl.errors import Locked
+
+_CONTAINER = re.compile(r" in container ([0-9A-Za-z_.-]+)\)$")
 
 
 @contextmanager
@@ -50,15 +54,26 @@ def _opened(path: Path) -> Iterator[int]:
 
 
 def _sign(descriptor: int, what: str) -> None:
-    os.write(descriptor, f"{what} (process {os.getpid()})\n".encode())
+    # A container counts its processes by itself: on the machine the number is that of another one.
+    where = f" in container {name}" if (name := container()) else ""
+    os.write(descriptor, f"{what} (process {os.getpid()}{where})\n".encode())
 
 
 def _take(descriptor: int, kind: int, path: Path) -> None:
     if not _try(descriptor, kind):
         holders = os.pread(descriptor, 1000, 0).decode(errors="replace").split("\n")[:-1] or ["another run"]
         verb = "is" if len(holders) == 1 else "are"
-        hint = "wait for it to end, then run this again"
-        raise Locked(f"{' and '.join(holders)} {verb} at work in {path.parent}", hint=hint)
+        raise Locked(f"{' and '.join(holders)} {verb} at work in {path.parent}", hint=_hint(holders))
+
+
+def _hint(holders: Sequence[str]) -> str:
+    wait = "wait for it to end, then run this again"
+    names = sorted({match[1] for holder in holders if (match := _CONTAINER.search(holder))})
+    if not names:
+        return wait
+    # The scheduler's is the only one in which anything takes a lock.
+    stop = "; ".join(f"docker stop {name} ends it with the stack's scheduler, docker start {name}" for name in names)
+    return f"{wait}; or, where this cannot wait: {stop} starts that again"
 
 
 def _try(descriptor: int, kind: int) -> bool:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from prometheus_client.core import GaugeMetricFamily
 
+from stackctl.backup.considered import past
 from stackctl.backup.model import Backup, Kind, Status
 
 _NEWEST = {
@@ -44,18 +46,23 @@ class Seen:
     free: int | None
 
 
-def families(seen: Seen) -> Iterator[GaugeMetricFamily]:
-    """All metrics of one look. The values of labels are kinds, states and jobs: their number does not grow."""
-    yield from _newest(seen.backups)
+def families(seen: Seen, now: datetime) -> Iterator[GaugeMetricFamily]:
+    """All metrics of one look. The values of labels are kinds, states and jobs: their number does not grow.
+
+    A good backup that is dated in the future is not there, as it would stay the newest for as long.
+    """
+    known = past(seen.backups, now)
+    yield from _newest(known)
     counts = GaugeMetricFamily("stackctl_backups", "Backups in the repository", labels=["kind", "status"])
     for kind in Kind:
         for status in Status:
-            found = [each for each in seen.backups if (each.kind, each.status) == (kind, status)]
+            backups = known if status is Status.OK else seen.backups
+            found = [each for each in backups if (each.kind, each.status) == (kind, status)]
             counts.add_metric([kind, status], len(found))
     yield counts
-    if read := [each.verified_at or each.finished_at for each in seen.backups]:
+    if read := [each.verified_at or each.finished_at for each in known]:
         yield _gauge("backup_verified_timestamp_seconds", "When all backups had been read", min(read).timestamp())
-    yield from _drill(seen.backups)
+    yield from _drill(known)
     yield from _archive(seen)
     if seen.free is not None:
         yield _gauge("repository_free_bytes", "Free space on the disk of the repository", seen.free)

@@ -18,7 +18,7 @@ from stackctl.cli.options import command_of, hoist
 from stackctl.cli.output import Output, mute
 from stackctl.cli.session import session
 from stackctl.cli.signals import ended_by
-from stackctl.errors import Problem, StackError, UsageError
+from stackctl.errors import Problem, StackError, UsageError, failed_disk
 from stackctl.operations.result import Line, Result
 
 # Typer carries its own copy of Click; its exceptions are reached through the public name that derives from them.
@@ -151,6 +151,9 @@ def _full(error: OSError) -> int:
 def _defect(error: BaseException) -> int:
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return _full(error)
+    if isinstance(error, OSError) and (failed := failed_disk(error)):
+        session.output.failure(session.command, failed.problems)
+        return failed.exit_code
     if session.output.verbose:
         import traceback
 

@@ -24,7 +24,7 @@ def restore(
         Path | None, typer.Option(metavar="DIR", help="Make this folder a data directory; touch nothing else.")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan, change nothing.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask; a script needs it for --undo and --accept.")] = False,
     undo: Annotated[bool, typer.Option("--undo", help="Go back to the data before the last restore.")] = False,
     accept: Annotated[bool, typer.Option("--accept", help="Keep the restored copy for good.")] = False,
     timeline: Annotated[int | None, typer.Option(metavar="N", help="A history that was left.", min=1)] = None,
@@ -51,7 +51,7 @@ def restore(
     from stackctl.operations.restoring.in_place import in_place_command
     from stackctl.operations.restoring.plan import Asked
 
-    request, how = session.request(), _how(timeout, yes=yes)
+    request, how = session.request(), _how(timeout, yes=yes, deletes=undo or accept)
     if undo or accept:
         session.finish((undo_command if undo else accept_command)(request, how))
         return
@@ -88,13 +88,15 @@ def _dump(into: Path, to: str, backup: str | None, table: str | None, schema: st
     return restore_dump_command(session.request(), session.runner(), session.output.note, wanted)
 
 
-def _how(timeout: float, *, yes: bool) -> How:
+def _how(timeout: float, *, yes: bool, deletes: bool) -> How:
     from stackctl.operations.restoring.in_place import How
 
     def agreed(lines: Sequence[str]) -> bool:
         for line in lines:
             session.output.remark(line)
-        # Whoever runs it from a script has asked for it; it can be undone.
-        return yes or not sys.stdin.isatty() or typer.confirm("Go on?", err=True)
+        if yes or sys.stdin.isatty():
+            return yes or typer.confirm("Go on?", err=True)
+        # Whoever runs a restore from a script has asked for it, and it can be undone; what is deleted cannot.
+        return not deletes
 
     return How(session.runner(), session.output.note, agreed, timeout)

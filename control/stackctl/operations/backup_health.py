@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from stackctl.backup.model import Backup, Kind, Status
+from stackctl.backup.considered import ahead, of_cluster, past
+from stackctl.backup.model import Backup, Kind, Status, spelled
 from stackctl.backup.protocol import Stored
 from stackctl.errors import Problem, ProfileError
 from stackctl.health import model
@@ -18,20 +20,33 @@ from stackctl.settings.project_file import load_section
 from stackctl.units import counted
 
 _OLD_DAYS = 7.0
+_CLOCK = "see that the clock of this machine is right (date), then take one that is dated right: stackctl backup"
 
 
 def judge_backups(stored: Stored, use: ArchiveUse | None, now: datetime) -> tuple[Check, ...]:
     """Two checks: age of the newest good physical backup, and gaps that no backup has behind it."""
-    good = [each for each in stored.backups() if each.kind is not Kind.LOGICAL and each.status is Status.OK]
+    good: Sequence[Backup] = [
+        each for each in stored.backups() if each.kind is not Kind.LOGICAL and each.status is Status.OK
+    ]
     if not good:
         return (Check("backup", model.Status.WARN, "there is no good backup", "stackctl backup"),)
     if use and use.system and use.system not in {backup.system for backup in good}:
         return (_of_another(good[-1], use.system), _gaps(gap_warnings(held_archives(stored, use))))
-    good = [each for each in good if not (use and use.system) or each.system == use.system]
-    days = (now.astimezone(UTC) - good[-1].finished_at).total_seconds() / 86_400
-    status = model.Status.WARN if days > _OLD_DAYS else model.Status.OK
-    age = Check("backup", status, f"{good[-1].id} is {_age(days)} old", "stackctl backup" if days > _OLD_DAYS else "")
+    age = _judge_age(of_cluster(good, use.system if use else None), now)
     return (age, _gaps(gap_warnings(held_archives(stored, use))))
+
+
+def _judge_age(good: Sequence[Backup], now: datetime) -> Check:
+    newest, known = good[-1], past(good, now)
+    evidence, days = "", 0.0
+    if known:
+        days = max(0.0, (now.astimezone(UTC) - known[-1].finished_at).total_seconds() / 86_400)
+        evidence = f"{known[-1].id} is {_age(days)} old"
+    if ahead(newest, now):
+        dated = f"{newest.id} is dated in the future ({spelled(newest.finished_at)}), and nobody knows how old it is"
+        return Check("backup", model.Status.WARN, "; ".join(filter(None, (dated, evidence))), _CLOCK)
+    old = days > _OLD_DAYS
+    return Check("backup", model.Status.WARN if old else model.Status.OK, evidence, "stackctl backup" if old else "")
 
 
 def _of_another(newest: Backup, system: str) -> Check:
@@ -52,8 +67,11 @@ def _gaps(found: list[Problem]) -> Check:
     return Check("wal_gap", model.Status.FAIL, found[-1].message, found[-1].hint)
 
 
-def judge_schedule(folder: Path, stored: Stored) -> tuple[Check, ...]:
-    """One check: work on backups whose time passed without it. None where nothing is scheduled, as far as is known."""
+def judge_schedule(folder: Path, stored: Stored, use: ArchiveUse | None) -> tuple[Check, ...]:
+    """One check: work on backups of the running cluster whose time passed without it.
+
+    None where nothing is scheduled, as far as is known.
+    """
     try:
         settings = backup_settings(load_section(folder / PROJECT_FILE, SECTION).keys, folder)
     except ProfileError:
@@ -64,7 +82,8 @@ def judge_schedule(folder: Path, stored: Stored) -> tuple[Check, ...]:
     from stackctl.settings.schedule import jobs
 
     now = datetime.now(machine_zone())
-    overdue = [job.name for job in late(jobs(settings.schedule), stored.backups(), now)]
+    backups = of_cluster(stored.backups(), use.system if use else None)
+    overdue = [job.name for job in late(jobs(settings.schedule), backups, now)]
     if not overdue:
         return (Check("backup_schedule", model.Status.OK, "all that was due is done"),)
     hint = "stackctl logs scheduler" if settings.scheduled else "does a timer run it? stackctl backup schedule"

@@ -63,7 +63,7 @@ def _backups(recorded: Recorded, engine: Engine, facts: Facts) -> tuple[Check, .
     try:
         stored = backups_of(recorded.project, engine, images).stored()
         judged = judge_backups(stored, facts.archive, datetime.now(UTC))
-        return (*judged, *judge_schedule(recorded.project.folder, stored))
+        return (*judged, *judge_schedule(recorded.project.folder, stored, facts.archive))
     except StackError as error:
         return (Check("backup", Status.FAIL, str(error), error.hint),)
     except OSError as error:

@@ -15,7 +15,7 @@ from stackctl.health.probes import ask_receiver, asked_archiver
 from stackctl.health.receiver import judge_receiver
 from stackctl.health.receiving import ReceiverUse
 from stackctl.operations.archives import Held, archive_data, damage_problem, gap_problems, gap_warnings, held_archives
-from stackctl.operations.backup import Opened, open_backups
+from stackctl.operations.backup import Opened, open_backups, working
 from stackctl.operations.candidates import candidates
 from stackctl.operations.receiver import tail_data, tail_table
 from stackctl.operations.result import Block, Line, Request, Result, Table
@@ -55,11 +55,16 @@ def _read(opened: Opened, use: ArchiveUse | None) -> tuple[list[Held], list[Wind
 
 
 def verify_command(request: Request, runner: Runner, note: Note) -> Result:
-    """Read every archived byte. Exit code 41 where one is not as it was archived, 43 where a segment is missing."""
+    """Read every archived byte. Exit code 41 where one is not as it was archived, 43 where a segment is missing.
+
+    Raises Locked where a run that changes the repository is at work.
+    """
     opened = open_backups(request, runner)
     use, silence = asked_archiver(opened.engine)
-    findings = opened.backups.verify_wal(note)
-    held = held_archives(opened.backups.stored(), use)
+    # What expires meanwhile would be missed.
+    with working(opened, "stackctl wal verify", note, shared=True):
+        findings = opened.backups.verify_wal(note)
+        held = held_archives(opened.backups.stored(), use)
     errors = [damage_problem(finding) for finding in findings] + gap_problems(held)
     data = {"archives": [archive_data(each) for each in held], "findings": [vars(finding) for finding in findings]}
     files = sum(row["files"] for row in data["archives"])

@@ -15,7 +15,8 @@ from cronsim import CronSim, CronSimError
 COMMANDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "full": ("backup", "--full"),
-        "incremental": ("backup", "--incremental"),
+        # Where there is nothing to build on, as after a restore, a full one is as good; after other failures it is not.
+        "incremental": ("backup", "--incremental", "--or-full"),
         "logical": ("backup", "--logical"),
         "verify": ("backup", "verify"),
         "expire": ("backup", "expire", "--apply"),

@@ -351,6 +351,8 @@ def test_a_stopped_stack_still_has_its_backups(kept: Kept, open_place: Path) -> 
         assert done.code == 0, done.said
         refused = kept.run("backup")
         assert (refused.code, refused.document["errors"][0]["hint"] != "") == (40, True), refused.said
+        dumped = kept.run("backup", "--logical")
+        assert dumped.code == (2 if kept.engine == "pgbackrest" else 40), dumped.said
     finally:
         kept.stack.up()
     assert "before it was stopped" in rows(kept.stack, into)

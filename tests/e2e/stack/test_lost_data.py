@@ -25,7 +25,7 @@ def test_data_that_is_gone_is_not_gone_back_to(mine: Stack) -> None:
     assert (refused.code, "from before the restore, is not there" in refused.said) == (42, True), refused.said
     assert "first" in stack.tools()
     away.rename(old)
-    assert stack.run("restore", "--undo").code == 0
+    assert stack.run("restore", "--undo", "--yes").code == 0
     assert (generations(stack)["current"], clean(stack)) == (0, True)
 
 
@@ -44,7 +44,7 @@ def test_data_without_its_control_file_is_replaced_once_its_cluster_is_named(min
     assert (done.code, done.data["plan"]["keeps_present_data"]) == (0, True), done.said
     assert "before the damage" in stack.tools()
     away.rename(control)
-    assert stack.run("restore", "--undo").code == 0
+    assert stack.run("restore", "--undo", "--yes").code == 0
     assert (generations(stack)["current"], clean(stack)) == (0, True)
 
 
@@ -91,7 +91,7 @@ def test_a_new_cluster_in_the_place_of_lost_data_is_told_and_kept_apart(new_stac
     assert stack.run("restore", "--dry-run", "--json").data["plan"]["backup"] == mine["id"]
     done = stack.run("restore", "--cluster", old, "--json", seconds=600)
     assert (done.code, stack.tools()) == (0, {"of the old"}), done.said
-    assert stack.run("restore", "--undo").code == 0
+    assert stack.run("restore", "--undo", "--yes").code == 0
     assert stack.tools() == {"of the new"}
 
 
@@ -112,7 +112,7 @@ def test_a_stack_whose_data_is_lost_comes_back(mine: Stack) -> None:
     assert {"first", "last before the loss"} <= stack.tools()
     refused = stack.run("restore", "--undo")
     assert (refused.code, "no data before the restore" in refused.said) == (42, True), refused.said
-    assert stack.run("restore", "--accept").code == 0
+    assert stack.run("restore", "--accept", "--yes").code == 0
     stack.add_tools("after the loss")
     archived(stack)
     planned = stack.run("restore", "--dry-run", "--json").data["plan"]

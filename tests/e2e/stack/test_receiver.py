@@ -129,7 +129,7 @@ def test_stream_loses_at_most_the_last_moment(running: Stack, record_property: C
     record_property("measured", f"wal: stream, the data destroyed under load: {len(lost)} of {count} rows lost")
     # Nothing is received from a copy that may still be given up.
     assert "receiver" not in {each["name"] for each in stack.run("status", "--json").data["services"]}
-    assert stack.run("restore", "--accept").code == 0
+    assert stack.run("restore", "--accept", "--yes").code == 0
     eventually(lambda: receiving(stack), 60, "the new timeline is received")
     assert (stack.run("backup", "verify").code, stack.run("wal", "verify").code) == (0, 0)
 
@@ -143,7 +143,7 @@ def test_sync_loses_nothing_that_was_acknowledged(running: Stack, record_propert
     record_property("measured", f"wal: sync, the data destroyed under load: {len(lost)} of {count} rows lost")
     assert lost == []
     stack.add_tools("no commit waits on a copy that is not accepted")
-    assert stack.run("restore", "--accept").code == 0
+    assert stack.run("restore", "--accept", "--yes").code == 0
     stack.add_tools("after it was accepted")
     assert stack.sql("SHOW synchronous_standby_names") == "stackctl_receiver"
 
@@ -270,7 +270,7 @@ def test_containers_lose_nothing_that_was_acknowledged(new_stack: Any, record_pr
     lost, count = lost_with_the_data(stack, "docker")
     record_property("measured", f"wal: sync on Docker, the volume destroyed: {len(lost)} of {count} rows lost")
     assert lost == []
-    assert stack.run("restore", "--accept").code == 0
+    assert stack.run("restore", "--accept", "--yes").code == 0
     assert docker("stop", stack.container("receiver")).code == 0
     with Load(stack.ports["app"], post("/tools", "hangs"), clients=1) as load:
         eventually(lambda: stack.sql(WAITING) == "1", 30, "a commit waits")

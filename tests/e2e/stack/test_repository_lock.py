@@ -44,12 +44,16 @@ def test_a_restore_goes_beside_another_and_nothing_is_changed_meanwhile(
         for words in changes:
             done = stack.run(*words)
             assert (done.code, f"process {os.getpid()}" in done.said) == (44, True), (words, done.said)
+        done = stack.run("wal", "verify")
+        assert done.code == 0, done.said
         done = stack.run("restore", "--into", str(copies / "second"))
         assert done.code == 0, done.said
         assert left.is_dir(), "it could be of one that is at work"
     done = stack.run("restore", "--into", str(copies / "third"))
     assert done.code == 0, done.said
     assert "removed what an interrupted run left" in done.err
+    with Repository(place).locked("stackctl backup expire"):
+        assert stack.run("wal", "verify").code == 44, "what it reads may just be removed"
     assert list(place.glob(".restore-*")) == []
     assert sorted(path.name for path in copies.iterdir()) == ["second", "third"]
 

@@ -69,14 +69,14 @@ def test_an_acceptance_that_fails_accepts_nothing(mine: Stack) -> None:
     mode = folder.stat().st_mode & 0o777
     folder.chmod(mode | 0o001)
     try:
-        failed = stack.run("restore", "--accept")
+        failed = stack.run("restore", "--accept", "--yes")
     finally:
         folder.chmod(mode)
     assert (failed.code, "is open to everybody" in failed.said) == (10, True), failed.said
     assert (generations(stack)["accepted"], generations(stack)["before"], places(stack)) == (False, 0, 2)
     assert stack.run("up").code == 0
     assert places(stack) == 2, "both are kept until it is decided"
-    assert stack.run("restore", "--undo").code == 0
+    assert stack.run("restore", "--undo", "--yes").code == 0
     assert (generations(stack)["current"], clean(stack)) == (0, True)
 
 

@@ -50,7 +50,7 @@ def test_a_wrong_delete_is_undone_and_the_restore_too(running: Stack) -> None:
     assert stack.run("up").code == 0
     assert stack.tools() == {"before the backup", "before the delete", "after the restore"}
 
-    restore(stack, "--undo")
+    restore(stack, "--undo", "--yes")
     assert stack.tools() == {"a mark for the end of recovery"}
     assert stack.sql("SELECT timeline_id FROM pg_control_checkpoint()") == "1"
     stack.add_tools("after the undo")
@@ -61,7 +61,9 @@ def test_a_wrong_delete_is_undone_and_the_restore_too(running: Stack) -> None:
 
     restore(stack, "--to", right)
     stack.add_tools("on the second timeline")
-    restore(stack, "--accept")
+    unasked = stack.run("restore", "--accept", "--json")
+    assert (unasked.code, "--yes" in unasked.document["errors"][0]["hint"]) == (2, True), unasked.said
+    restore(stack, "--accept", "--yes")
     archived(stack)
     if words := stack.incremental():
         alone = stack.run("backup", *words)
@@ -74,7 +76,7 @@ def test_a_wrong_delete_is_undone_and_the_restore_too(running: Stack) -> None:
 
     restore(stack, "--to", undone, "--timeline", "1")
     assert stack.tools() == {"a mark for the end of recovery", "after the undo"}
-    restore(stack, "--undo")
+    restore(stack, "--undo", "--yes")
     restore(stack, "--to", later)
     assert stack.tools() == {"before the backup", "before the delete", "on the second timeline"}
     assert deleted < later

@@ -37,7 +37,7 @@ def test_killed_while_it_switches_the_next_up_finishes(mine: Stack) -> None:
     stack.up()
     assert generations(stack)["current"] != 0
     assert "before the kill" in stack.tools()
-    assert stack.run("restore", "--undo").code == 0
+    assert stack.run("restore", "--undo", "--yes").code == 0
     assert (generations(stack)["current"], clean(stack)) == (0, True)
 
 
@@ -45,7 +45,7 @@ def test_killed_while_it_switches_the_next_up_finishes(mine: Stack) -> None:
 def test_killed_while_it_undoes_the_copy_stays_until_the_old_data_runs(mine: Stack) -> None:
     stack = mine
     assert stack.run("restore", seconds=600).code == 0
-    process = stack.start("restore", "--undo")
+    process = stack.start("restore", "--undo", "--yes")
     eventually(lambda: generations(stack)["current"] == 0, 300, "it switches back")
     process.send_signal(signal.SIGKILL)
     process.communicate(timeout=60)

@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -65,6 +66,20 @@ def test_files_that_are_not_of_the_archive(archive):
     (archive.folder / "notes.txt").write_text("")
     (archive.folder / "000000010000000000000009").write_text("")
     assert archive.strangers() == ["000000010000000000000009", "notes.txt"]
+
+
+class Busy(type(Path())):
+    """A folder in which a segment is archived right behind each listing."""
+
+    def iterdir(self):
+        there = list(super().iterdir())
+        put(Path(self), f"{len(there):024X}", b"new")
+        return iter(there)
+
+
+def test_what_is_archived_behind_a_listing_is_no_stranger(archive):
+    (archive.folder / "notes.txt").write_text("")
+    assert Archive(Busy(archive.folder)).strangers() == ["notes.txt"]
 
 
 def test_a_file_that_vanished_is_missed_whatever_it_was(archive):

@@ -1,5 +1,7 @@
 """The lock of a repository: one changes it, or many read."""
 
+import os
+import socket
 import subprocess
 import sys
 
@@ -77,3 +79,31 @@ def test_a_reader_is_refused_beside_another_process_until_that_ends(tmp_path):
         process.communicate()
     with lock.shared(path, "x", lambda: None):
         pass
+
+
+def test_a_holder_in_the_schedulers_container_is_named_with_it(tmp_path, monkeypatch):
+    """Its number is another process's on the machine: whoever has to end it is told what to end."""
+    monkeypatch.setenv("STACKCTL_REPOSITORY", "/srv/backups")
+    name, path = socket.gethostname(), tmp_path / "lock"
+    with lock.exclusive(path, "stackctl backup drill"):
+        monkeypatch.delenv("STACKCTL_REPOSITORY")
+        with pytest.raises(Locked) as found, lock.shared(path, "stackctl restore", nothing):
+            pass
+    assert str(found.value) == (
+        f"stackctl backup drill (process {os.getpid()} in container {name}) is at work in {tmp_path}"
+    )
+    assert found.value.hint == (
+        "wait for it to end, then run this again; or, where this cannot wait: "
+        f"docker stop {name} ends it with the stack's scheduler, docker start {name} starts that again"
+    )
+
+
+def test_a_holder_on_the_machine_is_waited_for(tmp_path):
+    path = tmp_path / "lock"
+    with (
+        lock.exclusive(path, "stackctl backup"),
+        pytest.raises(Locked) as found,
+        lock.exclusive(path, "stackctl backup"),
+    ):
+        pass
+    assert found.value.hint == "wait for it to end, then run this again"

@@ -12,6 +12,7 @@ from stackctl.backup.model import Backup, Kind, Status
 NOON = datetime(2026, 3, 31, 12, tzinfo=UTC)
 # What `date -ud "2026-03-31 12:00" +%s` says.
 NOON_SECONDS = 1774958400
+LATER = NOON + timedelta(days=10)
 FULL = Backup(
     id="000001",
     kind=Kind.FULL,
@@ -31,7 +32,7 @@ class Once:
         self.seen = seen
 
     def collect(self):
-        return families(self.seen)
+        return families(self.seen, LATER)
 
 
 def samples(seen):
@@ -66,6 +67,23 @@ def test_the_oldest_reading_counts():
     assert samples(replace(NOTHING, backups=(fresh, FULL)))["stackctl_backup_verified_timestamp_seconds",] == (
         NOON_SECONDS
     )
+
+
+def test_what_a_wrong_clock_dated_in_the_future_is_not_there():
+    year = timedelta(days=365)
+    wrong = replace(FULL, id="000002", finished_at=LATER + year, drilled_at=LATER + year)
+    old = replace(FULL, verified_at=LATER + year)
+    found = samples(replace(NOTHING, backups=(old, wrong)))
+    full = ("kind", "full")
+    assert found["stackctl_backup_timestamp_seconds", full] == NOON_SECONDS
+    assert found["stackctl_backup_verified_timestamp_seconds",] == NOON_SECONDS
+    assert ("stackctl_drill_timestamp_seconds",) not in found
+    assert found["stackctl_backups", full, ("status", "ok")] == 1
+    alone = samples(replace(NOTHING, backups=(wrong,)))
+    assert ("stackctl_backup_timestamp_seconds", full) not in alone
+    assert alone["stackctl_backups", full, ("status", "ok")] == 0, "or nobody would be told that there is none"
+    broken = samples(replace(NOTHING, backups=(replace(wrong, status=Status.DAMAGED),)))
+    assert broken["stackctl_backups", full, ("status", "damaged")] == 1
 
 
 def test_the_last_drill_whichever_backup_it_restored():

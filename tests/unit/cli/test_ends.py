@@ -67,6 +67,13 @@ def test_a_pipe_that_breaks_within_up_is_not_called_done(tmp_path):
     assert (done.returncode, done.stderr.startswith("error: defect in stackctl")) == (1, True)
 
 
+@pytest.mark.parametrize(("error", "code"), [("5, 'Input/output error', '/srv/disk/file'", 20), ("5, 'no path'", 1)])
+def test_a_disk_that_fails_is_no_defect(tmp_path, error, code):
+    done = _run(tmp_path, ["up", "--json"], _program(f"raise OSError({error})"))
+    (problem,) = document(done.stdout)["errors"]
+    assert (done.returncode, problem["message"] == "/srv/disk/file: Input/output error") == (code, code == 20)
+
+
 def test_an_error_that_nobody_reads_keeps_its_code(tmp_path):
     done = _run(tmp_path, ["size", "--ram", "16X", "--json"], stdout=_closed())
     assert (done.returncode, done.stderr) == (10, "")

@@ -57,6 +57,30 @@ def test_the_age_is_that_of_its_own_newest(repository):
     assert (found.status, found.evidence) == (Status.WARN, f"{mine.id} is 9 days old")
 
 
+def test_a_newest_one_from_the_future_is_told_and_does_not_hide_how_old_the_others_are(repository):
+    old = take(repository, 9, "7")
+    wrong = take(repository, -365, "7")
+    found = verdict(repository, running("7"))
+    assert found.status is Status.WARN
+    assert found.evidence == (
+        f"{wrong.id} is dated in the future (2027-03-31T12:00:00Z), and nobody knows how old it is; "
+        f"{old.id} is 9 days old"
+    )
+    assert found.hint.endswith("stackctl backup")
+    new = take(repository, 1, "7")
+    found = verdict(repository, running("7"))
+    assert (found.status, found.evidence) == (Status.OK, f"{new.id} is 1 day old")
+
+
+def test_where_all_are_from_the_future_nobody_knows_how_old_they_are(repository):
+    wrong = take(repository, -1, "7")
+    found = verdict(repository, running("7"))
+    assert (found.status, found.evidence) == (
+        Status.WARN,
+        f"{wrong.id} is dated in the future (2026-04-01T12:00:00Z), and nobody knows how old it is",
+    )
+
+
 def test_while_nobody_knows_which_cluster_runs_the_newest_counts(repository):
     take(repository, 9, "7")
     newest = take(repository, 1, "8")

@@ -73,7 +73,7 @@ def test_an_object_store_has_all_but_the_room_on_a_disk():
     store.take("F1", NOON, notes=DRILLED)
     store.take("F2", NOON + timedelta(days=1), system="8")
     store.archive(2, 3, 4, 6)
-    found = samples(families(seen(opened(store.stored()), archive_use(RUNNING))))
+    found = samples(families(seen(opened(store.stored()), archive_use(RUNNING)), NOON + timedelta(days=2)))
     assert (found["backup_size_bytes", "full"], found["backup_duration_seconds", "full"]) == (5000, 90)
     assert found["backup_timestamp_seconds", "full"] == NOON.timestamp()
     assert found["backups", "full", "ok"] == 1, "the other cluster's is none of these"
@@ -89,14 +89,14 @@ def test_a_gap_counts_as_healed_once_a_backup_is_behind_it():
     store.take("F1", NOON)
     store.take("F2", NOON, segment=6)
     store.archive(2, 3, 4, 6)
-    found = samples(families(seen(opened(store.stored()), archive_use(RUNNING))))
+    found = samples(families(seen(opened(store.stored()), archive_use(RUNNING)), NOON + timedelta(days=2)))
     assert (found["archive_gaps", "open"], found["archive_gaps", "healed"]) == (0, 1)
 
 
 def test_plain_files_say_how_much_room_there_is(tmp_path):
     repository = Repository(tmp_path)
     repository.create()
-    found = samples(families(seen(opened(repository), None)))
+    found = samples(families(seen(opened(repository), None), NOON + timedelta(days=2)))
     assert found["repository_free_bytes",] > 0
     assert ("archive_files",) not in found, "nobody says which cluster runs"
 

@@ -44,3 +44,12 @@ def test_a_crontab():
         "15 2 * * 0 /opt/py --project '/srv/5\\% of it' backup --full",
         "30 3 1 * 5 /opt/py --project '/srv/5\\% of it' backup expire --apply",
     ]
+
+
+def test_an_incremental_backup_with_nothing_to_build_on_is_a_full_one():
+    """As each night after a restore was accepted, until the next full one is due."""
+    job = Job("incremental", "15 2 * * 1-6")
+    service = units("shop", "ada", ["/opt/py"], [job])["stackctl-shop-incremental.service"]
+    assert "\nExecStart=/opt/py backup --incremental --or-full\n" in service
+    line = crontab("shop", ["/opt/py"], [job]).splitlines()[1]
+    assert line == "15 2 * * 1-6 /opt/py backup --incremental --or-full"

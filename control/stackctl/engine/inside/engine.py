@@ -14,6 +14,7 @@ from stackctl.engine.embedded.home import Home
 from stackctl.engine.embedded.programs import Server, find_server
 from stackctl.engine.generation import DataPlaces
 from stackctl.engine.inside.client import HOST, PORT, InsidePrograms, account, home
+from stackctl.engine.inside.container import REPOSITORY
 from stackctl.engine.passfile import passfile
 from stackctl.engine.query import PSQL, QUERY_SECONDS, as_json, rows
 from stackctl.engine.runner import Completed, Runner
@@ -23,7 +24,6 @@ from stackctl.settings.secret import Secret
 from stackctl.sizing.model import Sizing
 
 _SECRETS = Path("/run/secrets")
-_REPOSITORY = "STACKCTL_REPOSITORY"
 # Where the observer has that volume, to read; the container's own disk may be another one than that of volumes.
 ROOM = Path("/var/lib/stackctl/room")
 
@@ -71,8 +71,8 @@ class InsideEngine:
 
     def repository(self) -> Path:
         """The mounted one, under the path that it has on the host."""
-        if not (told := os.environ.get(_REPOSITORY)):
-            raise NoEngine(f"{_REPOSITORY} is not set", hint="this engine is for the scheduler's container")
+        if not (told := os.environ.get(REPOSITORY)):
+            raise NoEngine(f"{REPOSITORY} is not set", hint="this engine is for the scheduler's container")
         return Path(told)
 
     def data_place(self) -> Path:

@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from stackctl.backup.repository import Repository
 from stackctl.engine.base import Engine, Programs
-from stackctl.errors import ProfileError, unwritable
+from stackctl.errors import ProfileError, failed_disk, unwritable
+
+
+@contextmanager
+def on_disk(root: Path) -> Iterator[None]:
+    """Work in the folder. Raises EngineFailed, with the path, where its disk fails or cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        if failed := failed_disk(error, root):
+            raise failed from error
+        raise
 
 
 def usable_repository(engine: Engine) -> None:

@@ -19,7 +19,7 @@ from stackctl.engine.runner import Runner
 from stackctl.errors import Damaged, RestoreRefused
 from stackctl.operations.backup import backup_data, find, open_backups, working
 from stackctl.operations.backups.access import make_reachable
-from stackctl.operations.backups.native import CLUSTER
+from stackctl.operations.backups.native import CLUSTER, asked
 from stackctl.operations.copy_room import refuse_without_room
 from stackctl.operations.restore import empty_folder
 from stackctl.operations.result import Line, Request, Result
@@ -39,13 +39,14 @@ class Wanted:
 
 
 def dump_command(request: Request, runner: Runner, note: Note) -> Result:
-    """Dump the app's database, with a connection for each CPU as far as the role has them."""
+    """Dump the app's database, with a connection for each CPU as far as the role has them. Raises BackupFailed."""
     opened = open_backups(request, runner)
-    (row,), (role,) = opened.engine.query(CLUSTER), opened.engine.query(_CONNECTIONS)
+    root = opened.repository.root
+    row, role = asked(opened.engine, CLUSTER), asked(opened.engine, _CONNECTIONS)
     # One connection leads the others, and one is left for whoever else comes as this role.
     jobs = max(1, min(_cpus(), role["most"] - 2 if role["most"] > 0 else _cpus()))
     with opened.engine.programs() as programs:
-        repository = Repository(opened.repository.root, programs.group())
+        repository = Repository(root, programs.group())
         make_reachable(repository, programs)
         with working(opened, "stackctl backup --logical", note):
             refuse_without_room(opened.engine, repository.root)

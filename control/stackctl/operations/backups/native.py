@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from stackctl.backup import native, restore
 from stackctl.backup.archive import Archive
@@ -24,7 +25,7 @@ from stackctl.backup.windows import Window
 from stackctl.engine.base import Engine, Note, Programs, Throwaway
 from stackctl.errors import BackupFailed, Unhealthy, UsageError
 from stackctl.hardware.priority import yield_time
-from stackctl.operations.backups.access import make_reachable
+from stackctl.operations.backups.access import make_reachable, on_disk
 from stackctl.operations.copy_room import refuse_without_room
 from stackctl.units import Bytes
 
@@ -34,6 +35,15 @@ SELECT system_identifier::text AS system, current_setting('server_version_num'):
        (SELECT sum(pg_database_size(oid)) FROM pg_database)::bigint AS bytes
 FROM pg_control_system(), pg_control_checkpoint()
 """
+
+
+def asked(engine: Engine, sql: str) -> Mapping[str, Any]:
+    """The one row of an answer that a backup needs. Raises BackupFailed where there is no answer."""
+    try:
+        (row,) = engine.query(sql)
+    except Unhealthy as error:
+        raise BackupFailed(f"the server was not asked: {error}", hint="stackctl up; stackctl health") from error
+    return row
 
 
 class NativeEngine:
@@ -52,6 +62,11 @@ class NativeEngine:
     @contextmanager
     def working(self, what: str, note: Note, *, shared: bool = False) -> Iterator[None]:
         """Hold the lock; what an interrupted run left is ended and removed first, while nobody else is at work."""
+        with on_disk(self._repository.root), self._held(what, note, shared=shared):
+            yield
+
+    @contextmanager
+    def _held(self, what: str, note: Note, *, shared: bool) -> Iterator[None]:
         repository = self._repository
         if not repository.backups_folder.is_dir():
             with self._engine.programs() as programs:
@@ -75,10 +90,7 @@ class NativeEngine:
 
     def take(self, kind: Kind, note: Note, *, gently: bool) -> Backup:
         """Copy all files of the running server, or what changed since the last backup."""
-        try:
-            (row,) = self._engine.query(CLUSTER)
-        except Unhealthy as error:
-            raise BackupFailed(f"the server was not asked: {error}", hint="stackctl up; stackctl health") from error
+        row = asked(self._engine, CLUSTER)
         with self._engine.programs() as programs:
             repository = Repository(self._repository.root, programs.group())
             make_reachable(repository, programs)

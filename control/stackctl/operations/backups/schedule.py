@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from stackctl.backup.considered import of_cluster, past
 from stackctl.backup.model import Backup, spelled
 from stackctl.engine.base import ServiceState
 from stackctl.engine.beat import FOLDER
 from stackctl.engine.runner import Runner
 from stackctl.errors import ProfileError
 from stackctl.operations.backup import Opened, open_backups
+from stackctl.operations.backups.expire import own_cluster
 from stackctl.operations.result import Line, Request, Result, Table
 from stackctl.operations.scheduling.due import done_at
 from stackctl.operations.scheduling.memory import recall
@@ -33,7 +35,8 @@ def schedule_command(request: Request, runner: Runner) -> Result:
     """Each job with its next time, whether its last one was missed, and whether the stack's scheduler runs."""
     opened = open_backups(request, runner)
     now, private = datetime.now(machine_zone()), opened.recorded.project.private
-    remembered, backups = recall(private / FOLDER).done, opened.backups.stored().backups()
+    backups = past(of_cluster(opened.backups.stored().backups(), own_cluster(opened)), now)
+    remembered = recall(private / FOLDER).done
     entries = [_entry(job, backups, remembered, now) for job in _jobs(opened)]
     running = scheduler_state(opened.engine.services())
     rows = [
@@ -61,8 +64,12 @@ def crontab_command(request: Request, runner: Runner) -> Result:
 
 
 def late(scheduled: Sequence[Job], backups: Sequence[Backup], now: datetime) -> list[Job]:
-    """Jobs whose last time passed without the work being done since; `now` has the machine's zone."""
-    return [job for job in scheduled if _state(job, done_at(job, backups), backups, now) == "late"]
+    """Jobs whose last time passed without the work being done since; `now` has the machine's zone.
+
+    What is dated in the future is not there.
+    """
+    known = past(backups, now)
+    return [job for job in scheduled if _state(job, done_at(job, known), known, now) == "late"]
 
 
 def machine_zone() -> tzinfo:

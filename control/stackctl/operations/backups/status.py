@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from stackctl.backup.considered import ahead, of_cluster, past
 from stackctl.backup.model import Backup, Kind, Status, spelled
 from stackctl.backup.protocol import Stored
 from stackctl.engine.runner import Runner
@@ -20,14 +21,20 @@ _VERIFY_EACH, _DRILL_EACH = 7 * _DAY, 30 * _DAY
 
 
 def status_command(request: Request, runner: Runner) -> Result:
-    """What there is, as the records say; nothing is read through, nothing is judged by an exit code."""
+    """What there is, as the records say; nothing is read through, nothing is judged by an exit code.
+
+    Where it is known which cluster the stack's data is of, the backups of others only have their number told.
+    """
     opened = open_backups(request, runner)
-    stored = opened.backups.stored()
-    backups, verdict = stored.backups(), judge(stored, opened.settings, own_cluster(opened))
+    stored, own = opened.backups.stored(), own_cluster(opened)
+    everything = stored.backups()
+    backups, verdict = of_cluster(everything, own), judge(stored, opened.settings, own)
+    others = [each for each in everything if each not in backups]
     now = datetime.now(UTC)
     beside = stored.folder is not None and on_one_device(stored.folder, opened.engine.data_place()) is True
-    advice = list(_advice(backups, verdict, beside, now))
-    data = {**_data(opened, stored, verdict, now), "beside_data": beside, "advice": advice}
+    advice = list(_advice(backups, others, verdict, beside, now))
+    found = _data(opened, stored, backups, verdict, now)
+    data = {**found, "of_others": len(others), "beside_data": beside, "advice": advice}
     rows = [[key.replace("_", " "), _shown(key, value)] for key, value in data.items() if key not in _NESTED]
     lines = [Line(f"next: {sentence}") for sentence in advice] or [Line("nothing to do", "good")]
     return Result(data, [Table(["", "backups"], rows), *lines], opened.recorded.warnings)
@@ -36,9 +43,10 @@ def status_command(request: Request, runner: Runner) -> Result:
 _NESTED = ("policy", "advice", "beside_data")
 
 
-def _data(opened: Opened, stored: Stored, verdict: Verdict, now: datetime) -> dict[str, Any]:
-    backups, settings = stored.backups(), opened.settings
-    newest = newest_good(backups)
+def _data(opened: Opened, stored: Stored, backups: Sequence[Backup], verdict: Verdict, now: datetime) -> dict[str, Any]:
+    settings = opened.settings
+    known = past(backups, now)
+    newest = newest_good(known)
     return {
         "repository": stored.where,
         "backups": len(backups),
@@ -47,9 +55,9 @@ def _data(opened: Opened, stored: Stored, verdict: Verdict, now: datetime) -> di
         "wal_bytes": stored.wal_bytes(),
         "disk_free_bytes": None if stored.folder is None else free_disk(stored.folder),
         "newest": newest.id if newest else None,
-        "age_seconds": round((now - newest.finished_at).total_seconds()) if newest else None,
-        "verified_at": _latest(backup.verified_at for backup in backups),
-        "drilled_at": _latest(backup.drilled_at for backup in backups),
+        "age_seconds": max(0, round((now - newest.finished_at).total_seconds())) if newest else None,
+        "verified_at": _latest(backup.verified_at for backup in known),
+        "drilled_at": _latest(backup.drilled_at for backup in known),
         "expired": len(verdict.retention.expired),
         "expired_bytes": verdict.bytes,
         "policy": {
@@ -68,20 +76,34 @@ def newest_good(backups: Sequence[Backup]) -> Backup | None:
     return good[-1] if good else None
 
 
-def _advice(backups: Sequence[Backup], verdict: Verdict, beside: bool, now: datetime) -> Iterator[str]:
-    newest = newest_good(backups)
-    if newest is None or now - newest.finished_at > _DAY:
-        yield "stackctl backup: " + ("there is no good one" if newest is None else "the newest is older than a day")
+def _advice(
+    backups: Sequence[Backup], others: Sequence[Backup], verdict: Verdict, beside: bool, now: datetime
+) -> Iterator[str]:
+    known = past(backups, now)
+    if lacking := _lacking(newest_good(backups), newest_good(others), now):
+        yield f"stackctl backup: {lacking}"
     if any(backup.status is not Status.OK for backup in backups):
         yield "stackctl backup verify: a damaged one does not count"
-    if newest and min(backup.verified_at or backup.finished_at for backup in backups) < now - _VERIFY_EACH:
+    if newest_good(known) and min(backup.verified_at or backup.finished_at for backup in known) < now - _VERIFY_EACH:
         yield "stackctl backup verify: some were not read through for a week"
-    if newest and _drilled_before(backups, now - _DRILL_EACH):
+    if newest_good(known) and _drilled_before(known, now - _DRILL_EACH):
         yield "stackctl backup drill: none was restored for a month"
     if verdict.retention.expired or verdict.wal_files:
         yield f"stackctl backup expire --apply: {human(verdict.bytes)} are past their time"
     if beside:
         yield "set backup.repository to another disk: one failure takes data and backups"
+
+
+def _lacking(newest: Backup | None, other: Backup | None, now: datetime) -> str:
+    """Why there should be another backup, empty where there need not; `other` is the newest of another cluster."""
+    if newest is None and other is not None:
+        lost = f"if it took the place of data that was lost: stackctl restore --cluster {other.system}"
+        return f"no good one is of the data that is here now; {lost}"
+    if newest is None:
+        return "there is no good one"
+    if ahead(newest, now):
+        return f"{newest.id} is dated in the future, and nobody knows how old it is; see first that the clock is right"
+    return "the newest is older than a day" if now - newest.finished_at > _DAY else ""
 
 
 def _drilled_before(backups: Sequence[Backup], edge: datetime) -> bool:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from prometheus_client.metrics_core import Metric
 
+from stackctl.backup.considered import of_cluster
 from stackctl.backup.metrics import Archiver, Seen, Stored, archiver, families, lateness
 from stackctl.backup.model import Backup
 from stackctl.engine.watch import Watch
@@ -41,11 +42,11 @@ class Archive:
 
     def noted(self, settings: BackupSettings, backups: Sequence[Backup]) -> Iterator[Metric]:
         """What was written down of a repository that cannot be looked into from here: its backups, and no archive."""
-        return self._learnt(settings, Seen(_own(backups, self.use), None, None))
+        return self._learnt(settings, Seen(of_cluster(backups, self.use.system if self.use else None), None, None))
 
     def _learnt(self, settings: BackupSettings, found: Seen) -> Iterator[Metric]:
         self.scheduled, self.found = jobs(settings.schedule), found
-        return families(found)
+        return families(found, datetime.now(UTC))
 
     def late(self) -> Iterator[Metric]:
         """Which jobs are late by now: one may become so while nobody can read the repository."""
@@ -57,16 +58,12 @@ class Archive:
 def seen(opened: Opened, use: ArchiveUse | None) -> Seen:
     """One look at the repository. Where the server has answered, only its own cluster's backups count."""
     stored = opened.backups.stored()
-    backups = _own(stored.backups(), use)
+    backups = of_cluster(stored.backups(), use.system if use else None)
     archives: list[Held] = []
     if use is not None:
         archives = [held for held in held_archives(stored, use) if held.system == use.system]
     free = None if stored.folder is None else free_disk(stored.folder)
     return Seen(backups, _stored(archives[0]) if archives else None, free)
-
-
-def _own(backups: Sequence[Backup], use: ArchiveUse | None) -> Sequence[Backup]:
-    return backups if use is None else [each for each in backups if each.system == use.system]
 
 
 def _stored(held: Held) -> Stored:

@@ -17,11 +17,15 @@ from stackctl.operations.result import Line, Request, Result
 from stackctl.operations.stack import Prepared, prepare
 from stackctl.operations.state import save
 
+_CONSENT = "data is removed for good: --yes consents, where there is no terminal to ask on"
 _NONE = "there is no restored copy to decide about"
 
 
 def undo_command(request: Request, how: How) -> Result:
-    """Go back to the data before the restore; the copy is removed, with what was written to it since."""
+    """Go back to the data before the restore; the copy is removed, with what was written to it since.
+
+    Raises UsageError where nobody agreed to that, RestoreRefused where there is nothing to go back from or to.
+    """
     with opened(request, how) as prepared:
         found = _undecided(prepared)
         if found.before is None:
@@ -32,18 +36,21 @@ def undo_command(request: Request, how: How) -> Result:
             f"data {found.current}, the restored copy, is removed with everything that was written to it since",
         ]
         if not how.agreed(lines):
-            raise UsageError("nothing was undone", hint="--yes answers the question")
+            raise UsageError("nothing was undone", hint=_CONSENT)
         after = switch(request, how.runner, prepared, found.undone(), how.timeout, how.note)
         return _decided(after, how, "runs on the data before the restore again; its archive goes on where it was.")
 
 
 def accept_command(request: Request, how: How) -> Result:
-    """Keep the restored copy: archive from it, and remove the data before."""
+    """Keep the restored copy: archive from it, and remove the data before.
+
+    Raises UsageError where nobody agreed to that, RestoreRefused where there is no copy.
+    """
     with opened(request, how) as prepared:
         found = _undecided(prepared)
         gone = [] if found.before is None else [f"data {found.before}, from before the restore, is removed"]
         if not how.agreed([f"data {found.current} is kept, and archived as a timeline of its own", *gone]):
-            raise UsageError("nothing was accepted", hint="--yes answers the question")
+            raise UsageError("nothing was accepted", hint=_CONSENT)
         after = _accept(request, how, prepared, found)
         return _decided(after, how, "keeps the restored copy, and archives it. Take a backup of it: stackctl backup")
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
+from stackctl.backup.considered import AHEAD, past
 from stackctl.backup.model import Backup, Kind, Status
 from stackctl.settings.schedule import COMMANDS, Job
 
 HEAL, FULL = "heal", "full"
-# A record from further ahead was written under a clock that was wrong, and says nothing.
-_AHEAD = timedelta(minutes=5)
 _LOCKED = 44
 # What was found, was found: looking again finds the same.
 _FINDINGS: Mapping[str, frozenset[int]] = {"verify": frozenset({41, 43}), "drill": frozenset({41})}
@@ -82,7 +81,7 @@ def tasks(jobs: Sequence[Job], known: Known, now: datetime) -> list[Task]:
     for job in jobs:
         slot = job.last_before(now)
         if slot > _since(job, known, now):
-            found.append(Task(job.name, _words(job), f"due since {slot:%Y-%m-%d %H:%M}"))
+            found.append(Task(job.name, job.command, f"due since {slot:%Y-%m-%d %H:%M}"))
     # A full backup that is due heals as well.
     if known.gaps and FULL not in {task.name for task in found}:
         found.insert(0, Task(HEAL, COMMANDS[FULL], f"the archive lacks {known.gaps[-1]}"))
@@ -114,17 +113,12 @@ def done_at(job: Job, backups: Sequence[Backup]) -> datetime | None:
 
 def _since(job: Job, known: Known, now: datetime) -> datetime:
     """The moment from which on the times of a job count: when it was last done, or else could have been first."""
-    past = [backup for backup in known.backups if backup.finished_at <= now + _AHEAD]
-    done = [moment for moment in (done_at(job, past), _remembered(job, known)) if moment and moment <= now + _AHEAD]
+    backups = past(known.backups, now)
+    done = [moment for moment in (done_at(job, backups), _remembered(job, known)) if moment and moment <= now + AHEAD]
     if done:
         return max(done)
-    return min([backup.started_at for backup in past] + [known.seen.get(job.name, now)])
+    return min([backup.started_at for backup in backups] + [known.seen.get(job.name, now)])
 
 
 def _remembered(job: Job, known: Known) -> datetime | None:
     return None if job.name in _RECORDED else known.done.get(job.name)
-
-
-def _words(job: Job) -> tuple[str, ...]:
-    # Where there is nothing to build on, as after a restore, a full backup is as good; after other failures it is not.
-    return (*job.command, "--or-full") if job.name == "incremental" else job.command
