@@ -215,6 +215,15 @@ def test_a_store_that_hangs_takes_nothing_from_the_server(world):
     assert (told["archive_waiting_files",], told["up",]) == (9, 1)
 
 
+@pytest.mark.parametrize("server", [Server, Inside])
+def test_the_disk_of_the_data_may_hang_and_the_server_is_still_asked(monkeypatch, tmp_path, server):
+    """Nothing ends a question to a disk on a network that is away, and the server may be down for it."""
+    world = World(monkeypatch, tmp_path, server)
+    alone = [set(lane.results) for lane in world.lanes if "disk_data" in lane.results]
+    assert alone == [{"disk_data"}]
+    assert "server" in world.lanes[0].results, "/healthz goes by it"
+
+
 def test_a_store_that_was_never_read_says_nothing_of_backups(world):
     world.stored = Away()
     told = world.look()

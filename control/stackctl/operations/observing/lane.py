@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -21,12 +22,16 @@ _DOWN = "the server does not answer"
 
 @dataclass
 class Result:
-    """What one collector found when it was last asked. `wrong` is empty where all is well, `at` in Unix seconds."""
+    """What one collector found when it was last asked. `wrong` is empty where all is well, `at` in Unix seconds.
+
+    `ended` and `due` are in seconds of the lane's own watch.
+    """
 
     found: Sequence[Metric] = ()
     wrong: str = ""
     took: float = 0.0
     at: float = 0.0
+    ended: float = 0.0
     due: float = 0.0
     looked: bool = False
 
@@ -64,6 +69,11 @@ class Lane:
         """Seconds since something was last done."""
         return self.now() - self.beat
 
+    def age(self, name: str) -> float:
+        """Seconds since the last look of this collector ended; without end before the first one did."""
+        result = self.results[name]
+        return self.now() - result.ended if result.looked else math.inf
+
     def families(self) -> Iterator[Metric]:
         """All that is known."""
         for result in self.results.values():
@@ -87,6 +97,7 @@ class Lane:
             wrong,
             ended - began,
             before.at if wrong else self.clock(),
+            ended,
             ended + max(min(each.seconds, _AGAIN_SECONDS) if wrong else each.seconds, rest),
             looked=True,
         )

@@ -104,6 +104,21 @@ def test_a_server_that_hangs_is_waited_for_once_in_a_turn():
     assert (samples(lane)["stackctl_up",], tables.looks) == (1, 2), "it is not waited for five minutes again"
 
 
+def test_a_witness_that_hangs_does_not_say_for_ever_that_the_server_is_up():
+    """PostgresDown is held back while it says so."""
+    clock = Clock()
+    server = Topic(clock)
+    lane, _ = lane_of(clock, Collector("server", 15, server.collect))
+    lane.turn()
+    clock.seconds += 60
+    assert samples(lane)["stackctl_up",] == 1
+    clock.seconds += 1
+    assert ("stackctl_up",) not in samples(lane)
+    server.wrong = Unhealthy("PostgreSQL does not answer", hint="")
+    lane.turn()
+    assert samples(lane)["stackctl_up",] == 0
+
+
 def test_what_takes_long_is_asked_less_often():
     clock = Clock()
     slow = Topic(clock)
