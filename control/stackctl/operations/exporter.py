@@ -58,18 +58,26 @@ class Known(Registered):
             else:
                 found[family.name] = _copy(family)
         yield from found.values()
-        results = {name: result for lane in self._lanes for name, result in lane.results.items()}
-        if any(SERVER in lane.results and lane.age(SERVER) <= _UP_SECONDS for lane in self._lanes):
-            answers = not results[SERVER].wrong
-            yield gauge("up", "Whether the server answers the role monitor", answers)
-        if (look := results.get(_BACKUPS)) and look.looked:
-            words = "Whether the repository could be read when it was last looked at"
-            yield gauge("repository_success", words, not look.wrong)
-            yield gauge("look_success", "Whether the last look at the project went well", not look.wrong)
-            yield gauge("look_duration_seconds", "How long the last look at the backups took", look.took)
-            if look.at:
-                yield gauge("look_timestamp_seconds", "When a look at the backups last went well", look.at)
+        for lane in self._lanes:
+            yield from _told(lane)
         yield from states(self._lanes)
+
+
+def _told(lane: Lane) -> Iterator[Metric]:
+    """What alerts wait for, by names of their own."""
+    if SERVER in lane.results and lane.age(SERVER) <= _UP_SECONDS:
+        yield gauge("up", "Whether the server answers the role monitor", not lane.results[SERVER].wrong)
+    if _BACKUPS not in lane.results:
+        return
+    look, well = lane.results[_BACKUPS], lane.success(_BACKUPS)
+    if well is not None:
+        words = "Whether the repository could be read when it was last looked at"
+        yield gauge("repository_success", words, well)
+        yield gauge("look_success", "Whether the last look at the project went well", well)
+    if look.looked:
+        yield gauge("look_duration_seconds", "How long the last look at the backups took", look.took)
+    if look.at:
+        yield gauge("look_timestamp_seconds", "When a look at the backups last went well", look.at)
 
 
 def print_command(request: Request, runner: Runner, note: Note) -> str:

@@ -154,7 +154,7 @@ class World:
         monkeypatch.setattr(exporter, "with_backups", lambda known: (known, opened(None).settings))
         self.lanes = exporter._lanes(None, None, self.said.append)
         for lane in self.lanes:
-            lane.now = lambda: self.seconds
+            lane.now, lane.began = (lambda: self.seconds), self.seconds
 
     def look(self, *lanes):
         """A minute later: all lanes take a turn, or those of these numbers."""
@@ -213,6 +213,10 @@ def test_a_store_that_hangs_takes_nothing_from_the_server(world):
     world.server.says = {**RUNNING, "waiting": 9}
     told = world.look(0, 2)
     assert (told["archive_waiting_files",], told["up",]) == (9, 1)
+    assert "look_success" not in {name for name, *_ in told}, "it may still end, after two minutes"
+    told = world.look(0, 2)
+    assert (told["look_success",], told["repository_success",]) == (0, 0)
+    assert "look_timestamp_seconds" not in {name for name, *_ in told}, "it never went well"
 
 
 @pytest.mark.parametrize("server", [Server, Inside])
