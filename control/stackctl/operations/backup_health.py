@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,26 +13,53 @@ from stackctl.health import model
 from stackctl.health.archiving import ArchiveUse
 from stackctl.health.model import Check
 from stackctl.operations.archives import gap_warnings, held_archives
-from stackctl.settings.backup import SECTION, backup_settings
+from stackctl.settings.backup import SECTION, BackupSettings, backup_settings
 from stackctl.settings.layers import PROJECT_FILE
 from stackctl.settings.project_file import load_section
+from stackctl.settings.schedule import Job, jobs
 from stackctl.units import counted
 
 _OLD_DAYS = 7.0
+# As the alert BackupTooOld has it: the first one of a schedule has a day.
+_YOUNG_SECONDS = 86_400
+_PHYSICAL = {"full", "incremental"}
 
 
-def judge_backups(stored: Stored, use: ArchiveUse | None, now: datetime) -> tuple[Check, ...]:
-    """Two checks: age of the newest good physical backup, and gaps that no backup has behind it."""
-    good = [each for each in stored.backups() if each.kind is not Kind.LOGICAL and each.status is Status.OK]
+def judge_backups(
+    stored: Stored, use: ArchiveUse | None, now: datetime, scheduled: Sequence[Job] = ()
+) -> tuple[Check, ...]:
+    """Two checks: age of the newest good physical backup, and gaps that no backup has behind it.
+
+    A backup that is older than it should be fails, as does none where there was one, or where one is scheduled.
+    """
+    taken = [each for each in stored.backups() if each.kind is not Kind.LOGICAL]
+    steps = [job for job in scheduled if job.name in _PHYSICAL]
+    good = [each for each in taken if each.status is Status.OK]
     if not good:
-        return (Check("backup", model.Status.WARN, "there is no good backup", "stackctl backup"),)
+        wanted = bool(taken) or (bool(steps) and not _young(use, now))
+        status = model.Status.FAIL if wanted else model.Status.WARN
+        return (Check("backup", status, "there is no good backup", "stackctl backup"),)
     if use and use.system and use.system not in {backup.system for backup in good}:
         return (_of_another(good[-1], use.system), _gaps(gap_warnings(held_archives(stored, use))))
     good = [each for each in good if not (use and use.system) or each.system == use.system]
-    days = (now.astimezone(UTC) - good[-1].finished_at).total_seconds() / 86_400
-    status = model.Status.WARN if days > _OLD_DAYS else model.Status.OK
-    age = Check("backup", status, f"{good[-1].id} is {_age(days)} old", "stackctl backup" if days > _OLD_DAYS else "")
-    return (age, _gaps(gap_warnings(held_archives(stored, use))))
+    return (_aged(good[-1], stored, now, steps), _gaps(gap_warnings(held_archives(stored, use))))
+
+
+def _young(use: ArchiveUse | None, now: datetime) -> bool:
+    """Whether the data is less than a day old: initdb begins the number of a cluster with its time in Unix seconds."""
+    return use is not None and use.system.isdecimal() and now.timestamp() - (int(use.system) >> 32) < _YOUNG_SECONDS
+
+
+def _aged(newest: Backup, stored: Stored, now: datetime, steps: Sequence[Job]) -> Check:
+    days = (now.astimezone(UTC) - newest.finished_at).total_seconds() / 86_400
+    evidence = f"{newest.id} is {_age(days)} old"
+    if days <= _OLD_DAYS:
+        return Check("backup", model.Status.OK, evidence)
+    from stackctl.operations.backups.schedule import late, machine_zone
+
+    if steps and not late(steps, stored.backups(), now.astimezone(machine_zone())):
+        return Check("backup", model.Status.OK, f"{evidence}, as backup.schedule has it")
+    return Check("backup", model.Status.FAIL, evidence, "stackctl backup")
 
 
 def _of_another(newest: Backup, system: str) -> Check:
@@ -52,16 +80,25 @@ def _gaps(found: list[Problem]) -> Check:
     return Check("wal_gap", model.Status.FAIL, found[-1].message, found[-1].hint)
 
 
+def scheduled_jobs(folder: Path) -> Sequence[Job]:
+    """The jobs of the project of this folder: none where nothing is scheduled, as far as is known."""
+    settings = _settings(folder)
+    return jobs(settings.schedule) if settings else ()
+
+
+def _settings(folder: Path) -> BackupSettings | None:
+    try:
+        return backup_settings(load_section(folder / PROJECT_FILE, SECTION).keys, folder)
+    except ProfileError:
+        return None
+
+
 def judge_schedule(folder: Path, stored: Stored) -> tuple[Check, ...]:
     """One check: work on backups whose time passed without it. None where nothing is scheduled, as far as is known."""
-    try:
-        settings = backup_settings(load_section(folder / PROJECT_FILE, SECTION).keys, folder)
-    except ProfileError:
-        return ()
-    if not settings.schedule:
+    settings = _settings(folder)
+    if settings is None or not settings.schedule:
         return ()
     from stackctl.operations.backups.schedule import late, machine_zone
-    from stackctl.settings.schedule import jobs
 
     now = datetime.now(machine_zone())
     overdue = [job.name for job in late(jobs(settings.schedule), stored.backups(), now)]
@@ -69,5 +106,5 @@ def judge_schedule(folder: Path, stored: Stored) -> tuple[Check, ...]:
         return (Check("backup_schedule", model.Status.OK, "all that was due is done"),)
     hint = "stackctl logs scheduler" if settings.scheduled else "does a timer run it? stackctl backup schedule"
     # A drill or an expiry that is late loses nothing yet.
-    status = model.Status.FAIL if {"full", "incremental"} & set(overdue) else model.Status.WARN
+    status = model.Status.FAIL if _PHYSICAL & set(overdue) else model.Status.WARN
     return (Check("backup_schedule", status, f"not done when it was due: {', '.join(overdue)}", hint),)
