@@ -43,9 +43,10 @@ class RunningAlertmanager:
     def logs(self, _service: str, tail: int) -> Iterator[str]:
         yield from self.log.read_text().splitlines()[-tail:]
 
-    def send(self, *labels: dict[str, str]) -> None:
+    def send(self, *labels: dict[str, str], **annotations: str) -> None:
         """Give it alerts of the stack `shop`, as Prometheus would."""
-        alerts = [{"labels": {"stack": "shop", **each}, "annotations": {"summary": "so it is"}} for each in labels]
+        words = {"summary": "so it is", **annotations}
+        alerts = [{"labels": {"stack": "shop", **each}, "annotations": words} for each in labels]
         assert httpx.post(f"http://127.0.0.1:{self.port}/api/v2/alerts", json=alerts).status_code == 200
 
 

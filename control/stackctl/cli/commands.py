@@ -127,11 +127,13 @@ def logs(
     session.finish(logs_command(request, runner, service, show, slow=slow, tail=tail, follow=follow))
 
 
-def health() -> None:
+def health(
+    strict: Annotated[bool, typer.Option("--strict", help="Exit code 30 on a warning too, for cron.")] = False,
+) -> None:
     """Check the running stack in depth; exit code 30 where a check fails."""
     from stackctl.operations.health import health_command
 
-    session.finish(health_command(session.request(), session.runner()))
+    session.finish(health_command(session.request(), session.runner(), strict=strict))
 
 
 def connect(

@@ -16,6 +16,10 @@ from stackctl.health.receiving import RECEIVING, ReceiverUse, receiver_use
 from stackctl.health.running import RUNNING, Running, running_of
 from stackctl.health.vacuuming import VACUUMING, vacuum_use
 
+# As the alerts do: dumps and reports are long by design, and a report ends by its own time limit. A parallel dump holds
+# its snapshot in a session that idles.
+_LONG = "state = 'active' AND usename NOT IN ('backup', 'report')"
+_IDLE = "state LIKE 'idle in transaction%' AND usename <> 'backup'"
 # Which session: by its number and role, and whom it waits for. What it says may hold data.
 _WHO = """(SELECT format('pid %s, role %s', pid, usename) || CASE WHEN cardinality(blockers) > 0
                THEN ', waits for pid ' || array_to_string(blockers, ', ') ELSE '' END
@@ -27,11 +31,11 @@ SELECT count(*) FILTER (WHERE backend_type = 'client backend') AS connections,
        count(*) FILTER (WHERE usename = 'app' AND state <> 'idle') AS app,
        current_setting('max_connections')::int AS max_connections,
        (SELECT rolconnlimit FROM pg_roles WHERE rolname = 'app') AS app_limit,
-       extract(epoch FROM max(now() - query_start) FILTER (WHERE state = 'active' AND pid <> pg_backend_pid()
+       extract(epoch FROM max(now() - query_start) FILTER (WHERE {_LONG} AND pid <> pg_backend_pid()
                AND backend_type = 'client backend')) AS longest,
-       extract(epoch FROM max(now() - xact_start) FILTER (WHERE state LIKE 'idle in transaction%')) AS idle,
-       {_WHO.format("state = 'active'", "query_start")} AS longest_by,
-       {_WHO.format("state LIKE 'idle in transaction%'", "xact_start")} AS idle_by,
+       extract(epoch FROM max(now() - xact_start) FILTER (WHERE {_IDLE})) AS idle,
+       {_WHO.format(_LONG, "query_start")} AS longest_by,
+       {_WHO.format(_IDLE, "xact_start")} AS idle_by,
        (SELECT max(age(datfrozenxid)) FROM pg_database) AS oldest
 FROM pg_stat_activity
 """  # noqa: S608 - texts of ours

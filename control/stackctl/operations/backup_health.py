@@ -14,29 +14,47 @@ from stackctl.health import model
 from stackctl.health.archiving import ArchiveUse
 from stackctl.health.model import Check
 from stackctl.operations.archives import gap_warnings, held_archives
-from stackctl.settings.backup import SECTION, backup_settings
+from stackctl.settings.backup import SECTION, BackupSettings, backup_settings
 from stackctl.settings.layers import PROJECT_FILE
 from stackctl.settings.project_file import load_section
+from stackctl.settings.schedule import Job, jobs
 from stackctl.units import counted
 
 _OLD_DAYS = 7.0
+# As the alert BackupTooOld has it: the first one of a schedule has a day.
+_YOUNG_SECONDS = 86_400
+_PHYSICAL = {"full", "incremental"}
 _CLOCK = "see that the clock of this machine is right (date), then take one that is dated right: stackctl backup"
 
 
-def judge_backups(stored: Stored, use: ArchiveUse | None, now: datetime) -> tuple[Check, ...]:
-    """Two checks: age of the newest good physical backup, and gaps that no backup has behind it."""
-    good: Sequence[Backup] = [
-        each for each in stored.backups() if each.kind is not Kind.LOGICAL and each.status is Status.OK
-    ]
+def judge_backups(
+    stored: Stored, use: ArchiveUse | None, now: datetime, scheduled: Sequence[Job] = ()
+) -> tuple[Check, ...]:
+    """Two checks: age of the newest good physical backup, and gaps that no backup has behind it.
+
+    A backup that is older than it should be fails, as does none where there was one, or where one is scheduled.
+    """
+    taken = [each for each in stored.backups() if each.kind is not Kind.LOGICAL]
+    steps = [job for job in scheduled if job.name in _PHYSICAL]
+    good = [each for each in taken if each.status is Status.OK]
     if not good:
-        return (Check("backup", model.Status.WARN, "there is no good backup", "stackctl backup"),)
+        wanted = bool(taken) or (bool(steps) and not _young(use, now))
+        status = model.Status.FAIL if wanted else model.Status.WARN
+        return (Check("backup", status, "there is no good backup", "stackctl backup"),)
     if use and use.system and use.system not in {backup.system for backup in good}:
         return (_of_another(good[-1], use.system), _gaps(gap_warnings(held_archives(stored, use))))
-    age = _judge_age(of_cluster(good, use.system if use else None), now)
-    return (age, _gaps(gap_warnings(held_archives(stored, use))))
+    mine = of_cluster(good, use.system if use else None)
+    # A job is late by what was done of it, good or not.
+    done = of_cluster(stored.backups(), use.system if use else None)
+    return (_aged(mine, done, now, steps), _gaps(gap_warnings(held_archives(stored, use))))
 
 
-def _judge_age(good: Sequence[Backup], now: datetime) -> Check:
+def _young(use: ArchiveUse | None, now: datetime) -> bool:
+    """Whether the data is less than a day old: initdb begins the number of a cluster with its time in Unix seconds."""
+    return use is not None and use.system.isdecimal() and now.timestamp() - (int(use.system) >> 32) < _YOUNG_SECONDS
+
+
+def _aged(good: Sequence[Backup], done: Sequence[Backup], now: datetime, steps: Sequence[Job]) -> Check:
     newest, known = good[-1], past(good, now)
     evidence, days = "", 0.0
     if known:
@@ -45,8 +63,13 @@ def _judge_age(good: Sequence[Backup], now: datetime) -> Check:
     if ahead(newest, now):
         dated = f"{newest.id} is dated in the future ({spelled(newest.finished_at)}), and nobody knows how old it is"
         return Check("backup", model.Status.WARN, "; ".join(filter(None, (dated, evidence))), _CLOCK)
-    old = days > _OLD_DAYS
-    return Check("backup", model.Status.WARN if old else model.Status.OK, evidence, "stackctl backup" if old else "")
+    if days <= _OLD_DAYS:
+        return Check("backup", model.Status.OK, evidence)
+    from stackctl.operations.backups.schedule import late, machine_zone
+
+    if steps and not late(steps, done, now.astimezone(machine_zone())):
+        return Check("backup", model.Status.OK, f"{evidence}, as backup.schedule has it")
+    return Check("backup", model.Status.FAIL, evidence, "stackctl backup")
 
 
 def _of_another(newest: Backup, system: str) -> Check:
@@ -67,19 +90,28 @@ def _gaps(found: list[Problem]) -> Check:
     return Check("wal_gap", model.Status.FAIL, found[-1].message, found[-1].hint)
 
 
+def scheduled_jobs(folder: Path) -> Sequence[Job]:
+    """The jobs of the project of this folder: none where nothing is scheduled, as far as is known."""
+    settings = _settings(folder)
+    return jobs(settings.schedule) if settings else ()
+
+
+def _settings(folder: Path) -> BackupSettings | None:
+    try:
+        return backup_settings(load_section(folder / PROJECT_FILE, SECTION).keys, folder)
+    except ProfileError:
+        return None
+
+
 def judge_schedule(folder: Path, stored: Stored, use: ArchiveUse | None) -> tuple[Check, ...]:
     """One check: work on backups of the running cluster whose time passed without it.
 
     None where nothing is scheduled, as far as is known.
     """
-    try:
-        settings = backup_settings(load_section(folder / PROJECT_FILE, SECTION).keys, folder)
-    except ProfileError:
-        return ()
-    if not settings.schedule:
+    settings = _settings(folder)
+    if settings is None or not settings.schedule:
         return ()
     from stackctl.operations.backups.schedule import late, machine_zone
-    from stackctl.settings.schedule import jobs
 
     now = datetime.now(machine_zone())
     backups = of_cluster(stored.backups(), use.system if use else None)
@@ -88,5 +120,5 @@ def judge_schedule(folder: Path, stored: Stored, use: ArchiveUse | None) -> tupl
         return (Check("backup_schedule", model.Status.OK, "all that was due is done"),)
     hint = "stackctl logs scheduler" if settings.scheduled else "does a timer run it? stackctl backup schedule"
     # A drill or an expiry that is late loses nothing yet.
-    status = model.Status.FAIL if {"full", "incremental"} & set(overdue) else model.Status.WARN
+    status = model.Status.FAIL if _PHYSICAL & set(overdue) else model.Status.WARN
     return (Check("backup_schedule", status, f"not done when it was due: {', '.join(overdue)}", hint),)

@@ -36,6 +36,8 @@ _BACKUPS, _NOTED = "backups", "noted"
 _BACKUPS_SECONDS = 60.0
 # Of what is known already, and so as often as Prometheus asks.
 _JOBS_SECONDS = 15.0
+# Four looks. Who hangs with the last answer in hand must not go on saying that the server is up: an alert believes it.
+_UP_SECONDS = 60.0
 # Of the statements none may take longer than 10 s, and in each turn a server that hangs is waited for once.
 _SILENT_SECONDS = 180.0
 _UNSEEN = "the backups are pgBackRest's, which this service has no way to: it goes by what stackctl wrote down of them"
@@ -56,18 +58,26 @@ class Known(Registered):
             else:
                 found[family.name] = _copy(family)
         yield from found.values()
-        results = {name: result for lane in self._lanes for name, result in lane.results.items()}
-        if results[SERVER].looked:
-            answers = not results[SERVER].wrong
-            yield gauge("up", "Whether the server answers the role monitor", answers)
-        if (look := results.get(_BACKUPS)) and look.looked:
-            words = "Whether the repository could be read when it was last looked at"
-            yield gauge("repository_success", words, not look.wrong)
-            yield gauge("look_success", "Whether the last look at the project went well", not look.wrong)
-            yield gauge("look_duration_seconds", "How long the last look at the backups took", look.took)
-            if look.at:
-                yield gauge("look_timestamp_seconds", "When a look at the backups last went well", look.at)
+        for lane in self._lanes:
+            yield from _told(lane)
         yield from states(self._lanes)
+
+
+def _told(lane: Lane) -> Iterator[Metric]:
+    """What alerts wait for, by names of their own."""
+    if SERVER in lane.results and lane.age(SERVER) <= _UP_SECONDS:
+        yield gauge("up", "Whether the server answers the role monitor", not lane.results[SERVER].wrong)
+    if _BACKUPS not in lane.results:
+        return
+    look, well = lane.results[_BACKUPS], lane.success(_BACKUPS)
+    if well is not None:
+        words = "Whether the repository could be read when it was last looked at"
+        yield gauge("repository_success", words, well)
+        yield gauge("look_success", "Whether the last look at the project went well", well)
+    if look.looked:
+        yield gauge("look_duration_seconds", "How long the last look at the backups took", look.took)
+    if look.at:
+        yield gauge("look_timestamp_seconds", "When a look at the backups last went well", look.at)
 
 
 def print_command(request: Request, runner: Runner, note: Note) -> str:
@@ -92,7 +102,7 @@ def serve_command(request: Request, runner: Runner, note: Note, listen: str) -> 
         raise EngineFailed(f"{listen}: {error.strerror}", hint="give another place: --listen HOST:PORT") from error
     note(f"metrics on http://{listen}/metrics")
     # A signal ends what the main thread waits for, which is what may take long: the repository, where it is seen.
-    *others, last = sorted(lanes, key=lambda lane: _BACKUPS in lane.results)
+    *others, last = sorted(lanes, key=lambda lane: bool({_BACKUPS, _NOTED} & set(lane.results)))
     threading.Thread(target=page.serve_forever, daemon=True).start()
     for lane in others:
         threading.Thread(target=lane.run, daemon=True).start()
@@ -108,7 +118,10 @@ def address(text: str) -> tuple[str, int]:
 
 
 def _lanes(request: Request, runner: Runner, note: Note) -> Sequence[Lane]:
-    """One for the server, one for the repository, which may hang or be away, and one for what becomes of it then."""
+    """One for the server, one for the repository, one for what becomes of that, and one for the data's disk.
+
+    Repository and disk may hang or be away, and nothing ends the call that asks for their room.
+    """
     recorded = open_recorded(request)
     engine = recorded_engine(recorded, runner)
     watch, expected = engine.watch(), partial(read_expected, recorded.project.rendered)
@@ -116,9 +129,9 @@ def _lanes(request: Request, runner: Runner, note: Note) -> Sequence[Lane]:
     server = [
         *of_server(watch, expected),
         Collector("archiver", 15.0, archive.collect, lasting=False),
-        of_disk("data", engine.data_place),
         of_rendered(expected),
     ]
+    disk = Lane((of_disk("data", engine.data_place),), note)
     late = Collector("jobs", _JOBS_SECONDS, archive.late, asks=False)
     if not _seen(engine):
         note(_UNSEEN)
@@ -127,7 +140,7 @@ def _lanes(request: Request, runner: Runner, note: Note) -> Sequence[Lane]:
             _, settings = with_backups(open_recorded(request))
             return archive.noted(settings, noted_backups(noted.INSIDE))
 
-        return (Lane((*server, Collector(_NOTED, _BACKUPS_SECONDS, known, asks=False), late), note),)
+        return (Lane((*server, Collector(_NOTED, _BACKUPS_SECONDS, known, asks=False), late), note), disk)
 
     def opened() -> Opened:
         # Each time, as the project's file may change, and be wrong for a while.
@@ -141,7 +154,7 @@ def _lanes(request: Request, runner: Runner, note: Note) -> Sequence[Lane]:
 
     looks = Collector(_BACKUPS, _BACKUPS_SECONDS, lambda: archive.backups(opened), asks=False)
     disks = () if away(recorded.project) else (of_disk("repository", folder),)
-    return Lane(server, note), Lane((looks, *disks), note), Lane((late,), note)
+    return Lane(server, note), Lane((looks, *disks), note), Lane((late,), note), disk
 
 
 def _seen(engine: Engine) -> bool:

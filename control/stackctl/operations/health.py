@@ -15,7 +15,7 @@ from stackctl.health.drift import find_drift, find_pending
 from stackctl.health.model import Check, Facts, Status
 from stackctl.health.probes import collect
 from stackctl.operations.alerting.checks import alert_checks
-from stackctl.operations.backup_health import judge_backups, judge_schedule
+from stackctl.operations.backup_health import judge_backups, judge_schedule, scheduled_jobs
 from stackctl.operations.backup_section import with_backups
 from stackctl.operations.backups.engines import away, backups_of
 from stackctl.operations.engines import recorded_engine
@@ -30,11 +30,11 @@ from stackctl.operations.state import State
 UNHEALTHY = 30
 
 
-def health_command(request: Request, runner: Runner) -> Result:
-    """Check and judge. Exit code 30 where a check fails; a warning alone is 0."""
+def health_command(request: Request, runner: Runner, *, strict: bool = False) -> Result:
+    """Check and judge. Exit code 30 where a check fails; a warning alone is 0, unless `strict`."""
     opened, unknown = _with_backups(open_recorded(request))
     if opened.state is None:
-        return checked(judge(Facts()), opened.warnings)
+        return checked(judge(Facts()), opened.warnings, strict=strict)
     engine = recorded_engine(opened, runner)
     facts = collect(engine, metrics_url(opened.state.app, opened.state.ports))
     if away(opened.project):
@@ -46,7 +46,8 @@ def health_command(request: Request, runner: Runner) -> Result:
         facts = replace(facts, backups_beside_data=None)
     backups = (unknown,) if unknown else _backups(opened, engine, facts)
     told = alert_checks(opened.project.folder, facts.services, opened.state.ports)
-    return checked((*judge(facts), *backups, *told, *judge_restored(opened.state)), opened.warnings)
+    found = (*judge(facts), *backups, *told, *judge_restored(opened.state))
+    return checked(found, opened.warnings, strict=strict)
 
 
 def _with_backups(opened: Recorded) -> tuple[Recorded, Check | None]:
@@ -62,30 +63,28 @@ def _backups(recorded: Recorded, engine: Engine, facts: Facts) -> tuple[Check, .
     images = recorded.state.images if recorded.state else ""
     try:
         stored = backups_of(recorded.project, engine, images).stored()
-        judged = judge_backups(stored, facts.archive, datetime.now(UTC))
-        return (*judged, *judge_schedule(recorded.project.folder, stored, facts.archive))
+        folder = recorded.project.folder
+        judged = judge_backups(stored, facts.archive, datetime.now(UTC), scheduled_jobs(folder))
+        return (*judged, *judge_schedule(folder, stored, facts.archive))
     except StackError as error:
         return (Check("backup", Status.FAIL, str(error), error.hint),)
     except OSError as error:
         return (Check("backup", Status.FAIL, f"the repository cannot be read: {error}", "see its owner and mode"),)
 
 
-def checked(checks: Sequence[Check], warnings: Sequence[Problem] = ()) -> Result:
-    """The result of a list of checks, for `health` and `doctor` alike."""
+def checked(checks: Sequence[Check], warnings: Sequence[Problem] = (), *, strict: bool = False) -> Result:
+    """The result of a list of checks, for `health` and `doctor` alike. Where `strict`, a warning is no success."""
     failed = [check for check in checks if check.status is Status.FAIL]
+    warned = any(check.status is Status.WARN for check in checks)
     rows = [[check.id, check.status, check.evidence, check.hint] for check in checks]
-    verdict = (
-        f"{len(failed)} failed"
-        if failed
-        else "healthy"
-        if all(c.status is not Status.WARN for c in checks)
-        else "fine, with warnings"
-    )
+    bad = bool(failed) or (strict and (warned or bool(warnings)))
+    fine = "fine, with warnings" if warned else "healthy"
+    verdict = f"{len(failed)} failed" if failed else "warnings, which --strict does not let pass" if bad else fine
     return Result(
         {"checks": [as_data(check) for check in checks]},
-        [Table(["check", "status", "evidence", "hint"], rows), Line(verdict, "bad" if failed else "good")],
+        [Table(["check", "status", "evidence", "hint"], rows), Line(verdict, "bad" if bad else "good")],
         warnings,
-        exit_code=UNHEALTHY if failed else 0,
+        exit_code=UNHEALTHY if bad else 0,
     )
 
 

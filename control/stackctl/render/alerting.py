@@ -51,6 +51,7 @@ def settings(chosen: AlertSettings, place: Place, digest: str) -> Mapping[str, A
         "digest": digest,
         "secrets": list(chosen.secrets()),
         "repeat": duration(chosen.repeat),
+        "runbooks": chosen.runbooks,
         "routes": [(each.name, _any_of(each.severities)) for each in chosen.receivers],
         "receivers": [(each.name, f"{each.kind}_configs", _config(each, place)) for each in chosen.receivers],
         "flags": list(FLAGS),

@@ -52,6 +52,7 @@ ENTRIES = (
     Entry("config/prometheus/rules", "prometheus/rules", service="prometheus"),
     Entry("config/alertmanager/alertmanager.yml.j2", "alertmanager/alertmanager.yml", service="alertmanager"),
     Entry("config/alertmanager/message.tmpl", "alertmanager/message.tmpl", service="alertmanager"),
+    Entry("config/alertmanager/links.tmpl.j2", "alertmanager/links.tmpl", service="alertmanager"),
     Entry(
         "config/grafana/provisioning/datasources/prometheus.yml.j2",
         "grafana/provisioning/datasources/prometheus.yml",

@@ -55,10 +55,14 @@ class AlertReceiver:
 
 @dataclass(frozen=True)
 class AlertSettings:
-    """Who is told of alerts, and how often of one that lasts. Without receivers they are only shown."""
+    """Who is told of alerts, and how often of one that lasts. Without receivers they are only shown.
+
+    `runbooks` is the URL of the folder of runbooks, without a slash at its end; empty where they have none.
+    """
 
     receivers: tuple[AlertReceiver, ...] = ()
     repeat: timedelta = _REPEAT
+    runbooks: str = ""
 
     def secrets(self) -> tuple[str, ...]:
         """Names of all secrets that Alertmanager reads."""
@@ -108,6 +112,14 @@ def repeat(text: str) -> timedelta:
     if not _SHORTEST <= span <= _LONGEST:
         raise Fault(f"{text!r} is outside 5m to 5d", "write 4h, for example")
     return span
+
+
+def runbooks(text: str) -> str:
+    """The URL below which each runbook has its page, without a slash at its end."""
+    # Braces would be read as a template, and what follows ? or # is no folder.
+    if not re.fullmatch(r"https?://[^\s/{}<>\"'\\?#|]+(/[^\s{}<>\"'\\?#|]*)?", text.strip()) or not text.isprintable():
+        raise Fault(f"{text!r} is no URL of a folder", "write https://git.example.com/shop/blob/main/docs/runbooks")
+    return text.strip().rstrip("/")
 
 
 def addresses(text: str) -> str:
@@ -170,8 +182,10 @@ def check_company(given: Mapping[str, object]) -> None:
 
 def alert_settings(keys: Mapping[str, Given]) -> AlertSettings:
     """The settings of what the project file gives; its texts were checked when it was read."""
-    every = keys.get(f"{SECTION}.repeat")
-    return AlertSettings(tuple(_receivers(keys)), repeat(every.text) if every else _REPEAT)
+    every, pages = keys.get(f"{SECTION}.repeat"), keys.get(f"{SECTION}.runbooks_url")
+    return AlertSettings(
+        tuple(_receivers(keys)), repeat(every.text) if every else _REPEAT, runbooks(pages.text) if pages else ""
+    )
 
 
 def _receivers(keys: Mapping[str, Given]) -> Iterator[AlertReceiver]:

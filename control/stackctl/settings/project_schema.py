@@ -241,6 +241,7 @@ class Alerts(Section):
     """Who is told of alerts."""
 
     repeat: Annotated[str, _Key(alerts.repeat, _pattern(alerts.REPEAT_PATTERN), "Told again after: 4h")] = ""
+    runbooks_url: Annotated[str, _Key(alerts.runbooks, _pattern(r"^\s*https?://"), "Folder that runbooks are in")] = ""
     receivers: dict[ReceiverName, AlertReceiver] | None = Field(None, description="Receivers by name")
 
 

@@ -21,6 +21,9 @@ _APP_LIMITS = {
     "tcp_keepalives_interval": "5s",
     "tcp_keepalives_count": "3",
 }
+# postgres_exporter asks for sizes of tables, which wait for whoever has one locked, as VACUUM FULL does. Prometheus
+# gives a scrape 10 s: a collector that fails after one second leaves time for the others, which tell of the lock.
+_MONITOR_LIMITS = {"statement_timeout": "10s", "lock_timeout": "1s"}
 # What asks as the role monitor all the time: two connections of the exporter, one of the observer.
 _WATCHERS = 3
 OTHER_ROLES = ("owner", "monitor", "backup")
@@ -153,9 +156,7 @@ def roles(
     return (
         Role("owner", limit, small | unlimited),
         Role("app", connections.app_total, app),
-        Role(
-            "monitor", limit + more_watchers(profile, connections.max_connections), small | {"statement_timeout": "10s"}
-        ),
+        Role("monitor", limit + more_watchers(profile, connections.max_connections), small | _MONITOR_LIMITS),
         # Senders of WAL count too: the receiver has one, and a second one for a moment to look at its slot.
         Role("backup", limit + (0 if profile.wal is Wal.ARCHIVE else 2), small | unlimited),
     )

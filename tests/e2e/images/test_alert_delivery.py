@@ -295,6 +295,25 @@ def test_what_slack_and_a_mailbox_show(programs: AlertmanagerPrograms, tmp_path:
     assert any("StackctlTest" in str(mail["Subject"]) for mail in mails)
 
 
+@pytest.mark.parametrize("place", ["", "https://git.example.com/shop/runbooks/"])
+def test_links_lead_where_the_project_says(programs: AlertmanagerPrograms, tmp_path: Path, place: str) -> None:
+    """The rules name pages by a path, which nobody can open from a message. The embedded engine has no Grafana."""
+    pages = {"runbook_url": "docs/runbooks/AppDown.md", "dashboard_url": "/d/stackctl-overview"}
+    with web_receiver() as web:
+        project(tmp_path, "team: {kind: slack, url_file: url}", url=url(web.port))
+        if place:
+            with (tmp_path / "stackctl.yaml").open("a") as file:
+                file.write(f"  runbooks_url: {place}\n")
+        with running_alertmanager(tmp_path, programs) as running:
+            running.send({"alertname": "AppDown", "severity": "critical"}, **pages)
+            eventually(lambda: web.posted, 20, "it is told")
+    (attachment,) = web.posted[0].body["attachments"]
+    page = "https://git.example.com/shop/runbooks/AppDown.md"
+    assert attachment["title_link"] == (page if place else f"http://127.0.0.1:{running.port}")
+    assert f"Runbook: {page if place else 'docs/runbooks/AppDown.md'}\n" in attachment["text"]
+    assert "Dashboard: /d/stackctl-overview" in attachment["text"]
+
+
 def test_what_can_not_be_tested_says_why(programs: AlertmanagerPrograms, tmp_path: Path, known: Known) -> None:
     project(tmp_path)
     with running_alertmanager(tmp_path, programs) as running:

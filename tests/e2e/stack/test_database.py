@@ -119,6 +119,7 @@ def test_time_limits_are_the_apps_alone(stack: Stack) -> None:
     assert any(line.startswith("idle_in_transaction_session_timeout=") for line in of("app"))
     for role in ("owner", "backup"):
         assert "statement_timeout=0" in of(role), role
+    assert {"statement_timeout=10s", "lock_timeout=1s"} <= set(of("monitor"))
     shown = stack.psql("app", stack.secret("app_password"), "SHOW statement_timeout")
     assert shown.out.strip() == "30s", shown.said
     assert stack.sql("SHOW statement_timeout") == "0"

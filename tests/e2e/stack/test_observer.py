@@ -185,6 +185,17 @@ def test_a_table_that_is_locked_holds_nothing_up(observed: Stack) -> None:
     assert time.monotonic() - began < 20
 
 
+def test_a_table_that_is_locked_takes_one_collector_of_the_exporter_and_no_scrape(observed: Stack) -> None:
+    """A scrape that times out is PostgresExporterDown, which holds back the alerts that tell of the lock."""
+    eventually(lambda: value(observed, 'up{job="postgres"}') == 1, 60, "the exporter is asked")
+    # Two scrapes at least.
+    with holding(observed, "LOCK TABLE load IN ACCESS EXCLUSIVE MODE", 35):
+        failed = 'pg_scrape_collector_success{collector="stat_user_tables"} == 0'
+        eventually(lambda: value(observed, failed) == 0, 60, "a scrape under the lock brings the rest")
+        assert value(observed, 'up{job="postgres"}') == 1
+        assert value(observed, "pg_up") == 1
+
+
 def test_the_container_may_do_nothing_but_look(observed: Stack) -> None:
     if observed.engine != "docker":
         assert oct(observed.private.stat().st_mode)[-3:] == "700", "the operator's own"
@@ -268,9 +279,9 @@ def begin(stack: Stack) -> None:
 
 
 @contextmanager
-def holding(stack: Stack, statement: str) -> Iterator[None]:
-    """A session that holds a lock."""
-    session = threading.Thread(target=stack.sql, args=(f"BEGIN; {statement}; SELECT pg_sleep(15)",))
+def holding(stack: Stack, statement: str, seconds: int = 15) -> Iterator[None]:
+    """A session that holds a lock for so long."""
+    session = threading.Thread(target=stack.sql, args=(f"BEGIN; {statement}; SELECT pg_sleep({seconds})",))
     session.start()
     held = "SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND relation = 'load'::regclass"
     eventually(lambda: stack.sql(held) == "1", 10, "the lock is held")

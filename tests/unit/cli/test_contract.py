@@ -357,6 +357,8 @@ def test_down_where_nothing_was_up(cli_json):
 def test_before_the_first_up_nothing_runs_and_nothing_is_healthy(cli_json, tmp_path):
     code, answer = cli_json("status")
     assert (code, answer["ok"], answer["data"]["running"], answer["data"]["services"]) == (0, True, False, [])
+    code, answer = cli_json("health", "--strict")
+    assert (code, answer["ok"]) == (30, False)
     code, answer = cli_json("health")
     assert (code, answer["ok"]) == (30, False)
     assert {check["id"]: check["status"] for check in answer["data"]["checks"]}["services"] == "fail"

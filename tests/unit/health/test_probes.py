@@ -1,13 +1,16 @@
 """Facts as they are collected from an engine."""
 
 import threading
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
+import psycopg
 import pytest
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+from psycopg.rows import dict_row
 
+from running_postgres import running_postgres, wait_until
 from stackctl.engine.base import ServiceState
 from stackctl.errors import Unhealthy
 from stackctl.health import probes
@@ -139,6 +142,50 @@ def test_a_role_that_is_not_there_yet_has_no_limit(tmp_path):
     first = {**ANSWERS[("pg_stat_activity", "postgres")][0], "app_limit": None}
     answers = {**ANSWERS, ("pg_stat_activity", "postgres"): [first]}
     assert collect(FakeEngine(answers, tmp_path), NOBODY).app_limit == 0
+
+
+@contextmanager
+def sessions(server, *wanted):
+    """Sessions, each of a role and with what it was told last, without waiting for an answer."""
+    with ExitStack() as opened:
+        for role, first, then in wanted:
+            session = psycopg.connect(
+                host="127.0.0.1", port=server.port, user=role, password="secret", dbname="postgres", autocommit=True
+            )
+            opened.enter_context(closing(session))
+            session.execute(first)
+            session.pgconn.send_query(then)
+        count = (
+            "SELECT count(*) FROM pg_stat_activity WHERE usename IN ('app', 'backup', 'report') AND xact_start <= now()"
+        )
+        wait_until(lambda: server.execute(count) == [(len(wanted),)])
+        yield
+        server.execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(60)'")
+
+
+def activity(server):
+    with server.connect() as connection, connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(probes._ACTIVITY).fetchone()
+
+
+LONG = ("SELECT 1", b"SELECT pg_sleep(60)")
+IDLE = ("BEGIN", b"SELECT 1")
+
+
+def test_a_dump_or_a_report_that_takes_long_is_no_long_statement():
+    """They are so by design; the alerts leave them out too."""
+    with running_postgres() as server:
+        server.execute("ALTER ROLE app PASSWORD 'secret'")
+        for role in ("backup", "report"):
+            server.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'secret'")
+        with sessions(server, ("backup", *LONG), ("report", *LONG), ("backup", *IDLE)):
+            found = activity(server)
+            assert (found["longest"], found["longest_by"]) == (None, None)
+            assert (found["idle"], found["idle_by"]) == (None, None)
+        with sessions(server, ("backup", *LONG), ("backup", *IDLE), ("app", *LONG), ("report", *IDLE)):
+            found = activity(server)
+            assert found["longest_by"].endswith("role app")
+            assert found["idle_by"].endswith("role report")
 
 
 @contextmanager

@@ -1,15 +1,18 @@
 """What health says of the backups of the data that runs."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from stackctl.backup.model import Backup, Kind
+from stackctl.backup.model import Status as BackupStatus
 from stackctl.backup.repository import Repository
 from stackctl.backup.wal_name import lsn
 from stackctl.health.archiving import ArchiveUse
 from stackctl.health.model import Status
 from stackctl.operations.backup_health import judge_backups
+from stackctl.settings.schedule import jobs
 from stanza import Stanza
 
 NOW = datetime(2026, 3, 31, 12, tzinfo=UTC)
@@ -36,8 +39,13 @@ def running(system):
     return ArchiveUse("on", 0, None, None, 0, None, None, 0, system, "0/8000000")
 
 
-def verdict(repository, use):
-    return {check.id: check for check in judge_backups(repository, use, NOW)}["backup"]
+def verdict(repository, use, **schedule):
+    return {check.id: check for check in judge_backups(repository, use, NOW, jobs(schedule))}["backup"]
+
+
+def born(moment):
+    """The number of a cluster that initdb made at this moment: Unix seconds, then 32 bits of something else."""
+    return str((int(moment.timestamp()) << 32) + 987_654_321)
 
 
 def test_backups_of_another_cluster_are_none_of_the_data_that_runs(repository):
@@ -54,7 +62,41 @@ def test_the_age_is_that_of_its_own_newest(repository):
     mine = take(repository, 9, "7")
     take(repository, 1, "8")
     found = verdict(repository, running("7"))
-    assert (found.status, found.evidence) == (Status.WARN, f"{mine.id} is 9 days old")
+    assert (found.status, found.evidence) == (Status.FAIL, f"{mine.id} is 9 days old")
+
+
+def test_one_week_is_not_too_old(repository):
+    take(repository, 7, "7")
+    assert verdict(repository, running("7")).status is Status.OK
+
+
+def test_a_schedule_with_longer_steps_is_meant(repository):
+    """As the alert BackupTooOld has it: not too old while it is not late."""
+    mine = take(repository, 9, "7")
+    found = verdict(repository, running("7"), full="0 3 15 * *")
+    assert (found.status, found.evidence) == (Status.OK, f"{mine.id} is 9 days old, as backup.schedule has it")
+    # Due on the 25th, six days ago.
+    assert verdict(repository, running("7"), full="0 3 25 * *").status is Status.FAIL
+    assert verdict(repository, running("7"), logical="0 3 15 * *").status is Status.FAIL, "a dump is no beginning"
+
+
+def test_none_where_nobody_asked_for_one_is_a_warning(repository):
+    assert verdict(repository, running("7")).status is Status.WARN
+    assert verdict(repository, running("7"), logical="15 2 * * *").status is Status.WARN
+
+
+def test_none_where_one_is_scheduled_fails_after_a_day(repository):
+    """Until then the first one may be on its way: a stack that has just been brought up is not unhealthy."""
+    young, old = (running(born(NOW - timedelta(hours=hours))) for hours in (23, 25))
+    assert verdict(repository, young, full="15 2 * * *").status is Status.WARN
+    assert verdict(repository, old, full="15 2 * * *").status is Status.FAIL
+    assert verdict(repository, None, incremental="15 2 * * *").status is Status.FAIL, "nobody says that it is young"
+
+
+def test_none_that_is_good_where_one_was_taken_fails(repository):
+    repository.update(replace(take(repository, 1, "7"), status=BackupStatus.DAMAGED))
+    found = verdict(repository, running("7"))
+    assert (found.status, found.evidence) == (Status.FAIL, "there is no good backup")
 
 
 def test_a_newest_one_from_the_future_is_told_and_does_not_hide_how_old_the_others_are(repository):

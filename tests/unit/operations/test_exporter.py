@@ -154,7 +154,7 @@ class World:
         monkeypatch.setattr(exporter, "with_backups", lambda known: (known, opened(None).settings))
         self.lanes = exporter._lanes(None, None, self.said.append)
         for lane in self.lanes:
-            lane.now = lambda: self.seconds
+            lane.now, lane.began = (lambda: self.seconds), self.seconds
 
     def look(self, *lanes):
         """A minute later: all lanes take a turn, or those of these numbers."""
@@ -213,6 +213,19 @@ def test_a_store_that_hangs_takes_nothing_from_the_server(world):
     world.server.says = {**RUNNING, "waiting": 9}
     told = world.look(0, 2)
     assert (told["archive_waiting_files",], told["up",]) == (9, 1)
+    assert "look_success" not in {name for name, *_ in told}, "it may still end, after two minutes"
+    told = world.look(0, 2)
+    assert (told["look_success",], told["repository_success",]) == (0, 0)
+    assert "look_timestamp_seconds" not in {name for name, *_ in told}, "it never went well"
+
+
+@pytest.mark.parametrize("server", [Server, Inside])
+def test_the_disk_of_the_data_may_hang_and_the_server_is_still_asked(monkeypatch, tmp_path, server):
+    """Nothing ends a question to a disk on a network that is away, and the server may be down for it."""
+    world = World(monkeypatch, tmp_path, server)
+    alone = [set(lane.results) for lane in world.lanes if "disk_data" in lane.results]
+    assert alone == [{"disk_data"}]
+    assert "server" in world.lanes[0].results, "/healthz goes by it"
 
 
 def test_a_store_that_was_never_read_says_nothing_of_backups(world):

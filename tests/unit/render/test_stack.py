@@ -14,6 +14,8 @@ from stackctl import assets
 from stackctl.engine.embedded.programs import wheel_folder
 from stackctl.hardware.model import PORTABLE_BUILD, Workload
 from stackctl.render.stack import profile_line, render_postgres
+from stackctl.settings.alerts import AlertSettings
+from stackctl.settings.model import Ports
 from stacks import by_path, compose_files, embedded_files
 
 # What a hardened rendering of other profiles must not lose.
@@ -232,6 +234,22 @@ def test_files_without_j2_are_copied_byte_for_byte():
         assert files[path].content == (assets.root() / source).read_bytes()
     assert files["postgres/initdb.d/10-provision.sh"].mode == 0o755
     assert not [path for path in files if "__pycache__" in path or "/." in path]
+
+
+def test_links_of_a_message_lead_to_what_is_published(tmp_path):
+    ports, pages = Ports(grafana=3333), AlertSettings(runbooks="https://git.example.com/shop/runbooks")
+    compose = by_path(compose_files(sized(), ports=ports, alerts=pages))["alertmanager/links.tmpl"].splitlines()[1:]
+    assert compose == [
+        '{{ define "stackctl.runbook" }}https://git.example.com/shop/runbooks/'
+        '{{ reReplaceAll "^docs/runbooks/" "" .runbook_url }}{{ end }}',
+        '{{ define "stackctl.dashboard" }}http://127.0.0.1:3333{{ .dashboard_url }}{{ end }}',
+        '{{ define "stackctl.link" -}}',
+        '{{ if .CommonAnnotations.runbook_url }}{{ template "stackctl.runbook" .CommonAnnotations }}'
+        "{{ else }}{{ .ExternalURL }}{{ end }}",
+        "{{- end }}",
+    ]
+    without = by_path(embedded_files(sized(), tmp_path))["alertmanager/links.tmpl"]
+    assert '{{ define "stackctl.dashboard" }}{{ .dashboard_url }}{{ end }}' in without, "it has no Grafana"
 
 
 def test_each_engine_gets_only_its_own_files(tmp_path):

@@ -64,6 +64,20 @@ alerts:
     )
 
 
+def test_where_runbooks_are(tmp_path):
+    found = read(tmp_path, "alerts: {runbooks_url: 'https://git.example.com/shop/docs/runbooks/'}\n")
+    assert found.runbooks == "https://git.example.com/shop/docs/runbooks"
+    assert read(tmp_path, "alerts: {repeat: 4h}\n").runbooks == ""
+
+
+@pytest.mark.parametrize(
+    "text", ["docs/runbooks", "https://", "https:///x", "https://a/{{ end }}", "https://a/b?c", "https://a/#b"]
+)
+def test_no_place_of_runbooks(tmp_path, text):
+    with pytest.raises(ProfileError, match="is no URL of a folder"):
+        read(tmp_path, f"alerts: {{runbooks_url: '{text}'}}\n")
+
+
 MAIL = "kind: email, to: a@example.com, sender: b@example.com, server: 'm.example.com:25'"
 
 

@@ -124,7 +124,7 @@ def test_roles_of_the_reference_machine():
                 "tcp_keepalives_count": "3",
             },
         ),
-        "monitor": (5, {"work_mem": "4MB", "statement_timeout": "10s"}),
+        "monitor": (5, {"work_mem": "4MB", "statement_timeout": "10s", "lock_timeout": "1s"}),
         "backup": (5, {"work_mem": "4MB", "statement_timeout": "0", "transaction_timeout": "0"}),
         "report": (
             2,

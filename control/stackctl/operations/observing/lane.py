@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -16,17 +17,23 @@ from stackctl.operations.observing.collectors import SERVER, Collector
 _AGAIN_SECONDS = 60.0
 # What takes long is asked less often: of the time between, it takes this part at most.
 _REST = 20
+# The first looks of a whole lane take less: a statement has 5 or 10 s. Of a larger archive it is said for a while.
+_FIRST_SECONDS = 120.0
 _DOWN = "the server does not answer"
 
 
 @dataclass
 class Result:
-    """What one collector found when it was last asked. `wrong` is empty where all is well, `at` in Unix seconds."""
+    """What one collector found when it was last asked. `wrong` is empty where all is well, `at` in Unix seconds.
+
+    `ended` and `due` are in seconds of the lane's own watch.
+    """
 
     found: Sequence[Metric] = ()
     wrong: str = ""
     took: float = 0.0
     at: float = 0.0
+    ended: float = 0.0
     due: float = 0.0
     looked: bool = False
 
@@ -41,10 +48,11 @@ class Lane:
     clock: Callable[[], float] = time.time
     results: dict[str, Result] = field(default_factory=dict)
     beat: float = 0.0
+    began: float = 0.0
 
     def __post_init__(self) -> None:
         self.results.update({each.name: Result() for each in self.collectors})
-        self.beat = self.now()
+        self.beat = self.began = self.now()
 
     def turn(self) -> float:
         """Ask those that are due; gives back the seconds until the next one is."""
@@ -63,6 +71,18 @@ class Lane:
     def silence(self) -> float:
         """Seconds since something was last done."""
         return self.now() - self.beat
+
+    def success(self, name: str) -> bool | None:
+        """Whether the last look of this collector went well. A first one that is overdue did not; before that, None."""
+        result = self.results[name]
+        if result.looked:
+            return not result.wrong
+        return False if self.now() - self.began > _FIRST_SECONDS else None
+
+    def age(self, name: str) -> float:
+        """Seconds since the last look of this collector ended; without end before the first one did."""
+        result = self.results[name]
+        return self.now() - result.ended if result.looked else math.inf
 
     def families(self) -> Iterator[Metric]:
         """All that is known."""
@@ -87,6 +107,7 @@ class Lane:
             wrong,
             ended - began,
             before.at if wrong else self.clock(),
+            ended,
             ended + max(min(each.seconds, _AGAIN_SECONDS) if wrong else each.seconds, rest),
             looked=True,
         )
@@ -107,8 +128,9 @@ def states(lanes: Sequence[Lane]) -> Iterator[Metric]:
     at = GaugeMetricFamily("stackctl_collector_timestamp_seconds", "When one last went well", labels=["collector"])
     for lane in lanes:
         for name, result in lane.results.items():
+            if (well := lane.success(name)) is not None:
+                success.add_metric([name], well)
             if result.looked:
-                success.add_metric([name], not result.wrong)
                 took.add_metric([name], result.took)
             if result.at:
                 at.add_metric([name], result.at)

@@ -47,6 +47,7 @@ SELECT format('ALTER ROLE monitor PASSWORD %L', :'monitor_verifier')
     WHERE :'monitor_verifier' IS DISTINCT FROM (SELECT rolpassword FROM pg_authid WHERE rolname = 'monitor') \gexec
 ALTER ROLE monitor SET work_mem = '2MB';
 ALTER ROLE monitor SET statement_timeout = '10s';
+ALTER ROLE monitor SET lock_timeout = '1s';
 SELECT 'CREATE ROLE backup' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'backup') \gexec
 ALTER ROLE backup LOGIN REPLICATION NOSUPERUSER NOCREATEDB NOCREATEROLE
     CONNECTION LIMIT 2;

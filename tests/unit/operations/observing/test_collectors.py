@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import time
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -11,6 +12,7 @@ import psycopg
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from psycopg import sql
+from psycopg.errors import LockNotAvailable
 
 from metric_inventory import INVENTORY, parsed, read, write
 from profiles import changed, sized
@@ -217,6 +219,17 @@ def test_who_holds_a_lock_holds_nobody_up(server):
         lane = Lane(tables, lambda _text: None)
         lane.turn()
     assert [result.wrong for result in lane.results.values()] == ["", ""]
+
+
+def test_the_role_monitor_waits_for_a_lock_for_a_second(server):
+    """As postgres_exporter asks; ten seconds are all that Prometheus gives it for everything."""
+    running, _ = server
+    with login(running, "postgres", PASSWORD) as other, other.transaction():
+        other.execute("LOCK TABLE half IN ACCESS EXCLUSIVE MODE")
+        began = time.monotonic()
+        with login(running, "monitor", "monitor password") as exporter, pytest.raises(LockNotAvailable):
+            exporter.execute("SELECT relname, pg_table_size(relid) FROM pg_stat_user_tables")
+        assert 0.9 < time.monotonic() - began < 5
 
 
 def test_drift_and_what_waits_for_a_restart(server, looked):

@@ -104,6 +104,21 @@ def test_a_server_that_hangs_is_waited_for_once_in_a_turn():
     assert (samples(lane)["stackctl_up",], tables.looks) == (1, 2), "it is not waited for five minutes again"
 
 
+def test_a_witness_that_hangs_does_not_say_for_ever_that_the_server_is_up():
+    """PostgresDown is held back while it says so."""
+    clock = Clock()
+    server = Topic(clock)
+    lane, _ = lane_of(clock, Collector("server", 15, server.collect))
+    lane.turn()
+    clock.seconds += 60
+    assert samples(lane)["stackctl_up",] == 1
+    clock.seconds += 1
+    assert ("stackctl_up",) not in samples(lane)
+    server.wrong = Unhealthy("PostgreSQL does not answer", hint="")
+    lane.turn()
+    assert samples(lane)["stackctl_up",] == 0
+
+
 def test_what_takes_long_is_asked_less_often():
     clock = Clock()
     slow = Topic(clock)
@@ -125,9 +140,26 @@ def test_a_server_that_hung_is_asked_again_in_time():
 
 
 def test_before_the_first_look_nothing_is_said_of_it():
-    lane, _ = lane_of(Clock(), Collector("server", 15, lambda: ()))
+    clock = Clock()
+    lane, _ = lane_of(clock, Collector("server", 15, lambda: ()))
+    clock.seconds += 120
     assert samples(lane) == {}
     assert all(not family.samples for family in states([lane]))
+
+
+def test_a_first_look_that_does_not_end_is_told_as_one_that_failed():
+    """A disk on a network that was away at the start: nobody else would tell."""
+    clock = Clock()
+    lane, _ = lane_of(clock, *(Collector(name, 60, Topic(clock).collect) for name in ("backups", "disk_repository")))
+    clock.seconds += 121
+    assert samples(lane) == {
+        ("stackctl_repository_success",): 0,
+        ("stackctl_look_success",): 0,
+        ("stackctl_collector_success", "backups"): 0,
+        ("stackctl_collector_success", "disk_repository"): 0,
+    }
+    lane.turn()
+    assert samples(lane)["stackctl_look_success",] == 1
 
 
 def test_two_collectors_may_share_a_family():
