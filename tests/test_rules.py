@@ -187,6 +187,20 @@ def test_a_lost_exporter_silences_only_what_it_would_tell() -> None:
     assert [each for each in expressions if re.search(others, each)] == []
 
 
+def test_a_database_that_hangs_is_told_once() -> None:
+    """Its exporter's scrapes end with it, and so do the app's requests; what may be why it hangs is still told."""
+    held = {
+        name
+        for rule in inhibitions()
+        if rule["source_matchers"] == ['alertname = "PostgresDown"'] and len(rule["target_matchers"]) == 1
+        for name in re.findall('"(.*)"', rule["target_matchers"][0])[0].split("|")
+    }
+    assert {"PostgresExporterDown", "ConnectionsHigh", "PoolSaturation", "HttpErrorBudgetBurn"} <= held
+    assert not held & {"PostgresDown", "AppDown", "DiskFilling", "DatabaseCpuHigh", "WraparoundNear", "BackupTooOld"}
+    kept = {rule["alert"]: rule.get("keep_firing_for", "0m") for rule in alerts()}
+    assert kept["PostgresExporterDown"] < kept["PostgresDown"] == "2m", "what is held back would outlive what holds it"
+
+
 def recorded_in_full(names: list[str]) -> list[str]:
     """The expressions of alerts, with those of the recording rules that they name."""
     recording = {rule["record"]: rule["expr"] for rule in rules() if "record" in rule}
