@@ -155,6 +155,22 @@ def test_every_rule_of_an_alert_has_its_own_severity() -> None:
     assert max(Counter((rule["alert"], rule["labels"]["severity"]) for rule in alerts()).values()) == 1
 
 
+# What lasts a moment, and is over when it is seen: the windows of the expressions, or what keeps them, let it be seen.
+AT_ONCE = {
+    ("DatabaseRestarted", "warning"): "it is over already; fifteen minutes of changes are looked at",
+    ("Deadlocks", "warning"): "it is over already; ten minutes of counts are looked at",
+    ("SlowStatement", "info"): "the app's statements end after 30 s, two scrapes",
+}
+
+
+def test_every_alert_waits_but_those_of_what_is_over() -> None:
+    """One odd scrape must wake nobody."""
+    found = {(rule["alert"], rule["labels"]["severity"]) for rule in alerts() if "for" not in rule}
+    assert found == set(AT_ONCE)
+    waits = {rule["alert"]: rule["for"] for rule in alerts() if rule.get("for", "").endswith("s")}
+    assert waits == {"IdleInTransaction": "15s"}, "two scrapes at least, and a minute where nothing ends it before"
+
+
 def inhibitions() -> list[dict[str, Any]]:
     """As they are rendered: what holds what back."""
     rendered = by_path(compose_files(sized(changed())))["alertmanager/alertmanager.yml"]
