@@ -53,6 +53,7 @@ _PG_UP = series("pg_up", PG, "1x20")
 _APP_UP = series("up", APP, "1x20")
 _RULES = series("prometheus_rule_group_rules", PROMETHEUS, "3x20")
 _TABLE = f'{PG}, datname="app", schemaname="public"'
+_TEMPORARY = f'{PG}, datname="app", schemaname="pg_temp_7"'
 
 
 def _buckets(values: str) -> list[Json]:
@@ -70,15 +71,15 @@ def _blocks(hit: str, read: str) -> list[Json]:
     ]
 
 
-def _tables(count: int) -> list[Json]:
+def _tables(count: int, table: str = _TABLE) -> list[Json]:
     return [
-        series("pg_stat_user_tables_n_dead_tup", f'{_TABLE}, relname="t{number}"', f"{number}x20")
+        series("pg_stat_user_tables_n_dead_tup", f'{table}, relname="t{number}"', f"{number}x20")
         for number in range(count)
     ]
 
 
-def _autovacuum(dead: int) -> list[Json]:
-    table = f'{_TABLE}, relname="t"'
+def _autovacuum(dead: int, table: str = _TABLE) -> list[Json]:
+    table = f'{table}, relname="t"'
     return [
         series("pg_stat_user_tables_n_dead_tup", table, f"{dead}x20"),
         series("pg_stat_user_tables_n_live_tup", table, "1000x20"),
@@ -190,6 +191,8 @@ CASES = [
     # 50 + 0.2 * 1000 = 250 may be dead.
     case("a table at its threshold needs no vacuum", _autovacuum(250), _NEEDS, {"{}": 0}),
     case("a table above it does", _autovacuum(251), _NEEDS, {"{}": 1}),
+    case("a temporary one does not, as autovacuum never comes", _autovacuum(251, _TEMPORARY), _NEEDS, {}),
+    case("and it is in no list", _tables(3, _TEMPORARY), _DEAD, {}),
     case("a table that was never vacuumed has no age of 1970", _vacuumed("0x20", "0x20"), _SINCE, {}),
     # 295 s after the start of the test's time.
     case(

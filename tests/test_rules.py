@@ -155,6 +155,22 @@ def test_every_rule_of_an_alert_has_its_own_severity() -> None:
     assert max(Counter((rule["alert"], rule["labels"]["severity"]) for rule in alerts()).values()) == 1
 
 
+# What lasts a moment, and is over when it is seen: the windows of the expressions, or what keeps them, let it be seen.
+AT_ONCE = {
+    ("DatabaseRestarted", "warning"): "it is over already; fifteen minutes of changes are looked at",
+    ("Deadlocks", "warning"): "it is over already; ten minutes of counts are looked at",
+    ("SlowStatement", "info"): "the app's statements end after 30 s, two scrapes",
+}
+
+
+def test_every_alert_waits_but_those_of_what_is_over() -> None:
+    """One odd scrape must wake nobody."""
+    found = {(rule["alert"], rule["labels"]["severity"]) for rule in alerts() if "for" not in rule}
+    assert found == set(AT_ONCE)
+    waits = {rule["alert"]: rule["for"] for rule in alerts() if rule.get("for", "").endswith("s")}
+    assert waits == {"IdleInTransaction": "15s"}, "two scrapes at least, and a minute where nothing ends it before"
+
+
 def inhibitions() -> list[dict[str, Any]]:
     """As they are rendered: what holds what back."""
     rendered = by_path(compose_files(sized(changed())))["alertmanager/alertmanager.yml"]
@@ -185,6 +201,20 @@ def test_a_lost_exporter_silences_only_what_it_would_tell() -> None:
     # What the planner knows of a table only corrects what the exporter says of it.
     others = r"\b(stackctl|app|http)_(?!table_rows\b)|job=\"(?!postgres)"
     assert [each for each in expressions if re.search(others, each)] == []
+
+
+def test_a_database_that_hangs_is_told_once() -> None:
+    """Its exporter's scrapes end with it, and so do the app's requests; what may be why it hangs is still told."""
+    held = {
+        name
+        for rule in inhibitions()
+        if rule["source_matchers"] == ['alertname = "PostgresDown"'] and len(rule["target_matchers"]) == 1
+        for name in re.findall('"(.*)"', rule["target_matchers"][0])[0].split("|")
+    }
+    assert {"PostgresExporterDown", "ConnectionsHigh", "PoolSaturation", "HttpErrorBudgetBurn"} <= held
+    assert not held & {"PostgresDown", "AppDown", "DiskFilling", "DatabaseCpuHigh", "WraparoundNear", "BackupTooOld"}
+    kept = {rule["alert"]: rule.get("keep_firing_for", "0m") for rule in alerts()}
+    assert kept["PostgresExporterDown"] < kept["PostgresDown"] == "2m", "what is held back would outlive what holds it"
 
 
 def recorded_in_full(names: list[str]) -> list[str]:

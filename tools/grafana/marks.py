@@ -52,7 +52,7 @@ RARE = Limits(warning=0.01)
 RARE_IS_BAD = Limits(critical=0.01)
 # At 1 the app alone could take every connection.
 POOLS_OF_SERVER = Limits(0.9, 1)
-# IdleInTransaction is at a minute; five hold vacuum back on a busy table.
+# The app's role is allowed a minute; five hold vacuum back on a busy table.
 IDLE = Limits(60, 300)
 # A report takes minutes; nothing of an app takes an hour.
 TRANSACTION = Limits(300, _HOUR)

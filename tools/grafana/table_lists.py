@@ -6,6 +6,8 @@ from grafana.marks import BLOAT, DEAD, INDEX_BLOAT
 from grafana.panels import Column, Line, Words, table
 from grafana.promql import DATABASE, busiest, ratio, series
 
+# Autovacuum never comes to them, they end with their session, and each session's have a schema of their own.
+_LASTING = 'schemaname!~"pg_temp_.*"'
 BY = "datname, schemaname, relname"
 _INDEX = f"{BY}, indexrelname"
 _LISTED = 25
@@ -13,8 +15,8 @@ _NAMES = {"relname": "Table", "schemaname": "Schema", "datname": "Database"}
 
 
 def of_tables(name: str) -> str:
-    """The series of one of postgres_exporter's metrics of tables."""
-    return series(f"pg_stat_user_tables_{name}", DATABASE)
+    """The series of one of postgres_exporter's metrics of tables, without temporary ones."""
+    return series(f"pg_stat_user_tables_{name}", DATABASE, _LASTING)
 
 
 def each_table(name: str) -> str:

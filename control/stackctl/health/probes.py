@@ -39,9 +39,10 @@ SELECT count(*) FILTER (WHERE backend_type = 'client backend') AS connections,
        (SELECT max(age(datfrozenxid)) FROM pg_database) AS oldest
 FROM pg_stat_activity
 """  # noqa: S608 - texts of ours
+# Only its session can vacuum a temporary table, and drops it in the end.
 _DEAD = """
 SELECT relname AS name, n_dead_tup AS dead, n_live_tup AS live FROM pg_stat_user_tables
-ORDER BY n_dead_tup DESC LIMIT 20
+WHERE schemaname !~ '^pg_temp_' ORDER BY n_dead_tup DESC LIMIT 20
 """
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 # When the server would vacuum a table: see "The Autovacuum Daemon" in its manual. Options of the table go first, and
 # from PostgreSQL 18 on there is a limit for large ones. Without a run, what counts is how long the counts go back.
+# Autovacuum never comes to a temporary table.
 VACUUMING = """
 SELECT current_setting('autovacuum')::bool AND current_setting('track_counts')::bool AS enabled,
        (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'autovacuum worker') AS workers,
@@ -32,7 +33,8 @@ SELECT current_setting('autovacuum')::bool AND current_setting('track_counts')::
                JOIN pg_stat_database d ON d.datname = current_database()
                CROSS JOIN LATERAL (SELECT json_object_agg(option_name, option_value) AS given
                                    FROM pg_options_to_table(c.reloptions)) o
-               WHERE NOT EXISTS (SELECT FROM pg_stat_progress_vacuum p WHERE p.relid = s.relid)
+               WHERE c.relpersistence <> 't'
+                 AND NOT EXISTS (SELECT FROM pg_stat_progress_vacuum p WHERE p.relid = s.relid)
            ) AS tables
            WHERE dead > threshold ORDER BY dead DESC LIMIT 20) AS t) AS tables
 """

@@ -27,13 +27,14 @@ _OF_EXPORTER = (
     "SlowStatement",
     "TempFilesHigh",
 )
-# What follows from a database that is down and says nothing more. Not what may be why it is down, as DiskFilling,
-# DatabaseCpuHigh, WalArchiveFailing and WraparoundNear, nor what needs a hand of its own, as BackupTooOld and AppDown,
-# nor what is needed now, as BackupFailed.
+# What follows from a database that is down and says nothing more: one that hangs takes its exporter's scrapes along.
+# Not what may be why it is down, as DiskFilling, DatabaseCpuHigh, WalArchiveFailing and WraparoundNear, nor what needs
+# a hand of its own, as BackupTooOld and AppDown, nor what is needed now, as BackupFailed.
 _OF_DATABASE = (
     *_OF_EXPORTER,
     "HttpErrorBudgetBurn",
     "PoolSaturation",
+    "PostgresExporterDown",
     "QueryLatencyHigh",
     "ReplicationLag",
     "SettingsDrift",

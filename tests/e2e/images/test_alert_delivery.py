@@ -216,6 +216,7 @@ def test_a_database_that_is_down_silences_what_follows_and_nothing_else(
             running.send(
                 {"alertname": "PostgresDown", "severity": "critical", "job": "postgres"},
                 {"alertname": "PoolSaturation", "severity": "warning", "job": "app"},
+                {"alertname": "PostgresExporterDown", "severity": "warning", "job": "postgres"},
                 {"alertname": "HttpErrorBudgetBurn", "severity": "critical"},
                 {"alertname": "ScrapeFailing", "severity": "warning", "job": "stackctl"},
                 {"alertname": "ScrapeFailing", "severity": "warning", "job": "app"},
@@ -231,6 +232,7 @@ def test_a_database_that_is_down_silences_what_follows_and_nothing_else(
             }
             assert {key[0] for key, state in states.items() if state == "inhibited"} == {
                 "PoolSaturation",
+                "PostgresExporterDown",
                 "HttpErrorBudgetBurn",
                 "ScrapeFailing",
             }

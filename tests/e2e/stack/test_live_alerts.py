@@ -19,7 +19,7 @@ from broken_archive import folder, unreachable
 from http_load import Load, get
 from running_stack import Stack, docker, eventually
 
-# The longest: a look at the backups each minute, and an idle transaction counts after another one.
+# The longest: a look at the backups each minute, and a person's idle transaction counts after two.
 FIRES_SECONDS = 180
 # An increase over five minutes is over five minutes later.
 OVER_SECONDS = 420

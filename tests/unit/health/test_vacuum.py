@@ -9,7 +9,7 @@ import pytest
 from running_postgres import running_postgres, wait_until
 from stackctl.engine.query import as_json
 from stackctl.health.model import Status
-from stackctl.health.probes import _ACTIVITY
+from stackctl.health.probes import _ACTIVITY, _DEAD
 from stackctl.health.vacuum import judge_vacuum
 from stackctl.health.vacuuming import VACUUMING, Overdue, VacuumUse, vacuum_use
 
@@ -78,14 +78,17 @@ def rows(server, sql, database="empty"):
 
 def filled(server, name, options=""):
     """30,000 rows that the planner knows of, 20,000 of them dead."""
-    for sql in (
-        f"CREATE TABLE {name} (n int) {options}",
+    for sql in (f"CREATE TABLE {name} (n int) {options}", *filling(name)):
+        server.execute(sql, "empty")
+
+
+def filling(name):
+    return (
         f"INSERT INTO {name} SELECT generate_series(1, 30000)",
         f"ANALYZE {name}",
         f"DELETE FROM {name} WHERE n <= 20000",
         "SELECT pg_stat_force_next_flush()",
-    ):
-        server.execute(sql, "empty")
+    )
 
 
 def test_what_a_real_server_says(server):
@@ -136,6 +139,23 @@ def test_the_limit_for_large_tables_counts_from_version_18(server):
 
     found = wait_until(settled)
     assert (found["public.large"], found["public.none"]) == (1000, 6050)
+
+
+def test_a_temporary_table_waits_for_nobody(server):
+    """Autovacuum cannot read it, and it ends with its session."""
+    with server.connect("empty") as session:
+        for sql in ("CREATE TEMP TABLE passing (n int)", *filling("passing")):
+            session.execute(sql)
+        filled(server, "lasting")
+
+        def names():
+            late = [table.name for table in vacuum_use(rows(server, VACUUMING)[0]).overdue]
+            return late if "public.lasting" in late else None
+
+        assert not [name for name in wait_until(names) if name.endswith(".passing")]
+        counted = "SELECT n_dead_tup FROM pg_stat_user_tables WHERE schemaname ~ '^pg_temp_' AND relname = 'passing'"
+        assert server.execute(counted, "empty") == [(20_000,)]
+        assert "passing" not in {row["name"] for row in rows(server, _DEAD, "empty")}
 
 
 def test_who_runs_longest_and_whom_it_waits_for(server):
