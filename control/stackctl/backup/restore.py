@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from stackctl import assets
+from stackctl.backup.inspection import check_files, check_pages
 from stackctl.backup.model import Backup
 from stackctl.backup.moving import copy_tree, move_whole
 from stackctl.backup.progress import Progress, growing
@@ -65,7 +66,7 @@ def working(repository: Repository) -> Iterator[Path]:
 def build(repository: Repository, programs: Programs, backup: Backup, folder: Path, note: Note) -> Path:
     """Copy `backup` into `folder`, or combine it there with all that it is built on, once every byte was compared.
 
-    Raises Damaged where one of them is not as it was.
+    Raises Damaged where one of them is not as it was, EngineFailed where the copy cannot be made.
     """
     chain = [*reversed(ancestors(backup, {each.id: each for each in repository.backups()})), backup]
     if chain[0].parent is not None:
@@ -94,7 +95,7 @@ def _combine(repository: Repository, programs: Programs, chain: Sequence[Backup]
     # The result is about as large as the full one.
     with growing(data, note, chain[0].bytes):
         programs.run("pg_combinebackup", *words, folders=everything, timeout=24 * _HOURS)
-    programs.run("pg_verifybackup", "--no-parse-wal", str(data), folders=[data], timeout=24 * _HOURS)
+    check_files(programs, data)
     return data
 
 
@@ -190,16 +191,6 @@ def ask_for_recovery(data: Path) -> None:
         os.close(os.open("recovery.signal", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=folder))
     finally:
         os.close(folder)
-
-
-def check_pages(programs: Programs, data: Path) -> None:
-    """Compare every page of a stopped server with its checksum. Raises Damaged where one differs."""
-    try:
-        programs.run("pg_checksums", "--check", "--pgdata", str(data), folders=[data], timeout=24 * _HOURS)
-    except EngineFailed as error:
-        raise Damaged(
-            f"the pages are not as they were written: {error}", hint="restore another backup with --backup"
-        ) from error
 
 
 def explained(error: EngineFailed, target: Target | None) -> StackError:

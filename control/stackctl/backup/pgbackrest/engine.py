@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
+from stackctl.backup.inspection import check_pages
 from stackctl.backup.model import Backup, Kind, Status, spelled
 from stackctl.backup.noted import note_backups
 from stackctl.backup.pgbackrest.catalogue import Looked, look
@@ -22,7 +23,7 @@ from stackctl.backup.pgbackrest.stored import StanzaStored
 from stackctl.backup.pgbackrest.tool import Tool
 from stackctl.backup.pgbackrest.workshop import ContainerWorkshop
 from stackctl.backup.protocol import AWAY, Restoration, Workshop
-from stackctl.backup.restore import Replay, check_pages
+from stackctl.backup.restore import Replay
 from stackctl.backup.restore_plan import Candidate, refuse_early
 from stackctl.backup.retention import restorable
 from stackctl.backup.target import Target
