@@ -37,9 +37,10 @@ SELECT pg_last_wal_replay_lsn()::text AS lsn, pg_current_wal_lsn()::text AS now,
        extract(epoch FROM pg_last_xact_replay_timestamp()) AS time
 """
 _HOURS = 3600.0
-# What the new timeline begins with is not archived from the copy, and must not be forgotten either. Triggers on
-# commands, which may refuse what is needed to inspect it, do not fire for a replica.
-_LIVE = {"archive_mode": "on", "archive_command": "", "archive_library": "", "session_replication_role": "replica"}
+# Triggers on commands, which may refuse what is needed to inspect a copy, do not fire for a replica.
+UNHINDERED = {"session_replication_role": "replica"}
+# What the new timeline begins with is not archived from the copy, and must not be forgotten either.
+_LIVE = {"archive_mode": "on", "archive_command": "", "archive_library": ""}
 _OTHER = "restore another backup with --backup; stackctl backup verify"
 
 
@@ -171,7 +172,7 @@ def run_to(
 
     They say which timeline is followed; of `how`, all else holds.
     """
-    settings = {**(_LIVE if how.live else {}), **how.settings, **settings}
+    settings = {**UNHINDERED, **(_LIVE if how.live else {}), **how.settings, **settings}
     note("starting the copy" + (f", recovering to {target}" if target else ""))
     try:
         with programs.serve(data, settings, folders, 24 * _HOURS) as server:

@@ -15,7 +15,7 @@ from stackctl.backup.drill import Check
 from stackctl.backup.inspection import check_pages
 from stackctl.backup.model import Backup, Kind, Status
 from stackctl.backup.protocol import AWAY, Stored, Workshop
-from stackctl.backup.restore import Replay
+from stackctl.backup.restore import UNHINDERED, Replay
 from stackctl.backup.restore_plan import Candidate, choose, ended_early, refuse_several_clusters
 from stackctl.backup.retention import ancestors, restorable
 from stackctl.backup.target import Target
@@ -160,7 +160,7 @@ def _along(chosen: Candidate) -> Replay:
 
 
 def _ask(trial: _Trial, programs: Programs, data: Path, questions: Mapping[str, str]) -> None:
-    with programs.serve(data, drill.LIMITS, [data.parent], _HOURS) as server:
+    with programs.serve(data, {**drill.LIMITS, **UNHINDERED}, [data.parent], _HOURS) as server:
         trial.checks.append(drill.structure(server))
         trial.checks.append(drill.catalogue(server))
         counted, trial.tables = drill.tables(server)
