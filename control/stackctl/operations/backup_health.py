@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from stackctl.backup.model import Backup, Kind, Status
+from stackctl.backup.drilled import last_drill
+from stackctl.backup.model import Backup, Kind, Status, spelled
 from stackctl.backup.protocol import Stored
 from stackctl.errors import Problem, ProfileError
 from stackctl.health import model
@@ -21,7 +23,12 @@ _OLD_DAYS = 7.0
 
 
 def judge_backups(stored: Stored, use: ArchiveUse | None, now: datetime) -> tuple[Check, ...]:
-    """Two checks: age of the newest good physical backup, and gaps that no backup has behind it."""
+    """Age of the newest good physical backup, gaps that no backup has behind it, and a last drill that failed."""
+    backups = [each for each in stored.backups() if not (use and use.system) or each.system == use.system]
+    return (*_age_and_gaps(stored, use, now), *_drill(backups))
+
+
+def _age_and_gaps(stored: Stored, use: ArchiveUse | None, now: datetime) -> tuple[Check, ...]:
     good = [each for each in stored.backups() if each.kind is not Kind.LOGICAL and each.status is Status.OK]
     if not good:
         return (Check("backup", model.Status.WARN, "there is no good backup", "stackctl backup"),)
@@ -32,6 +39,16 @@ def judge_backups(stored: Stored, use: ArchiveUse | None, now: datetime) -> tupl
     status = model.Status.WARN if days > _OLD_DAYS else model.Status.OK
     age = Check("backup", status, f"{good[-1].id} is {_age(days)} old", "stackctl backup" if days > _OLD_DAYS else "")
     return (age, _gaps(gap_warnings(held_archives(stored, use))))
+
+
+def _drill(backups: Sequence[Backup]) -> tuple[Check, ...]:
+    """One check, where a drill was tried."""
+    if (last := last_drill(backups)) is None:
+        return ()
+    if not last.failing:
+        return (Check("drill", model.Status.OK, f"{last.backup.id} was restored for a trial and is sound"),)
+    evidence = f"{last.backup.id} failed its drill of {spelled(last.at)}: {last.failing}"
+    return (Check("drill", model.Status.FAIL, evidence, f"stackctl backup drill {last.backup.id} says why"),)
 
 
 def _of_another(newest: Backup, system: str) -> Check:

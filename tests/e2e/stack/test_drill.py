@@ -209,7 +209,17 @@ def test_a_question_that_is_not_true_fails_and_does_not_condemn_the_backup(stack
     assert 'relation "tolls" does not exist' in evidence["sql:typo"]
     assert "sql:writes" in {check["name"] for check in done.data["checks"] if not check["ok"]}
     assert evidence["sql:good"] == "true"
-    assert record(stack, taken) == before
+    after = record(stack, taken)
+    assert (after["drill_failing"], after["drill_tried_at"] > before["drill_tried_at"]) == ("sql:false", True)
+    assert after == {**before, **{name: after[name] for name in ("drill_failing", "drill_tried_at")}}
+    status = stack.run("backup", "status", "--json").data
+    assert (status["drill_failing"], status["drilled_at"]) == ("sql:false", before["drilled_at"])
+    assert any("the last drill failed: sql:false" in sentence for sentence in status["advice"])
+    health = stack.run("health", "--json")
+    (told,) = (check for check in health.data["checks"] if check["id"] == "drill")
+    assert (health.code, told["status"], "sql:false" in told["evidence"]) == (30, "fail", True)
+    assert drilled(stack).code == 0
+    assert (stack.run("health").code, record(stack, taken)["drill_failing"]) == (0, "")
 
 
 @pytest.fixture

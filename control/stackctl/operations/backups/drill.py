@@ -21,7 +21,16 @@ from stackctl.backup.retention import ancestors, restorable
 from stackctl.backup.target import Target
 from stackctl.engine.base import Note, Programs
 from stackctl.engine.runner import Runner
-from stackctl.errors import Damaged, EngineFailed, NoEngine, Problem, RestoreRefused, UsageError
+from stackctl.errors import (
+    Damaged,
+    EngineFailed,
+    NoEngine,
+    Problem,
+    RestoreRefused,
+    TimedOut,
+    Unhealthy,
+    UsageError,
+)
 from stackctl.hardware.detect import available_memory, free_disk
 from stackctl.hardware.priority import step_back
 from stackctl.operations.backup import Opened, find, open_backups, working
@@ -173,7 +182,7 @@ def _noted(trial: _Trial, name: str, good: str) -> Iterator[None]:
     """Note one check: what it raises says why it failed. A store that cannot be read says nothing of a backup."""
     try:
         yield
-    except (Damaged, EngineFailed) as error:
+    except (Damaged, EngineFailed, TimedOut, Unhealthy) as error:
         if error.problems[0].code == AWAY:
             raise
         trial.checks.append(Check(name, False, str(error), hindered=not isinstance(error, Damaged)))
@@ -183,12 +192,13 @@ def _noted(trial: _Trial, name: str, good: str) -> Iterator[None]:
 
 def _judged(backup: Backup, trial: _Trial, moment: datetime) -> Backup:
     broken = next((f"{check.name}: {check.evidence}" for check in trial.found if check.name in _BROKEN), "")
+    tried = replace(backup, drill_tried_at=moment, drill_failing=trial.failed[0].name if trial.failed else "")
     if trial.failed:
         damaged = any(check.name in _OWN for check in trial.found)
         status = Status.DAMAGED if damaged else backup.status
-        return replace(backup, status=status, drill_failed=broken or backup.drill_failed)
+        return replace(tried, status=status, drill_failed=broken or backup.drill_failed)
     rto, rpo = round(trial.rto or 0.0, 1), round(trial.rpo or 0.0, 1)
-    return replace(backup, status=Status.OK, drilled_at=moment, drill_failed="", rto_seconds=rto, rpo_seconds=rpo)
+    return replace(tried, status=Status.OK, drilled_at=moment, drill_failed="", rto_seconds=rto, rpo_seconds=rpo)
 
 
 def _result(backup: Backup, trial: _Trial, seconds: float, opened: Opened) -> Result:

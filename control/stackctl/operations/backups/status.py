@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from stackctl.backup.drilled import last_drill
 from stackctl.backup.model import Backup, Kind, Status, spelled
 from stackctl.backup.protocol import Stored
 from stackctl.engine.runner import Runner
@@ -50,6 +51,7 @@ def _data(opened: Opened, stored: Stored, verdict: Verdict, now: datetime) -> di
         "age_seconds": round((now - newest.finished_at).total_seconds()) if newest else None,
         "verified_at": _latest(backup.verified_at for backup in backups),
         "drilled_at": _latest(backup.drilled_at for backup in backups),
+        "drill_failing": drill.failing if (drill := last_drill(backups)) else "",
         "expired": len(verdict.retention.expired),
         "expired_bytes": verdict.bytes,
         "policy": {
@@ -76,6 +78,8 @@ def _advice(backups: Sequence[Backup], verdict: Verdict, beside: bool, now: date
         yield "stackctl backup verify: a damaged one does not count"
     if newest and min(backup.verified_at or backup.finished_at for backup in backups) < now - _VERIFY_EACH:
         yield "stackctl backup verify: some were not read through for a week"
+    if (drill := last_drill(backups)) and drill.failing:
+        yield f"stackctl backup drill {drill.backup.id}: the last drill failed: {drill.failing}"
     if newest and _drilled_before(backups, now - _DRILL_EACH):
         yield "stackctl backup drill: none was restored for a month"
     if verdict.retention.expired or verdict.wal_files:
@@ -95,7 +99,7 @@ def _latest(moments: Iterator[datetime | None]) -> str | None:
 
 
 def _shown(key: str, value: Any) -> str:
-    if value is None:
+    if value in (None, ""):
         return "never" if key.endswith("_at") else "-"
     if key.endswith("bytes"):
         return human(Bytes(value))

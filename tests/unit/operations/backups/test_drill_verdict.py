@@ -1,7 +1,7 @@
 """What a drill says of a backup where a step fails: damage only where something was found in it."""
 
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,7 +13,7 @@ from stackctl.backup.restore import Restored
 from stackctl.backup.restore_plan import Candidate
 from stackctl.backup.wal_name import lsn
 from stackctl.engine.runner import Completed
-from stackctl.errors import Damaged, EngineFailed
+from stackctl.errors import Damaged, EngineFailed, TimedOut
 from stackctl.operations.backups.drill import _judged, _result, _try
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -44,7 +44,7 @@ class Bench:
         return self._or_fail("replay", Restored(data, lsn("0/2000120"), NOON))
 
     def run(self, *argv, **_):
-        return Completed(argv, 1, "", self.checksums)
+        return Completed(argv, 0 if self.checksums is None else 1, "", self.checksums or "")
 
     @contextmanager
     def serve(self, *_):
@@ -72,6 +72,7 @@ NOT_ENDED = EngineFailed("the restored server did not end cleanly: server does n
         (Bench(build=FULL_DISK), "bytes"),
         (Bench(build=EngineFailed("pg_combinebackup: error: out of memory", hint="")), "bytes"),
         (Bench(replay=NOT_ENDED), "starts"),
+        (Bench(replay=TimedOut("the restored server takes no connections yet", hint="")), "starts"),
         (Bench(checksums="pg_checksums: error: cluster must be shut down"), "checksums"),
     ],
 )
@@ -81,6 +82,7 @@ def test_what_kept_it_from_looking_is_told_and_is_no_damage(bench, step):
     assert (result.exit_code, result.data["passed"]) == (20, False)
     assert [(each["name"], each["hindered"]) for each in result.data["checks"] if not each["ok"]] == [(step, True)]
     assert "says nothing of the backup" in result.errors[0].hint
+    assert (judged.drill_tried_at, judged.drill_failing, judged.drilled_at) == (NOON, step, None)
 
 
 @pytest.mark.parametrize(
@@ -101,6 +103,14 @@ def test_what_was_found_in_the_backup_is_damage(bench, step, kept):
 def test_damaged_wal_fails_the_drill_and_leaves_the_backup_as_it_is():
     judged, result = tried(Bench(replay=Damaged("000000010000000000000005 in the archive is damaged", hint="")))
     assert (judged.status, result.exit_code) == (Status.OK, 41)
+
+
+def test_one_that_passed_takes_back_what_failed_before():
+    failed, _ = tried(Bench(replay=NOT_ENDED))
+    trial = _try(Bench(checksums=None), Candidate(failed, None), {}, NOON, lambda _line: None)
+    later = NOON + timedelta(hours=1)
+    passed = _judged(failed, trial, later)
+    assert (passed.drilled_at, passed.drill_tried_at, passed.drill_failing) == (later, later, "")
 
 
 def test_a_store_that_cannot_be_read_is_no_drill():
