@@ -199,7 +199,9 @@ def explained(error: EngineFailed, target: Target | None) -> StackError:
     if _NO_END.search(str(error)):
         return RestoreRefused(
             f"the archived WAL ends before {target}: it was replayed to its end, and the target is not in it",
-            hint="--to latest takes all there is; stackctl wal status",
+            hint="--to latest takes all there is; stackctl wal status"
+            if target is None or target.name is None
+            else "where it is before this backup, --backup names an older one; stackctl backup list",
         )
     if _TOO_EARLY.search(str(error)):
         return RestoreRefused(
