@@ -35,6 +35,7 @@ def _without(backup: Backup, edge: datetime) -> Backup:
         backup,
         verified_at=_until(backup.verified_at, edge),
         drilled_at=_until(backup.drilled_at, edge),
+        drill_tried_at=_until(backup.drill_tried_at, edge),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from stackctl.backup.inspection import found_nothing, hindered
 from stackctl.engine.base import Throwaway
 from stackctl.engine.query import PSQL
 from stackctl.errors import StackError
@@ -49,11 +50,15 @@ WHERE c.relkind IN ('r', 'm') AND n.nspname !~ '^pg_' AND n.nspname <> 'informat
 
 @dataclass(frozen=True)
 class Check:
-    """One question, whether the answer is good, and what was seen."""
+    """One question, whether the answer is good, and what was seen.
+
+    `hindered` says that something kept it from an answer, so that it says nothing of the backup.
+    """
 
     name: str
     ok: bool
     evidence: str
+    hindered: bool = False
 
 
 def structure(server: Throwaway) -> Check:
@@ -63,7 +68,8 @@ def structure(server: Throwaway) -> Check:
     said = [line.strip() for line in (done.stdout + done.stderr).splitlines() if line.strip()]
     if done.returncode == 0:
         return Check("amcheck", True, "tables and indexes are sound")
-    return Check("amcheck", False, "; ".join(said[:2]) or f"exit status {done.returncode}")
+    evidence = "; ".join(said[:2]) or f"exit status {done.returncode}"
+    return Check("amcheck", False, evidence, found_nothing(done.returncode, said))
 
 
 def catalogue(server: Throwaway) -> Check:
@@ -72,7 +78,7 @@ def catalogue(server: Throwaway) -> Check:
         names = [row["name"] for row in server.query(_DATABASES)]
         faults = [f"{name}: {row['fault']}" for name in names for row in server.query(_CATALOGUE, name, _HOURS)]
     except StackError as error:
-        return Check("catalogue", False, str(error))
+        return Check("catalogue", False, str(error), hindered(str(error)))
     fit = counted(len(names), "database fits its files", "databases fit their files")
     return Check("catalogue", not faults, "; ".join(faults[:2]) or fit)
 
@@ -85,7 +91,7 @@ def tables(server: Throwaway) -> tuple[Check, Mapping[str, int]]:
             (one,) = server.query(f"SELECT count(*) AS rows FROM {row['name']}", APP, _LIMIT)  # noqa: S608 - quoted
             found[row["name"]] = one["rows"]
     except StackError as error:
-        return Check("tables", False, str(error)), found
+        return Check("tables", False, str(error), hindered(str(error))), found
     return Check("tables", True, f"{counted(sum(found.values()), 'row')} in {counted(len(found), 'table')}"), found
 
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from prometheus_client.core import GaugeMetricFamily
 
 from stackctl.backup.considered import past
+from stackctl.backup.drilled import last_drill
 from stackctl.backup.model import Backup, Kind, Status
 
 _NEWEST = {
@@ -96,16 +97,17 @@ def _value(backup: Backup, name: str) -> float:
 
 
 def _drill(backups: Sequence[Backup]) -> Iterator[GaugeMetricFamily]:
-    drilled = [(each.drilled_at, each) for each in backups if each.drilled_at is not None]
-    if not drilled:
+    if (last := last_drill(backups)) is None:
         return
-    moment, last = max(drilled, key=lambda pair: pair[0])
-    yield _gauge("drill_timestamp_seconds", "When a backup was last restored for a trial", moment.timestamp())
-    yield _gauge("drill_passed", "Whether that trial found nothing wrong", not last.drill_failed)
-    if last.rto_seconds is not None:
-        yield _gauge("drill_rto_seconds", "How long that restore took", last.rto_seconds)
-    if last.rpo_seconds is not None:
-        yield _gauge("drill_rpo_seconds", "How much of the latest work it lacked", last.rpo_seconds)
+    yield _gauge("drill_timestamp_seconds", "When a backup was last restored for a trial", last.at.timestamp())
+    yield _gauge("drill_passed", "Whether that trial passed", not last.failing)
+    # What is known of one that failed was measured by an earlier one.
+    if last.failing:
+        return
+    if last.backup.rto_seconds is not None:
+        yield _gauge("drill_rto_seconds", "How long that restore took", last.backup.rto_seconds)
+    if last.backup.rpo_seconds is not None:
+        yield _gauge("drill_rpo_seconds", "How much of the latest work it lacked", last.backup.rpo_seconds)
 
 
 def _archive(seen: Seen) -> Iterator[GaugeMetricFamily]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from stackctl.backup.wal_name import Lsn, lsn
 
-DRILLED = ("rto_seconds", "rpo_seconds", "drill_failed")
+DRILLED = ("rto_seconds", "rpo_seconds", "drill_failed", "drill_tried_at", "drill_failing")
 
 
 class Kind(StrEnum):
@@ -34,7 +34,9 @@ class Backup:
 
     `wal_start` to `wal_stop` on `timeline` is the WAL without which it is not consistent; a dump has none.
     `checksums` is the SHA-256 of its list of checksums. `kept` says why it does not expire; empty for the rule.
-    `rto_seconds` and `rpo_seconds` are what the last drill measured; `drill_failed` is what it found broken.
+    `drilled_at` is its last drill that passed, `rto_seconds` and `rpo_seconds` what that measured; `drill_failed` is
+    what one found broken since. `drill_tried_at` is the last one, passed or not, `drill_failing` its first check that
+    failed.
     """
 
     id: str
@@ -57,6 +59,8 @@ class Backup:
     rto_seconds: float | None = None
     rpo_seconds: float | None = None
     drill_failed: str = ""
+    drill_tried_at: datetime | None = None
+    drill_failing: str = ""
 
     def as_data(self) -> dict[str, Any]:
         """The backup in types that JSON has. What a drill says is there where it said something."""
@@ -82,6 +86,7 @@ def backup_of(found: Mapping[str, Any]) -> Backup:
             "wal_start": _position(found["wal_start"]),
             "wal_stop": _position(found["wal_stop"]),
             **{name: _time(found[name]) for name in times},
+            "drill_tried_at": _time(found.get("drill_tried_at")),
         }
     )
 

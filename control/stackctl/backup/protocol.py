@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +16,7 @@ from stackctl.backup.restore_plan import Candidate
 from stackctl.backup.tail import Tail
 from stackctl.backup.target import Target
 from stackctl.backup.verify import Finding
-from stackctl.backup.wal_name import Segment
+from stackctl.backup.wal_name import Lsn, Segment
 from stackctl.backup.windows import Histories
 from stackctl.engine.base import Note, Programs, Throwaway
 from stackctl.units import Bytes
@@ -166,6 +166,12 @@ class BackupEngine(Protocol):
         """The last commit that is archived of what leads to `goal`, None where nobody knows.
 
         Raises RestoreRefused where the goal is behind it.
+        """
+
+    def points(self, chosen: Candidate, goal: Target, until: Lsn | None) -> Collection[Lsn] | None:
+        """Where WAL has restore points of the goal's name, from the start of a backup to `until`, which may be the end.
+
+        None where nobody knows.
         """
 
     def restoring(

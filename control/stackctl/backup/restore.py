@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from stackctl import assets
+from stackctl.backup.inspection import check_files, check_pages
 from stackctl.backup.model import Backup
 from stackctl.backup.moving import copy_tree, move_whole
 from stackctl.backup.progress import Progress, growing
@@ -36,9 +37,10 @@ SELECT pg_last_wal_replay_lsn()::text AS lsn, pg_current_wal_lsn()::text AS now,
        extract(epoch FROM pg_last_xact_replay_timestamp()) AS time
 """
 _HOURS = 3600.0
-# What the new timeline begins with is not archived from the copy, and must not be forgotten either. Triggers on
-# commands, which may refuse what is needed to inspect it, do not fire for a replica.
-_LIVE = {"archive_mode": "on", "archive_command": "", "archive_library": "", "session_replication_role": "replica"}
+# Triggers on commands, which may refuse what is needed to inspect a copy, do not fire for a replica.
+UNHINDERED = {"session_replication_role": "replica"}
+# What the new timeline begins with is not archived from the copy, and must not be forgotten either.
+_LIVE = {"archive_mode": "on", "archive_command": "", "archive_library": ""}
 _OTHER = "restore another backup with --backup; stackctl backup verify"
 
 
@@ -65,7 +67,7 @@ def working(repository: Repository) -> Iterator[Path]:
 def build(repository: Repository, programs: Programs, backup: Backup, folder: Path, note: Note) -> Path:
     """Copy `backup` into `folder`, or combine it there with all that it is built on, once every byte was compared.
 
-    Raises Damaged where one of them is not as it was.
+    Raises Damaged where one of them is not as it was, EngineFailed where the copy cannot be made.
     """
     chain = [*reversed(ancestors(backup, {each.id: each for each in repository.backups()})), backup]
     if chain[0].parent is not None:
@@ -94,7 +96,7 @@ def _combine(repository: Repository, programs: Programs, chain: Sequence[Backup]
     # The result is about as large as the full one.
     with growing(data, note, chain[0].bytes):
         programs.run("pg_combinebackup", *words, folders=everything, timeout=24 * _HOURS)
-    programs.run("pg_verifybackup", "--no-parse-wal", str(data), folders=[data], timeout=24 * _HOURS)
+    check_files(programs, data)
     return data
 
 
@@ -170,7 +172,7 @@ def run_to(
 
     They say which timeline is followed; of `how`, all else holds.
     """
-    settings = {**(_LIVE if how.live else {}), **how.settings, **settings}
+    settings = {**UNHINDERED, **(_LIVE if how.live else {}), **how.settings, **settings}
     note("starting the copy" + (f", recovering to {target}" if target else ""))
     try:
         with programs.serve(data, settings, folders, 24 * _HOURS) as server:
@@ -192,22 +194,14 @@ def ask_for_recovery(data: Path) -> None:
         os.close(folder)
 
 
-def check_pages(programs: Programs, data: Path) -> None:
-    """Compare every page of a stopped server with its checksum. Raises Damaged where one differs."""
-    try:
-        programs.run("pg_checksums", "--check", "--pgdata", str(data), folders=[data], timeout=24 * _HOURS)
-    except EngineFailed as error:
-        raise Damaged(
-            f"the pages are not as they were written: {error}", hint="restore another backup with --backup"
-        ) from error
-
-
 def explained(error: EngineFailed, target: Target | None) -> StackError:
     """The server's words in ours, where they are about the target or the WAL."""
     if _NO_END.search(str(error)):
         return RestoreRefused(
             f"the archived WAL ends before {target}: it was replayed to its end, and the target is not in it",
-            hint="--to latest takes all there is; stackctl wal status",
+            hint="--to latest takes all there is; stackctl wal status"
+            if target is None or target.name is None
+            else "where it is before this backup, --backup names an older one; stackctl backup list",
         )
     if _TOO_EARLY.search(str(error)):
         return RestoreRefused(

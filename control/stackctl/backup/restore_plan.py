@@ -53,6 +53,11 @@ def refuse_several_clusters(backups: Sequence[Backup], how: str = "--backup ID s
         )
 
 
+def good_ones(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Those whose files can be trusted and recovered from."""
+    return [each for each in candidates if each.backup.kind is not Kind.LOGICAL and each.backup.status is Status.OK]
+
+
 def choose(candidates: Sequence[Candidate], target: Target, *, named: bool = False) -> Candidate:
     """The newest good backup from which `target` can be reached, of `candidates`, oldest first.
 
@@ -60,7 +65,7 @@ def choose(candidates: Sequence[Candidate], target: Target, *, named: bool = Fal
 
     Raises RestoreRefused where the target is before or behind all of them, WalGap where it lies in a gap.
     """
-    good = [each for each in candidates if each.backup.kind is not Kind.LOGICAL and each.backup.status is Status.OK]
+    good = good_ones(candidates)
     if not good:
         raise RestoreRefused("there is no good backup to restore", hint="stackctl backup list")
     before = [each for each in good if _is_before(each.backup, target)]

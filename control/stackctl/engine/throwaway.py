@@ -15,6 +15,8 @@ from stackctl.errors import EngineFailed, StackError, TimedOut, Unhealthy
 
 # Nobody but the account itself comes in; nothing is archived from a copy.
 _HBA = "local all postgres trust\n"
+# Seconds for a clean end, which writes what is in shared_buffers to a disk that others may have first.
+END_SECONDS = 3600
 # What those hear who ask whether it is ready.
 _TURNED_AWAY = re.compile(r"FATAL:\s+the database system is ")
 
@@ -57,6 +59,13 @@ def not_started(log: str) -> EngineFailed:
     ]
     reason = lines[-1].split(": ", 1)[-1].strip() if lines else (log.strip().splitlines() or ["no word"])[-1]
     return EngineFailed(f"the restored server does not start: {reason}", hint="its log is above, with --verbose")
+
+
+def not_ended(log: str, reason: str) -> EngineFailed:
+    """The error for a server that did not end cleanly, so that its files are not whole: its last PANIC, or `reason`."""
+    lines = [line for line in log.splitlines() if "PANIC:" in line] or reason.strip().splitlines()[:1] or ["no word"]
+    said = lines[-1].split(": ", 1)[-1].strip()
+    return EngineFailed(f"the restored server did not end cleanly: {said}", hint="free memory and disk; run it again")
 
 
 class Reached(ABC):

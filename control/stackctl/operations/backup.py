@@ -152,7 +152,7 @@ def find(stored: Stored, identifier: str) -> Backup:
 def backup_data(stored: Stored, backup: Backup) -> dict[str, Any]:
     """One backup for `--json`."""
     drilled = {name: getattr(backup, name) for name in DRILLED}
-    return {**backup.as_data(), **drilled, "path": stored.place(backup)}
+    return {**drilled, **backup.as_data(), "path": stored.place(backup)}
 
 
 def working(opened: Opened, what: str, note: Note, *, shared: bool = False) -> AbstractContextManager[None]:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from stackctl.backup.considered import ahead, of_cluster, past
+from stackctl.backup.drilled import last_drill
 from stackctl.backup.model import Backup, Kind, Status, spelled
 from stackctl.backup.protocol import Stored
 from stackctl.errors import Problem, ProfileError
@@ -30,10 +31,15 @@ _CLOCK = "see that the clock of this machine is right (date), then take one that
 def judge_backups(
     stored: Stored, use: ArchiveUse | None, now: datetime, scheduled: Sequence[Job] = ()
 ) -> tuple[Check, ...]:
-    """Two checks: age of the newest good physical backup, and gaps that no backup has behind it.
+    """Age of the newest good physical backup, gaps that no backup has behind it, and a last drill that failed.
 
     A backup that is older than it should be fails, as does none where there was one, or where one is scheduled.
     """
+    backups = of_cluster(stored.backups(), use.system if use else None)
+    return (*_age_and_gaps(stored, use, now, scheduled), *_drill(backups))
+
+
+def _age_and_gaps(stored: Stored, use: ArchiveUse | None, now: datetime, scheduled: Sequence[Job]) -> tuple[Check, ...]:
     taken = [each for each in stored.backups() if each.kind is not Kind.LOGICAL]
     steps = [job for job in scheduled if job.name in _PHYSICAL]
     good = [each for each in taken if each.status is Status.OK]
@@ -70,6 +76,16 @@ def _aged(good: Sequence[Backup], done: Sequence[Backup], now: datetime, steps: 
     if steps and not late(steps, done, now.astimezone(machine_zone())):
         return Check("backup", model.Status.OK, f"{evidence}, as backup.schedule has it")
     return Check("backup", model.Status.FAIL, evidence, "stackctl backup")
+
+
+def _drill(backups: Sequence[Backup]) -> tuple[Check, ...]:
+    """One check, where a drill was tried."""
+    if (last := last_drill(backups)) is None:
+        return ()
+    if not last.failing:
+        return (Check("drill", model.Status.OK, f"{last.backup.id} was restored for a trial and is sound"),)
+    evidence = f"{last.backup.id} failed its drill of {spelled(last.at)}: {last.failing}"
+    return (Check("drill", model.Status.FAIL, evidence, f"stackctl backup drill {last.backup.id} says why"),)
 
 
 def _of_another(newest: Backup, system: str) -> Check:

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 
 from stackctl.backup.gaps import own_segments
 from stackctl.backup.model import Backup
+from stackctl.backup.named_point import Points, leading
 from stackctl.backup.protocol import Stored
-from stackctl.backup.restore_plan import Candidate, of_newest_history
+from stackctl.backup.restore_plan import Candidate, choose, of_newest_history
 from stackctl.backup.tail import reachable
+from stackctl.backup.target import Target
 from stackctl.backup.wal_name import Lsn
 from stackctl.backup.windows import newest_timeline, window
 from stackctl.errors import Damaged
@@ -36,6 +38,16 @@ def candidates(stored: Stored, chosen: Sequence[Backup], timeline: int | None = 
             reach = window(backup, wal.segments | own, histories, newest, wal.ends)
         found.append(Candidate(backup, reach, newest))
     return found
+
+
+def leading_to(found: Sequence[Candidate], goal: Target, points: Points) -> Candidate:
+    """The newest of `found` that leads to `goal`; for a name, by a look into the WAL, where the engine has it at hand.
+
+    Raises RestoreRefused or WalGap where none does.
+    """
+    if goal.name is not None and (chosen := leading(found, goal, points)):
+        return chosen
+    return choose(found, goal)
 
 
 def present_candidates(stored: Stored, chosen: Sequence[Backup]) -> list[Candidate]:

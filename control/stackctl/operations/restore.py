@@ -10,6 +10,7 @@ from typing import Any
 
 from stackctl.backup import restore
 from stackctl.backup.model import spelled
+from stackctl.backup.named_point import Points, nobody_knows
 from stackctl.backup.proof import Proof, prove
 from stackctl.backup.protocol import Stored
 from stackctl.backup.restore import Restored
@@ -22,7 +23,7 @@ from stackctl.engine.runner import Runner
 from stackctl.errors import Damaged, Problem, RestoreRefused
 from stackctl.hardware.detect import on_one_device
 from stackctl.operations.backup import Opened, find, open_backups, working
-from stackctl.operations.candidates import candidates, present_candidates
+from stackctl.operations.candidates import candidates, leading_to, present_candidates
 from stackctl.operations.restoring.plan import Plan, planned, refuse_full
 from stackctl.operations.restoring.rooms import rooms
 from stackctl.operations.restoring.runs import measured
@@ -97,13 +98,14 @@ def _plan(opened: Opened, goal: Target, identifier: str | None, into: Path) -> P
     stored, private = opened.backups.stored(), opened.recorded.project.private
     # Nothing is switched.
     runs = [replace(run, switch_seconds=0.0) for run in measured(private)]
-    plan = planned(opened.backups, stored, goal, choose_backup(stored, goal, identifier), runs)
+    chosen = choose_backup(stored, goal, identifier, opened.backups.points)
+    plan = planned(opened.backups, stored, goal, chosen, runs)
     # It is built where the backups are, and moved; pgBackRest fetches to the disk on which it is to be.
     build = into.parent if opened.settings.pgbackrest else opened.backups.workplace()
     return replace(plan, rooms=rooms(build, into.parent, plan.needed, copies=not on_one_device(build, into.parent)))
 
 
-def choose_backup(stored: Stored, goal: Target, identifier: str | None) -> Candidate:
+def choose_backup(stored: Stored, goal: Target, identifier: str | None, points: Points = nobody_knows) -> Candidate:
     """The named backup, or the one that leads to `goal`, with its reach.
 
     Raises RestoreRefused also where none is named and there are usable ones of several clusters; WalGap; Damaged.
@@ -112,7 +114,7 @@ def choose_backup(stored: Stored, goal: Target, identifier: str | None) -> Candi
         return choose(candidates(stored, [find(stored, identifier)]), goal, named=True)
     usable = restorable(list(stored.backups()))
     refuse_several_clusters(usable)
-    return choose(present_candidates(stored, usable), goal)
+    return leading_to(present_candidates(stored, usable), goal, points)
 
 
 def _gap_warning(chosen: Candidate, goal: Target) -> list[Problem]:

@@ -13,6 +13,7 @@ from typing import Any
 import psutil
 import pytest
 
+from archived_stack import archived
 from running_stack import Done, Stack, docker, eventually
 from stackctl.backup import catalog, checksums
 
@@ -208,7 +209,40 @@ def test_a_question_that_is_not_true_fails_and_does_not_condemn_the_backup(stack
     assert 'relation "tolls" does not exist' in evidence["sql:typo"]
     assert "sql:writes" in {check["name"] for check in done.data["checks"] if not check["ok"]}
     assert evidence["sql:good"] == "true"
-    assert record(stack, taken) == before
+    after = record(stack, taken)
+    assert (after["drill_failing"], after["drill_tried_at"] > before["drill_tried_at"]) == ("sql:false", True)
+    assert after == {**before, **{name: after[name] for name in ("drill_failing", "drill_tried_at")}}
+    status = stack.run("backup", "status", "--json").data
+    assert (status["drill_failing"], status["drilled_at"]) == ("sql:false", before["drilled_at"])
+    assert any("the last drill failed: sql:false" in sentence for sentence in status["advice"])
+    health = stack.run("health", "--json")
+    (told,) = (check for check in health.data["checks"] if check["id"] == "drill")
+    assert (health.code, told["status"], "sql:false" in told["evidence"]) == (30, "fail", True)
+    assert drilled(stack).code == 0
+    assert (stack.run("health").code, record(stack, taken)["drill_failing"]) == (0, "")
+
+
+@pytest.fixture
+def frozen(stack: Stack, taken: dict[str, Any]) -> Iterator[None]:
+    """A database in which a trigger refuses every command, as somebody may freeze its structure."""
+    stack.sql("CREATE FUNCTION no() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'frozen'; END $$")
+    stack.sql("CREATE EVENT TRIGGER no ON ddl_command_start EXECUTE FUNCTION no()")
+    try:
+        archived(stack)
+        yield
+    finally:
+        stack.sql("DROP EVENT TRIGGER no")
+        stack.sql("DROP FUNCTION no")
+        archived(stack)
+
+
+def test_a_trigger_that_refuses_commands_is_not_in_the_way(stack: Stack, frozen: None, tmp_path: Path) -> None:
+    """amcheck is an extension, which must be there to look."""
+    done = drilled(stack)
+    assert (done.code, [check for check in done.data["checks"] if not check["ok"]]) == (0, []), done.said
+    done = stack.run("restore", "--into", str(tmp_path / "copy"), "--json", seconds=600)
+    assert done.code == 0, done.said
+    assert "copy_damaged" not in {each["code"] for each in done.document["warnings"]}, done.said
 
 
 @pytest.mark.parametrize("ended_by", [signal.SIGTERM, signal.SIGKILL])

@@ -135,7 +135,27 @@ def test_a_target_behind_the_last_commit_is_refused_while_planning(written: Writ
     code, said = refusal(written, "lsn:F/0", place)
     assert (code, "the archived WAL ends at" in said) == (42, True), said
     code, said = refusal(written, "name:never made", place)
-    assert (code, "replayed to its end, and the target is not in it" in said) == (42, True), said
+    assert (code, "no archived WAL has it" in said) == (42, True), said
+
+
+def test_a_named_point_before_the_newest_backup_is_reached_from_an_older_one(written: Written, place: Path) -> None:
+    """With a point of the same name behind the newest one too, that one is meant."""
+    stack = written.stack
+    newest = stack.run("backup", "--json").data
+    try:
+        stack.sql("SELECT pg_create_restore_point('behind it')")
+        archived(stack)
+        assert ledger(written, "name:half way", place / "copy") == set(range(1, 51))
+        done = restored(written, "name:behind it", place / "copy")
+        assert (done.code, done.data["backup"]) == (0, newest["id"]), done.said
+        shown = stack.run("restore", "--to", "name:half way", "--dry-run", "--json")
+        assert (shown.code, shown.data["plan"]["backup"]) == (0, written.backup["id"]), shown.said
+        stack.sql("SELECT pg_create_restore_point('half way')")
+        archived(stack)
+        shown = stack.run("restore", "--to", "name:half way", "--dry-run", "--json")
+        assert (shown.code, shown.data["plan"]["backup"]) == (0, newest["id"]), shown.said
+    finally:
+        shutil.rmtree(newest["path"])
 
 
 @contextmanager

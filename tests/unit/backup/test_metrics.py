@@ -97,6 +97,20 @@ def test_the_last_drill_whichever_backup_it_restored():
     assert ("stackctl_drill_rto_seconds",) not in found
 
 
+def test_a_drill_that_failed_counts_though_an_older_one_of_another_backup_passed():
+    good = replace(FULL, drilled_at=NOON, drill_tried_at=NOON, rto_seconds=30.5, rpo_seconds=60.0)
+    later = NOON + timedelta(hours=1)
+    failed = replace(FULL, id="000002", drill_tried_at=later, drill_failing="sql:orders_today")
+    found = samples(replace(NOTHING, backups=(good, failed)))
+    assert (found["stackctl_drill_passed",], found["stackctl_drill_timestamp_seconds",]) == (0, NOON_SECONDS + 3600)
+    again = replace(good, drill_tried_at=later, drill_failing="starts")
+    found = samples(replace(NOTHING, backups=(again,)))
+    assert (found["stackctl_drill_passed",], found["stackctl_drill_timestamp_seconds",]) == (0, NOON_SECONDS + 3600)
+    assert ("stackctl_drill_rto_seconds",) not in found, "an older one measured it"
+    passed = replace(again, drill_tried_at=later + timedelta(hours=1), drill_failing="")
+    assert samples(replace(NOTHING, backups=(passed, failed)))["stackctl_drill_passed",] == 1
+
+
 def test_the_archive_and_what_waits_for_it():
     found = samples(replace(NOTHING, stored=Stored(12, 4096, 3, 2)))
     assert found["stackctl_archive_files",] == 12

@@ -183,6 +183,7 @@ def test_what_is_known_of_a_backup_comes_back_from_its_annotations():
         json.dumps([{"db": [{"id": 1, "system-id": 1, "version": "17"}], "backup": [TWO[0]]}])
     ).backups
     known = replace(backup, drilled_at=AT, rto_seconds=4.5, rpo_seconds=0.0, kept="audit = 2026", drill_failed="")
+    known = replace(known, drill_tried_at=AT, drill_failing="sql:orders_today")
     stated = {name: text for name, text in notes(known).items() if text}
     again = [{"db": [{"id": 1, "system-id": 1, "version": "17"}], "backup": [{**TWO[0], "annotation": stated}]}]
     assert read_info(json.dumps(again)).backups == [known]

@@ -142,13 +142,17 @@ def test_half_a_removal_is_no_backup_and_is_cleaned(repository):
 def test_a_record_from_before_there_were_drills_is_read_and_one_with_a_drill_too(repository):
     taken = take(repository)
     record = repository.path(taken.id) / catalog.RECORD
-    assert not {"rto_seconds", "rpo_seconds", "drill_failed"} & set(json.loads(record.read_bytes()))
+    later = {"rto_seconds", "rpo_seconds", "drill_failed", "drill_tried_at", "drill_failing"}
+    assert not later & set(json.loads(record.read_bytes()))
     assert repository.read(taken.id) == taken
     drilled = replace(taken, drilled_at=NOON, rto_seconds=41.5, rpo_seconds=0.0, drill_failed="")
     repository.update(drilled)
     assert repository.read(taken.id) == drilled
     repository.update(replace(drilled, drill_failed="amcheck: a row is missing"))
     assert repository.read(taken.id).drill_failed == "amcheck: a row is missing"
+    tried = replace(drilled, drill_tried_at=NOON.replace(hour=13), drill_failing="starts")
+    repository.update(tried)
+    assert repository.read(taken.id) == tried
 
 
 def test_a_repository_of_pgbackrest_beside_it_is_no_damage(repository):

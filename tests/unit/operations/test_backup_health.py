@@ -139,3 +139,21 @@ def test_of_a_store_it_says_the_same():
     gap = {check.id: check for check in judge_backups(store.stored(), running("7"), NOW)}["wal_gap"]
     assert gap.status is Status.FAIL
     assert "000000010000000000000004" in gap.evidence
+
+
+def test_the_last_drill_of_its_own_data_says_whether_it_passed(repository):
+    older, newer, other = take(repository, 9, "7"), take(repository, 1, "7"), take(repository, 1, "8")
+    assert "drill" not in {check.id for check in judge_backups(repository, running("7"), NOW)}
+    repository.update(replace(older, drilled_at=NOW - timedelta(days=8), drill_tried_at=NOW - timedelta(days=8)))
+    repository.update(replace(other, drill_tried_at=NOW, drill_failing="starts"))
+    assert drill(repository).status is Status.OK
+    failed = replace(newer, status=BackupStatus.DAMAGED, drill_tried_at=NOW, drill_failing="amcheck")
+    repository.update(failed)
+    assert (drill(repository).status, drill(repository).evidence) == (
+        Status.FAIL,
+        f"{newer.id} failed its drill of 2026-03-31T12:00:00Z: amcheck",
+    )
+
+
+def drill(repository):
+    return {check.id: check for check in judge_backups(repository, running("7"), NOW)}["drill"]

@@ -9,7 +9,9 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
+from stackctl.backup.inspection import check_pages
 from stackctl.backup.model import Backup, Kind, Status, spelled
+from stackctl.backup.named_point import nobody_knows
 from stackctl.backup.noted import note_backups
 from stackctl.backup.pgbackrest.catalogue import Looked, look
 from stackctl.backup.pgbackrest.copies import left_copies, near
@@ -22,7 +24,7 @@ from stackctl.backup.pgbackrest.stored import StanzaStored
 from stackctl.backup.pgbackrest.tool import Tool
 from stackctl.backup.pgbackrest.workshop import ContainerWorkshop
 from stackctl.backup.protocol import AWAY, Restoration, Workshop
-from stackctl.backup.restore import Replay, check_pages
+from stackctl.backup.restore import Replay
 from stackctl.backup.restore_plan import Candidate, refuse_early
 from stackctl.backup.retention import restorable
 from stackctl.backup.target import Target
@@ -56,6 +58,7 @@ class PgBackRestEngine:
     """
 
     name = "pgbackrest"
+    points = staticmethod(nobody_knows)
 
     def __init__(self, tool: Tool, folder: Path, clock: Clock, lock: Lock) -> None:
         self._tool = tool
@@ -263,9 +266,8 @@ class PgBackRestEngine:
         """Containers, with the repository in reach of those alone that fetch from it."""
         with self._tool.engine.programs() as programs, near(self._folder, programs) as folder:
             alone = programs if memory is None else programs.gentle(memory)
-            yield ContainerWorkshop(
-                alone, alone.with_repository(), self._tool, folder, note, compare=memory is not None
-            )
+            reaching, compare = alone.with_repository(), memory is not None
+            yield ContainerWorkshop(alone, reaching, self._tool, folder, note, compare=compare)
 
     def last_commit(self, chosen: Candidate, goal: Target) -> None:
         """Nobody knows: the WAL is away, and was not looked at."""

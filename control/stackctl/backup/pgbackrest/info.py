@@ -15,6 +15,7 @@ from stackctl.backup.wal_name import Segment, history_of, lsn, parse_segment
 VERIFIED, DAMAGED, KEPT = "stackctl-verified", "stackctl-damaged", "stackctl-kept"
 SUMS = "stackctl-sums"
 _DRILLED, _RTO, _RPO, _FAILED = (f"stackctl-{name}" for name in ("drilled", "rto", "rpo", "drill-failed"))
+_TRIED, _FAILING = "stackctl-drill-tried", "stackctl-drill-failing"
 _KINDS = {"full": Kind.FULL, "diff": Kind.INCREMENTAL, "incr": Kind.INCREMENTAL}
 # WAL files carry a checksum of what was archived and the name of what compressed them; histories do not.
 _FILE = re.compile(
@@ -131,6 +132,8 @@ def notes(backup: Backup) -> Mapping[str, str]:
         _RTO: _number(backup.rto_seconds),
         _RPO: _number(backup.rpo_seconds),
         _FAILED: backup.drill_failed,
+        _TRIED: spelled(backup.drill_tried_at) if backup.drill_tried_at else "",
+        _FAILING: backup.drill_failing,
     }
 
 
@@ -184,13 +187,19 @@ def _backup(found: Mapping[str, Any], cluster: Mapping[str, Any]) -> Backup:
         wal_stop=lsn(found["lsn"]["stop"]) if found.get("lsn") else None,
         parent=found["prior"],
         status=Status.DAMAGED if damaged else Status.OK,
-        verified_at=datetime.fromisoformat(notes[VERIFIED]) if VERIFIED in notes else None,
-        drilled_at=datetime.fromisoformat(notes[_DRILLED]) if _DRILLED in notes else None,
+        verified_at=_noted_moment(notes, VERIFIED),
+        drilled_at=_noted_moment(notes, _DRILLED),
         kept=notes.get(KEPT, ""),
         rto_seconds=_stated(notes, _RTO),
         rpo_seconds=_stated(notes, _RPO),
         drill_failed=notes.get(_FAILED, ""),
+        drill_tried_at=_noted_moment(notes, _TRIED),
+        drill_failing=notes.get(_FAILING, ""),
     )
+
+
+def _noted_moment(notes: Mapping[str, str], name: str) -> datetime | None:
+    return datetime.fromisoformat(notes[name]) if name in notes else None
 
 
 def _moment(seconds: int) -> datetime:

@@ -12,6 +12,7 @@ from stackctl.engine import throwaway
 from stackctl.engine.runner import Completed, Runner
 
 SOCKET = Path("/tmp")  # noqa: S108 - a tmpfs of the container
+_CLEAN = "exited 0"
 _HBA = Path("/etc/stackctl-copy/pg_hba.conf")
 
 
@@ -39,12 +40,25 @@ class DockerThrowaway(throwaway.Reached):
         return self.runner.run(state, check=False, quiet=True, timeout=60).stdout.strip() == "true"
 
     def stop(self) -> None:
-        """Stop it cleanly and remove the container, also where somebody does not want to wait for the first."""
+        """Stop it cleanly and remove the container, also where somebody does not want to wait for the first.
+
+        Raises EngineFailed where it did not end in time, or had ended before.
+        """
         try:
-            clean = ["docker", "stop", "--signal", "INT", "--time", "300", self.name]
-            self.runner.run(clean, check=False, quiet=True, timeout=330)
+            most = throwaway.END_SECONDS
+            clean = ["docker", "stop", "--signal", "INT", "--time", str(most), self.name]
+            self.runner.run(clean, check=False, quiet=True, timeout=most + 30)
+            # It is content with a server that it had to kill.
+            if (ended := self._state()) != _CLEAN:
+                raise throwaway.not_ended(self.log(), f"its container is {ended}")
         finally:
             self.drop()
+
+    def _state(self) -> str:
+        """Whether it runs, and its exit status; Docker's words where it does not know."""
+        asked = ["docker", "inspect", "--format", "{{.State.Status}} {{.State.ExitCode}}", self.name]
+        done = self.runner.run(asked, check=False, quiet=True, timeout=60)
+        return (done.stdout or done.stderr).strip()
 
     def drop(self) -> None:
         """Remove the container at once; what the server had not written yet is lost."""

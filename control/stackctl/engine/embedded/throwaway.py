@@ -24,6 +24,7 @@ class EmbeddedThrowaway(throwaway.Reached):
     user: SystemUser | None
     data: Path
     place: Path
+    end_seconds: int = throwaway.END_SECONDS
 
     def run(self, program: str, *arguments: str, check: bool = True, timeout: float = 60) -> Completed:
         """A client program over the socket."""
@@ -51,20 +52,25 @@ class EmbeddedThrowaway(throwaway.Reached):
         return self._run("pg_ctl", "-D", str(self.data), "status", check=False, timeout=60).returncode == 0
 
     def stop(self) -> None:
-        """Stop it cleanly, where it runs; at once where somebody does not want to wait for that."""
+        """Stop it cleanly; at once where somebody does not want to wait for that.
+
+        Raises EngineFailed where it did not end in time, or had ended before.
+        """
         try:
-            self._stop("fast")
+            done = self._stop("fast", self.end_seconds)
+            if done.returncode != 0:
+                raise throwaway.not_ended(self.log(), done.stderr)
         except BaseException:
             self.drop()
             raise
 
     def drop(self) -> None:
         """Stop it at once, where it runs; what it had not written yet is lost."""
-        self._stop("immediate")
+        self._stop("immediate", 300)
 
-    def _stop(self, mode: str) -> None:
-        words = ("-D", str(self.data), "-w", "-t", "300", "stop", "-m", mode)
-        self._run("pg_ctl", *words, check=False, timeout=330)
+    def _stop(self, mode: str, seconds: int) -> Completed:
+        words = ("-D", str(self.data), "-w", "-t", str(seconds), "stop", "-m", mode)
+        return self._run("pg_ctl", *words, check=False, timeout=seconds + 30)
 
     def _run(
         self, program: str, *words: str, check: bool = True, timeout: float, env: Mapping[str, str] | None = None

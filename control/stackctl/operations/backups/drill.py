@@ -10,17 +10,27 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from stackctl.backup import drill, restore
+from stackctl.backup import drill
 from stackctl.backup.drill import Check
+from stackctl.backup.inspection import check_pages
 from stackctl.backup.model import Backup, Kind, Status
 from stackctl.backup.protocol import AWAY, Stored, Workshop
-from stackctl.backup.restore import Replay
+from stackctl.backup.restore import UNHINDERED, Replay
 from stackctl.backup.restore_plan import Candidate, choose, ended_early, refuse_several_clusters
 from stackctl.backup.retention import ancestors, restorable
 from stackctl.backup.target import Target
 from stackctl.engine.base import Note, Programs
 from stackctl.engine.runner import Runner
-from stackctl.errors import Damaged, EngineFailed, NoEngine, Problem, RestoreRefused, UsageError
+from stackctl.errors import (
+    Damaged,
+    EngineFailed,
+    NoEngine,
+    Problem,
+    RestoreRefused,
+    TimedOut,
+    Unhealthy,
+    UsageError,
+)
 from stackctl.hardware.detect import available_memory, free_disk
 from stackctl.hardware.priority import step_back
 from stackctl.operations.backup import Opened, find, open_backups, working
@@ -29,8 +39,10 @@ from stackctl.operations.restoring.present import present_data
 from stackctl.operations.result import Line, Request, Result, Table
 from stackctl.units import GIB, MIB, Bytes, human
 
-# Failures that another look at the bytes does not take back: the copy itself is broken.
-_BROKEN = ("checksums", "amcheck", "catalogue", "tables")
+# What they find is of the backup, and not of the archive or of a query.
+_OWN = ("bytes", "checksums", "amcheck", "catalogue", "tables")
+# What they find, another look at the bytes does not take back: the copy itself is broken.
+_BROKEN = _OWN[1:]
 _HOURS = 3600.0
 
 
@@ -47,12 +59,18 @@ class _Trial:
     def failed(self) -> list[Check]:
         return [check for check in self.checks if not check.ok]
 
+    @property
+    def found(self) -> list[Check]:
+        """Those that found something, and were not kept from it."""
+        return [check for check in self.failed if not check.hindered]
+
 
 def drill_command(
     request: Request, runner: Runner, note: Note, identifier: str | None, cluster: str | None = None
 ) -> Result:
-    """Restore the newest good backup, or one, into a throwaway folder and check it. Exit code 41 where it fails.
+    """Restore the newest good backup, or one, into a throwaway folder and check it.
 
+    Exit code 41 where a check finds something, 20 where it could not be made and says nothing of the backup.
     The newest is that of the stack's own data, or of `cluster`. Raises RestoreRefused where there is none of it.
     """
     opened = open_backups(request, runner)
@@ -138,7 +156,7 @@ def _try(workshop: Workshop, chosen: Candidate, questions: Mapping[str, str], mo
     if not trial.failed:
         note("checking every page")
         with _noted(trial, "checksums", "every page fits its checksum"):
-            restore.check_pages(workshop.programs, data)
+            check_pages(workshop.programs, data)
         trial.rto = time.monotonic() - began
         note("checking tables and indexes")
         with _noted(trial, "answers", "takes connections"):
@@ -151,7 +169,7 @@ def _along(chosen: Candidate) -> Replay:
 
 
 def _ask(trial: _Trial, programs: Programs, data: Path, questions: Mapping[str, str]) -> None:
-    with programs.serve(data, drill.LIMITS, [data.parent], _HOURS) as server:
+    with programs.serve(data, {**drill.LIMITS, **UNHINDERED}, [data.parent], _HOURS) as server:
         trial.checks.append(drill.structure(server))
         trial.checks.append(drill.catalogue(server))
         counted, trial.tables = drill.tables(server)
@@ -164,22 +182,23 @@ def _noted(trial: _Trial, name: str, good: str) -> Iterator[None]:
     """Note one check: what it raises says why it failed. A store that cannot be read says nothing of a backup."""
     try:
         yield
-    except (Damaged, EngineFailed) as error:
+    except (Damaged, EngineFailed, TimedOut, Unhealthy) as error:
         if error.problems[0].code == AWAY:
             raise
-        trial.checks.append(Check(name, False, str(error)))
+        trial.checks.append(Check(name, False, str(error), hindered=not isinstance(error, Damaged)))
     else:
         trial.checks.append(Check(name, True, good))
 
 
 def _judged(backup: Backup, trial: _Trial, moment: datetime) -> Backup:
-    broken = next((f"{check.name}: {check.evidence}" for check in trial.failed if check.name in _BROKEN), "")
+    broken = next((f"{check.name}: {check.evidence}" for check in trial.found if check.name in _BROKEN), "")
+    tried = replace(backup, drill_tried_at=moment, drill_failing=trial.failed[0].name if trial.failed else "")
     if trial.failed:
-        damaged = bool(broken) or any(check.name == "bytes" for check in trial.failed)
+        damaged = any(check.name in _OWN for check in trial.found)
         status = Status.DAMAGED if damaged else backup.status
-        return replace(backup, status=status, drill_failed=broken or backup.drill_failed)
+        return replace(tried, status=status, drill_failed=broken or backup.drill_failed)
     rto, rpo = round(trial.rto or 0.0, 1), round(trial.rpo or 0.0, 1)
-    return replace(backup, status=Status.OK, drilled_at=moment, drill_failed="", rto_seconds=rto, rpo_seconds=rpo)
+    return replace(tried, status=Status.OK, drilled_at=moment, drill_failed="", rto_seconds=rto, rpo_seconds=rpo)
 
 
 def _result(backup: Backup, trial: _Trial, seconds: float, opened: Opened) -> Result:
@@ -195,8 +214,13 @@ def _result(backup: Backup, trial: _Trial, seconds: float, opened: Opened) -> Re
     rows = [[check.name, "ok" if check.ok else "fail", check.evidence] for check in trial.checks]
     passed = f"{backup.id} was restored in {data['rto_seconds']} s and is sound"
     line = Line(f"{backup.id} failed its drill", "bad") if trial.failed else Line(passed, "good")
-    hint = "do not rely on it; take a new one: stackctl backup"
-    errors = [Problem("drill", f"{backup.id}: {check.name}: {check.evidence}", hint) for check in trial.failed]
-    code = Damaged.exit_code if trial.failed else 0
+    errors = [Problem("drill", f"{backup.id}: {check.name}: {check.evidence}", _hint(check)) for check in trial.failed]
+    code = Damaged.exit_code if trial.found else EngineFailed.exit_code if trial.failed else 0
     table = Table(["check", "status", "evidence"], rows)
     return Result(data, [table, line], opened.recorded.warnings, errors=errors, exit_code=code)
+
+
+def _hint(check: Check) -> str:
+    if check.hindered:
+        return "this says nothing of the backup: mend what it names, and drill again"
+    return "do not rely on it; take a new one: stackctl backup"

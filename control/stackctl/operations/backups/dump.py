@@ -10,6 +10,7 @@ from pathlib import Path
 
 from stackctl.backup import dump, restore
 from stackctl.backup.dump import Part
+from stackctl.backup.inspection import check_pages
 from stackctl.backup.model import Kind
 from stackctl.backup.native import Cluster
 from stackctl.backup.repository import DATA, Repository
@@ -74,7 +75,7 @@ def restore_dump_command(request: Request, runner: Runner, note: Note, wanted: W
             # The account builds beside the backups, and reads the dump where it is.
             programs.own(folder)
             data = dump.restore(programs, repository.path(backup.id) / DATA, folder, wanted.part, _cpus(), note)
-            restore.check_pages(programs, data)
+            check_pages(programs, data)
             restore.hand_over(data, into)
     out = {
         "backup": backup.id,

@@ -13,6 +13,7 @@ from stackctl.backup import native, restore
 from stackctl.backup.archive import Archive
 from stackctl.backup.last_commit import last_commit
 from stackctl.backup.model import Backup, Kind, Status
+from stackctl.backup.named_point import points_in
 from stackctl.backup.pacing import pacing
 from stackctl.backup.progress import Progress
 from stackctl.backup.protocol import Restoration, Workshop
@@ -21,6 +22,7 @@ from stackctl.backup.restore import Replay, Restored
 from stackctl.backup.restore_plan import Candidate, refuse_later
 from stackctl.backup.target import Target
 from stackctl.backup.verify import Finding, verify_all, verify_archive, verify_backup
+from stackctl.backup.wal_name import Lsn
 from stackctl.backup.windows import Window
 from stackctl.engine.base import Engine, Note, Programs, Throwaway
 from stackctl.errors import BackupFailed, Unhealthy, UsageError
@@ -170,6 +172,13 @@ class NativeEngine:
                 last = _last(repository, programs, chosen.backup, reach, folder)
         refuse_later(goal, reach, last)
         return last
+
+    def points(self, chosen: Candidate, goal: Target, until: Lsn | None) -> frozenset[Lsn]:
+        """As the archived WAL and what was received say."""
+        with self._engine.programs() as programs:
+            repository = Repository(self._repository.root, programs.group())
+            with restore.working(repository) as folder:
+                return points_in(repository, programs, folder, chosen, goal, until)
 
     @contextmanager
     def restoring(

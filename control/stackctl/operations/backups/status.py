@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from stackctl.backup.considered import ahead, of_cluster, past
+from stackctl.backup.drilled import last_drill
 from stackctl.backup.model import Backup, Kind, Status, spelled
 from stackctl.backup.protocol import Stored
 from stackctl.engine.runner import Runner
@@ -58,6 +59,7 @@ def _data(opened: Opened, stored: Stored, backups: Sequence[Backup], verdict: Ve
         "age_seconds": max(0, round((now - newest.finished_at).total_seconds())) if newest else None,
         "verified_at": _latest(backup.verified_at for backup in known),
         "drilled_at": _latest(backup.drilled_at for backup in known),
+        "drill_failing": drill.failing if (drill := last_drill(known)) else "",
         "expired": len(verdict.retention.expired),
         "expired_bytes": verdict.bytes,
         "policy": {
@@ -86,6 +88,8 @@ def _advice(
         yield "stackctl backup verify: a damaged one does not count"
     if newest_good(known) and min(backup.verified_at or backup.finished_at for backup in known) < now - _VERIFY_EACH:
         yield "stackctl backup verify: some were not read through for a week"
+    if (drill := last_drill(known)) and drill.failing:
+        yield f"stackctl backup drill {drill.backup.id}: the last drill failed: {drill.failing}"
     if newest_good(known) and _drilled_before(known, now - _DRILL_EACH):
         yield "stackctl backup drill: none was restored for a month"
     if verdict.retention.expired or verdict.wal_files:
@@ -117,7 +121,7 @@ def _latest(moments: Iterator[datetime | None]) -> str | None:
 
 
 def _shown(key: str, value: Any) -> str:
-    if value is None:
+    if value in (None, ""):
         return "never" if key.endswith("_at") else "-"
     if key.endswith("bytes"):
         return human(Bytes(value))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from stackctl.backup import restore
+from stackctl.backup.inspection import check_pages
 from stackctl.backup.proof import Proof, prove
 from stackctl.backup.protocol import BackupEngine
 from stackctl.backup.restore import Replay, Restored
@@ -44,7 +44,7 @@ def build_candidate(backups: BackupEngine, places: DataPlaces, plan: Plan, gener
         restored = workshop.replay(backup, data, plan.goal, how)
         refuse_early(plan.chosen, plan.goal, restored.reached)
         note("checking every page")
-        restore.check_pages(workshop.programs, data)
+        check_pages(workshop.programs, data)
         places.install(data, generation, note)
     reached, proof = found[0]
     replaying = reached - started

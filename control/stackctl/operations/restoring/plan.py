@@ -10,6 +10,7 @@ from typing import Any
 
 from stackctl.backup.estimate import Room, Run, by_drills, expected_seconds, needed_bytes
 from stackctl.backup.model import Backup, spelled
+from stackctl.backup.named_point import Points
 from stackctl.backup.protocol import BackupEngine, Stored
 from stackctl.backup.restore_plan import Candidate, choose
 from stackctl.backup.retention import ancestors, restorable
@@ -17,7 +18,7 @@ from stackctl.backup.target import Target, target
 from stackctl.backup.wal_name import SEGMENT_SIZE, segment_of
 from stackctl.errors import EngineFailed, RestoreRefused, UsageError
 from stackctl.operations.backup import find
-from stackctl.operations.candidates import candidates, present_candidates
+from stackctl.operations.candidates import candidates, leading_to, present_candidates
 from stackctl.operations.restoring.present import Present, present_data
 from stackctl.operations.restoring.rooms import rooms
 from stackctl.operations.restoring.runs import measured
@@ -116,7 +117,7 @@ def make_plan(prepared: Prepared, backups: BackupEngine, asked: Asked) -> Plan:
     goal, engine = target(asked.to), prepared.engine
     here = present_data(engine, prepared.state.generations.current)
     stored = backups.stored()
-    chosen = _chosen(stored, goal, asked, here)
+    chosen = _chosen(stored, goal, asked, here, backups.points)
     _refuse_version(chosen.backup, prepared)
     place, runs = engine.data_place(), measured(prepared.opened.project.private)
     plan = planned(backups, stored, goal, chosen, runs)
@@ -148,7 +149,7 @@ def refuse_full(plan: Plan) -> None:
             )
 
 
-def _chosen(stored: Stored, goal: Target, asked: Asked, here: Present) -> Candidate:
+def _chosen(stored: Stored, goal: Target, asked: Asked, here: Present, points: Points) -> Candidate:
     wanted = asked.cluster or here.system
     if here.there and wanted is None:
         raise RestoreRefused(
@@ -172,7 +173,7 @@ def _chosen(stored: Stored, goal: Target, asked: Asked, here: Present) -> Candid
             raise RestoreRefused(
                 f"no backup leads to timeline {asked.timeline}", hint="stackctl wal status shows what each reaches"
             )
-    return choose(found, goal, named=asked.backup is not None)
+    return choose(found, goal, named=True) if asked.backup else leading_to(found, goal, points)
 
 
 def _refuse_other_cluster(backup: Backup, wanted: str | None, asked: Asked) -> None:

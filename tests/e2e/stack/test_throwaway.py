@@ -1,0 +1,107 @@
+"""A server on a copy, really started: how it ends, and what PostgreSQL's programs say of what it leaves."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import psutil
+import pytest
+
+from e2e.stack.server_programs import identity, place, programs_of
+from stackctl.backup.inspection import check_pages
+from stackctl.engine import throwaway
+from stackctl.engine.embedded.throwaway import EmbeddedThrowaway
+from stackctl.engine.runner import Completed, Runner, SystemUser
+from stackctl.errors import Damaged, EngineFailed
+
+__all__ = ["place"]
+
+
+@dataclass(frozen=True)
+class Local:
+    """PostgreSQL's programs as the account, as an engine runs them."""
+
+    folder: Path
+    user: SystemUser | None
+
+    def run(self, program: str, *words: str, check: bool = True, **_: object) -> Completed:
+        argv = [str(self.folder / program), *words]
+        return Runner().run(argv, user=self.user, cwd=Path("/"), env={"LC_ALL": "C.UTF-8"}, clean=True, check=check)
+
+
+@pytest.fixture
+def local(place: Path) -> Local:
+    user = None
+    if os.geteuid() == 0:
+        nobody = pwd.getpwnam(identity()[1])
+        user = SystemUser(nobody.pw_name, nobody.pw_uid, nobody.pw_gid)
+    return Local(programs_of(place, 18), user)
+
+
+@pytest.fixture
+def server(local: Local) -> Iterator[EmbeddedThrowaway]:
+    """One that runs, with a table in it; whatever a test does to it, nothing of it stays."""
+    folder = Path(tempfile.mkdtemp(prefix="throwaway-", dir="/var/tmp"))
+    folder.chmod(0o755)
+    data, socket = folder / "data", folder / "socket"
+    for path in (data, socket):
+        path.mkdir(mode=0o700)
+        if local.user:
+            shutil.chown(path, local.user.uid, local.user.gid)
+    local.run("initdb", "-D", str(data), "-U", "postgres", "-A", "trust", "-N", "-k")
+    made = EmbeddedThrowaway(local.folder, Runner(), local.user, data, socket)
+    try:
+        made.start(throwaway.settings(throwaway.write_hba(folder), socket, {"shared_buffers": "16MB"}), 60)
+        made.run("psql", "-XAtq", "-c", "CREATE TABLE t AS SELECT generate_series(1, 5000) i")
+        yield made
+    finally:
+        made.drop()
+        shutil.rmtree(folder)
+
+
+def postmaster(server: EmbeddedThrowaway) -> psutil.Process:
+    return psutil.Process(int((server.data / "postmaster.pid").read_text().splitlines()[0]))
+
+
+def file_of_t(server: EmbeddedThrowaway) -> Path:
+    return server.data / server.run("psql", "-XAtq", "-c", "SELECT pg_relation_filepath('t')").stdout.strip()
+
+
+def test_a_page_is_damaged_or_the_server_was_not_shut_down(server: EmbeddedThrowaway, local: Local) -> None:
+    table = file_of_t(server)
+    with pytest.raises(EngineFailed, match="cluster must be shut down"):
+        check_pages(local, server.data)  # type: ignore[arg-type]
+    server.stop()
+    check_pages(local, server.data)  # type: ignore[arg-type]
+    good = table.read_bytes()
+    table.write_bytes(good[:8000] + bytes([good[8000] ^ 1]) + good[8001:])
+    with pytest.raises(Damaged, match=r'checksum verification failed in file ".*", block 0'):
+        check_pages(local, server.data)  # type: ignore[arg-type]
+    table.write_bytes(good[:-100])
+    with pytest.raises(Damaged, match="read 8092 of 8192"):
+        check_pages(local, server.data)  # type: ignore[arg-type]
+
+
+def test_a_server_that_does_not_end_in_time_is_an_error_and_is_ended(server: EmbeddedThrowaway) -> None:
+    """Its last checkpoint hangs, as on a disk that hangs."""
+    (checkpointer,) = (each for each in postmaster(server).children() if "checkpointer" in " ".join(each.cmdline()))
+    checkpointer.send_signal(signal.SIGSTOP)
+    with pytest.raises(EngineFailed, match="did not end cleanly: server does not shut down"):
+        replace(server, end_seconds=2).stop()
+    assert not server.alive()
+
+
+def test_a_server_that_died_before_is_an_error(server: EmbeddedThrowaway) -> None:
+    """As where the kernel killed it for want of memory."""
+    main = postmaster(server)
+    for each in (main, *main.children()):
+        each.kill()
+    with pytest.raises(EngineFailed, match="did not end cleanly"):
+        replace(server, end_seconds=20).stop()
