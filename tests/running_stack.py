@@ -218,19 +218,28 @@ class Stack:
 
     def sql(self, text: str, database: str = "app") -> str:
         """What the administrator's psql prints, unaligned."""
-        words = ["-X", "-A", "-t", "-U", "postgres", "-d", database, "-c", text]
+        return self.client("psql", "-X", "-A", "-t", "-d", database, "-c", text).strip()
+
+    def client(self, program: str, *words: str) -> str:
+        """What one of PostgreSQL's clients prints beside the server, as the administrator; it must succeed."""
+        words = ("-U", "postgres", *words)
         if self.engine == "docker":
-            done = docker("exec", self.container("postgres"), "psql", *words)
+            done = docker("exec", self.container("postgres"), program, *words)
         else:
             postmaster = self.postmaster()
-            psql = Path(f"/proc/{postmaster}/exe").readlink().with_name("psql")
+            path = Path(f"/proc/{postmaster}/exe").readlink().with_name(program)
             socket_folder = self.postmaster_lines()[4]
             owner = pwd.getpwuid(Path(f"/proc/{postmaster}").stat().st_uid)
             identity = {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []} if os.geteuid() == 0 else {}
             where = ["-h", socket_folder, "-p", str(self.ports["postgres"])]
-            done = _run([str(psql), *where, *words], cwd="/", **identity)
+            done = _run([str(path), *where, *words], cwd="/", **identity)
         assert done.code == 0, done.said
-        return done.out.strip()
+        return done.out
+
+    def is_sound(self) -> None:
+        """Each table and index of the app's database is what PostgreSQL's own check wants it to be."""
+        self.client("pg_amcheck", "--install-missing", "--heapallindexed", "app")
+        self.sql("DROP EXTENSION IF EXISTS amcheck")
 
     def psql(self, role: str, password: str, text: str, database: str = "app") -> Done:
         """psql over TCP as any role."""
@@ -276,8 +285,10 @@ class Stack:
         found = {}
         for pid, words in every.items():
             for kind, mark in kinds.items():
-                if mark in words and mark not in every.get(parent(pid), ""):
-                    found[pid] = kind
+                # A process may end between two looks.
+                with suppress(OSError):
+                    if mark in words and mark not in every.get(parent(pid), ""):
+                        found[pid] = kind
         return found
 
     def identity(self) -> dict[str, str]:

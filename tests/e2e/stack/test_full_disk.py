@@ -91,6 +91,7 @@ def test_a_server_that_stopped_for_a_full_disk_starts_again_with_every_acknowled
     assert "no_ballast" in warnings(stack.up())
     present = {int(number) for number in stack.sql("SELECT number FROM ledger").split()}
     assert present >= set(acknowledged)
+    stack.is_sound()
     assert stack.run("backup", "expire", "--apply").code == 0
     (disk / "of somebody else").unlink()
     assert "no_ballast" not in warnings(stack.up())

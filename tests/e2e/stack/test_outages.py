@@ -89,6 +89,7 @@ def test_a_kill_under_load_loses_no_acknowledged_row_and_heals_by_itself(stack: 
         counts = [count for _, count in seen]
         assert counts == sorted(counts), "a dead worker's requests are forgotten"
     eventually(lambda: pool_is_idle(stack), 60, "the pool is idle again")
+    stack.is_sound()
     archives_on(stack)
 
 

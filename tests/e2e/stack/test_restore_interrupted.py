@@ -37,6 +37,7 @@ def test_killed_while_it_switches_the_next_up_finishes(mine: Stack) -> None:
     stack.up()
     assert generations(stack)["current"] != 0
     assert "before the kill" in stack.tools()
+    stack.is_sound()
     assert stack.run("restore", "--undo", "--yes").code == 0
     assert (generations(stack)["current"], clean(stack)) == (0, True)
 
@@ -64,4 +65,5 @@ def test_interrupted_while_it_switches_it_goes_back(mine: Stack) -> None:
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=300)
     assert (process.returncode, "going back to the data before" in said) == (130, True), said
+    stack.is_sound()
     assert (generations(stack)["current"], clean(stack), stack.healthy()) == (0, True, True)
