@@ -14,6 +14,7 @@ import typer
 from stackctl import errors
 from stackctl.cli import main
 from stackctl.operations.plan import CHANGES_PENDING
+from stackctl.operations.result import INTERRUPTED
 from stackctl.settings.app_section import CONTRACT
 from stackctl.settings.environment import NAMES
 
@@ -138,7 +139,7 @@ def exit_codes() -> Iterator[int]:
 
 def test_every_exit_code_is_explained() -> None:
     rows = re.findall(r"(?m)^\| (\d+) \|", (REFERENCE / "exit-codes.md").read_text(encoding="utf-8"))
-    known = {0, main.DEFECT, main.USAGE, main.INTERRUPTED, CHANGES_PENDING, *exit_codes()}
+    known = {0, main.DEFECT, main.USAGE, INTERRUPTED, CHANGES_PENDING, *exit_codes()}
     assert sorted(int(row) for row in rows) == sorted(known)
 
 

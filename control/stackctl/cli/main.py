@@ -19,12 +19,11 @@ from stackctl.cli.output import Output, mute
 from stackctl.cli.session import session
 from stackctl.cli.signals import ended_by
 from stackctl.errors import Problem, StackError, UsageError, failed_disk
-from stackctl.operations.result import Line, Result
+from stackctl.operations.result import INTERRUPTED, Line, Result
 
 # Typer carries its own copy of Click; its exceptions are reached through the public name that derives from them.
 _ClickError: Any = typer.BadParameter.__mro__[2]
 
-INTERRUPTED = 130
 DEFECT = 1
 DISK_FULL = 20
 USAGE = 2

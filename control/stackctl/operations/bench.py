@@ -14,7 +14,7 @@ from stackctl.bench.workloads import Workload, chosen, own_script
 from stackctl.engine.base import Note
 from stackctl.engine.rooms import Limits
 from stackctl.engine.runner import Runner
-from stackctl.errors import ProfileError, UsageError
+from stackctl.errors import ProfileError, StackError, UsageError
 from stackctl.hardware.detect import available_memory, free_disk
 from stackctl.operations.bench_chart import picture, refuse_unwritable
 from stackctl.operations.bench_ground import Ground, rooms_of
@@ -22,7 +22,7 @@ from stackctl.operations.bench_report import Run, result_of
 from stackctl.operations.bench_statements import source_of
 from stackctl.operations.engines import recorded_engine
 from stackctl.operations.project import catalog_for, open_recorded
-from stackctl.operations.result import Request, Result
+from stackctl.operations.result import INTERRUPTED, Request, Result
 from stackctl.operations.stack import Prepared, prepare
 from stackctl.settings.postgresql_conf import read_conf
 from stackctl.units import GIB, MIB, Bytes, human
@@ -64,21 +64,41 @@ def bench_command(request: Request, runner: Runner, note: Note, asked: Asked) ->
     limits, scale = _limits(prepared), asked.scale or (QUICK_SCALE if asked.quick else FULL_SCALE)
     _refuse_without_room(limits, scale, workloads)
     began, moment = time.monotonic(), datetime.now(UTC)
-    compared = []
     with rooms_of(prepared, runner, note, pooler=any(each.pooler for each in workloads)) as rooms:
         statements = source.copied(rooms.scratch, note) if source else None
         ground = Ground(prepared.sizing, rooms, limits, scale, asked.seed, workloads, statements, note)
-        for each in named:
-            note(f"{each.name} against {contenders.STOCK}")
-            compared.append(ground.pair(each))
-        limited = rooms.limited
+        finished = _measure(ground, named)
     seconds = time.monotonic() - began
-    run = Run(limits, limited, scale, asked.seed, moment, seconds, compared)
+    run = Run(limits, rooms.limited, scale, asked.seed, moment, seconds, ground.compared)
     if asked.chart is not None:
         asked.chart.write_text(picture(run), encoding="utf-8")
-    return result_of(
-        run, prepared.sizing.profile, prepared.choice.engine, [*prepared.warnings, *ground.problems.values()]
-    )
+    problems = [*prepared.warnings, *ground.problems.values()]
+    result = result_of(run, prepared.sizing.profile, prepared.choice.engine, problems)
+    return result if finished else replace(result, exit_code=INTERRUPTED)
+
+
+def _measure(ground: Ground, named: Sequence[Contender]) -> bool:
+    """One after the other; whether it came to its end.
+
+    Raises the first error, or KeyboardInterrupt, where nothing was measured.
+    """
+    first: StackError | None = None
+    try:
+        for each in named:
+            ground.note(f"{each.name} against {contenders.STOCK}")
+            try:
+                ground.pair(each)
+            except StackError as error:
+                first = first or error
+                ground.tell(f"{each.name} was not measured: {error}", error.hint)
+    except KeyboardInterrupt:
+        if not ground.compared:
+            raise
+        ground.tell("interrupted: this is what was measured until then", "the seed gives the same order again")
+        return False
+    if first and not ground.compared:
+        raise first
+    return True
 
 
 def _workloads(asked: Asked) -> list[Workload]:

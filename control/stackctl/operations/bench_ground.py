@@ -15,7 +15,7 @@ from stackctl.bench.plans import compared
 from stackctl.bench.slices import Field
 from stackctl.bench.workloads import Workload
 from stackctl.engine.base import Note
-from stackctl.engine.rooms import Limits, Room, Rooms
+from stackctl.engine.rooms import Limits, Rooms
 from stackctl.engine.runner import Runner
 from stackctl.errors import EngineFailed, ImageUnavailable, Problem, StackError
 from stackctl.operations.bench_report import Compared
@@ -59,38 +59,38 @@ class Ground:
     statements: Statements | None
     note: Note
     problems: dict[str, Problem] = field(default_factory=dict)
+    compared: list[Compared] = field(default_factory=list)
 
-    def pair(self, contender: Contender) -> Compared:
+    def pair(self, contender: Contender) -> None:
         """All workloads on a contender and on stock; one that fails is a problem of the others' run.
 
-        Raises what the first of them met where all of them fail.
+        What was measured until an end that came early counts. Raises what the first one met where all of them fail.
         """
-        stock = contenders.stock(self.sizing)
-        with (
-            self._running(self.rooms.room("stock", self.limits), stock) as theirs,
-            self._running(self.rooms.room("contender", self.limits), contender) as ours,
-        ):
+        stock, found = contenders.stock(self.sizing), list[Measured]()
+        with self._running("stock", stock) as theirs, self._running("contender", contender) as ours:
             where = Field(self.rooms, self.scale, self.limits.memory)
             pair = Pair(where, ours, theirs, random.Random(self.seed), self.note)  # noqa: S311 - repeatable
             planned = compared(ours, theirs) if self.statements is None else []
-            found = self._measured(pair, self._workloads(theirs))
-        for side in (ours, theirs):
-            self.rooms.leave(side.room)
-        return Compared(contender, found, planned)
+            try:
+                self._measure(pair, self._workloads(theirs), found)
+            finally:
+                if found:
+                    self.compared.append(Compared(contender, found, planned))
 
-    def _measured(self, pair: Pair, workloads: Sequence[Workload]) -> list[Measured]:
-        found: list[Measured] = []
+    def _measure(self, pair: Pair, workloads: Sequence[Workload], found: list[Measured]) -> None:
         failed: list[StackError] = []
         for workload in workloads:
             try:
                 found.append(pair.measure(workload))
             except (EngineFailed, ImageUnavailable) as error:
                 failed.append(error)
-                said = f"{workload.name} was not measured: {error}"
-                self.problems[said] = Problem("workload_failed", said, error.hint)
+                self.tell(f"{workload.name} was not measured: {error}", error.hint)
         if failed and not found:
             raise failed[0]
-        return found
+
+    def tell(self, said: str, hint: str) -> None:
+        """A problem of the run, once."""
+        self.problems[said] = Problem("not_measured", said, hint)
 
     def _workloads(self, instance: Instance) -> Sequence[Workload]:
         if self.statements is None:
@@ -101,16 +101,20 @@ class Ground:
         return [asked]
 
     @contextmanager
-    def _running(self, room: Room, contender: Contender) -> Iterator[Instance]:
-        """A server that is filled. Where the run is interrupted the rooms go as they are."""
+    def _running(self, name: str, contender: Contender) -> Iterator[Instance]:
+        """A server that is filled, in a room that is left at the end."""
+        room = self.rooms.room(name, self.limits)
         instance = Instance(room, contender, self.sizing.profile.postgres)
-        instance.make()
-        instance.start()
-        if self.statements:
-            self.note(f"{contender.name}: restoring your rows")
-            instance.load(self.statements.dump)
-        else:
-            self.note(f"{contender.name}: filling tables of scale {self.scale}")
-            instance.fill(self.scale)
-        yield instance
-        instance.stop()
+        try:
+            instance.make()
+            instance.start()
+            if self.statements:
+                self.note(f"{contender.name}: restoring your rows")
+                instance.load(self.statements.dump)
+            else:
+                self.note(f"{contender.name}: filling tables of scale {self.scale}")
+                instance.fill(self.scale)
+            yield instance
+        finally:
+            instance.stop()
+            self.rooms.leave(room)

@@ -8,6 +8,9 @@ from typing import Any
 
 from stackctl.errors import Problem
 
+# The shell's number for SIGINT.
+INTERRUPTED = 130
+
 
 @dataclass(frozen=True)
 class Line:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -135,6 +137,25 @@ def test_what_the_app_asks_is_asked_again_of_a_copy_of_its_rows(new_stack: Calla
 
 
 CALLS = "SELECT sum(calls) FROM pg_stat_statements WHERE query LIKE '%tools.description%' AND toplevel"
+
+
+@pytest.mark.parametrize("engine", ["embedded"], indirect=True)
+def test_what_was_measured_until_an_interruption_is_told(project: Stack) -> None:
+    words = ("--json", "--verbose", "--quick", "--rounds", "1", "--scale", "1", "--workloads", "read,tpcb,burst")
+    with project.start("bench", *words) as running:
+        assert running.stderr is not None
+        for line in running.stderr:
+            if "read: round 1" in line:
+                # The next one has begun then, and goes on for some seconds.
+                time.sleep(1)
+                running.send_signal(signal.SIGINT)
+                break
+        said, _ = running.communicate(timeout=120)
+    document = json.loads(said)
+    assert (running.returncode, document["ok"]) == (130, False)
+    assert [each["workload"] for each in document["data"]["compared"][0]["workloads"]] == ["read"]
+    assert any(each["message"].startswith("interrupted") for each in document["warnings"])
+    assert left(project) == []
 
 
 def test_own_sql_is_measured_within_the_limits_and_a_killed_bench_leaves_nothing(project: Stack) -> None:
