@@ -74,10 +74,11 @@ def test_a_bad_configuration_is_found_and_stock_is_as_fast_as_stock(project: Sta
     assert (alike["contender"], worse["contender"]) == ("stock again", "bad.conf")
     (found,), (slower,) = alike["workloads"], worse["workloads"]
     # Other tests take turns with these slices: what is alike differs by a fifth here, and by chance leaves 1 out of the
-    # interval. What favours one side shows in the CPU time too, which nobody else has a part in.
+    # interval. What favours one side shows in the CPU time too, which nobody else has a part in; but what autovacuum
+    # does once after the tables were filled takes as long as four of these slices, and falls to either side.
     assert 0.6 < found["rate"]["median"] < 1.6
     one, other = (side["cpu_seconds_each"] for side in found["sides"].values())
-    assert 0.8 < one / other < 1.25
+    assert 0.5 < one / other < 2
     assert slower["rate"]["verdict"] == "slower"
     assert slower["rate"]["high"] < 0.9
     assert slower["sides"]["bad.conf"]["wal_bytes_each"] < slower["sides"]["stock"]["wal_bytes_each"]
