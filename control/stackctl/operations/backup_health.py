@@ -36,10 +36,12 @@ def judge_backups(
     A backup that is older than it should be fails, as does none where there was one, or where one is scheduled.
     """
     backups = of_cluster(stored.backups(), use.system if use else None)
-    return (*_age_and_gaps(stored, use, now, scheduled), *_drill(backups))
+    return (*_age_and_gaps(stored, backups, use, now, scheduled), *_drill(backups))
 
 
-def _age_and_gaps(stored: Stored, use: ArchiveUse | None, now: datetime, scheduled: Sequence[Job]) -> tuple[Check, ...]:
+def _age_and_gaps(
+    stored: Stored, done: Sequence[Backup], use: ArchiveUse | None, now: datetime, scheduled: Sequence[Job]
+) -> tuple[Check, ...]:
     taken = [each for each in stored.backups() if each.kind is not Kind.LOGICAL]
     steps = [job for job in scheduled if job.name in _PHYSICAL]
     good = [each for each in taken if each.status is Status.OK]
@@ -51,7 +53,6 @@ def _age_and_gaps(stored: Stored, use: ArchiveUse | None, now: datetime, schedul
         return (_of_another(good[-1], use.system), _gaps(gap_warnings(held_archives(stored, use))))
     mine = of_cluster(good, use.system if use else None)
     # A job is late by what was done of it, good or not.
-    done = of_cluster(stored.backups(), use.system if use else None)
     return (_aged(mine, done, now, steps), _gaps(gap_warnings(held_archives(stored, use))))
 
 
