@@ -71,7 +71,9 @@ def apply(prepared: Prepared, changes: Changes, timeout: float, runner: Runner, 
         # A full disk, too, may end it half way.
         note(f"failed: {error}")
         _show_logs(prepared, ["migrate"] if "migrate" in str(error) else [], note)
-        _go_back(prepared, _Before(before, keys), changes, timeout, runner, note)
+        left = _go_back(prepared, _Before(before, keys), changes, timeout, runner, note)
+        if isinstance(error, StackError):
+            error.problems += left
         raise
     end(project.private)
 
@@ -110,7 +112,10 @@ def _show_logs(prepared: Prepared, first: list[str], note: Note) -> None:
             note(f"    {line}")
 
 
-def _go_back(prepared: Prepared, was: _Before, changes: Changes, timeout: float, runner: Runner, note: Note) -> None:
+def _go_back(
+    prepared: Prepared, was: _Before, changes: Changes, timeout: float, runner: Runner, note: Note
+) -> tuple[Problem, ...]:
+    """What kept the previous stack from running again; the mark stays then, so that the next `up` restarts it all."""
     project, state, before = prepared.opened.project, prepared.opened.state, was.files
     try:
         put_back(project, was.keys)
@@ -118,16 +123,19 @@ def _go_back(prepared: Prepared, was: _Before, changes: Changes, timeout: float,
             note("going back to the previous configuration")
             write(project.rendered, before)
             save(project.private, state)
-            _restore(prepared, changes, before, min(_GOING_BACK_SECONDS, max(30.0, timeout)), runner, note)
+            _restore(prepared, changes, before, max(_GOING_BACK_SECONDS, timeout), runner, note)
         else:
             prepared.engine.stop(note)
             note("stopped; the data stays")
             write(project.rendered, before)
             if state is not None:
                 save(project.private, state)
-        end(project.private)
     except Exception as second:
-        note(f"going back failed too: {second}")
+        message = f"going back failed too: {second}"
+        note(message)
+        return (Problem("not_back", message, "stackctl up tries it again"),)
+    end(project.private)
+    return ()
 
 
 def _restore(
