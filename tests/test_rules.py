@@ -45,6 +45,7 @@ PROMISED = {
     "DiskFilling",
     "ReplicationSlotLag",
     "WraparoundNear",
+    "ChecksumFailures",
     "IdleInTransaction",
     "SettingsDrift",
     "ReplicationLag",

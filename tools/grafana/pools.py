@@ -5,7 +5,7 @@ from __future__ import annotations
 from grafana.board import Board, Section
 from grafana.marks import ANY, POOL, POOL_WAIT, POOLS_OF_SERVER, RARE, RARE_IS_BAD, SECOND
 from grafana.panels import Line, Query, Words, stat, timeseries
-from grafana.promql import app_is, grown, quantile, rate, ratio, series, total
+from grafana.promql import DATABASE, app_is, grown, quantile, rate, ratio, series, total
 
 _POOL = "app_db_pool_"
 _WAIT = f"{_POOL}wait_seconds"
@@ -132,10 +132,10 @@ _PICTURES = (
             timeseries(
                 Words(
                     "The server's sessions by role",
-                    "Sessions as PostgreSQL counts them: through PgBouncer there are fewer than the pools have.",
+                    "Sessions in the chosen databases: through PgBouncer there are fewer than the pools have.",
                     "A role that is not expected here: see pg_hba.conf, and who has its password.",
                 ),
-                [Query(total("usename", series("pg_stat_activity_count", 'usename!=""')), "{{usename}}")],
+                [Query(total("usename", series("pg_stat_activity_count", DATABASE, 'usename!=""')), "{{usename}}")],
                 "none",
                 stacked=True,
             ),
@@ -148,5 +148,6 @@ POOLS = Board(
     title="Connection pools",
     description="Whether requests wait for a connection, and whether more of them would help.",
     jobs="app|postgres|stackctl",
+    databases=True,
     sections=(Section("", (_STATE,)), Section("Pools", _PICTURES)),
 )

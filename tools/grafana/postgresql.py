@@ -73,7 +73,7 @@ _STATE = Line(
             Words(
                 "Broken pages",
                 "Failed checksums since the statistics began, in any database; one is too many, however long ago.",
-                "Stop writing, `stackctl backup verify`, then restore: `stackctl restore`.",
+                "The runbook of ChecksumFailures says how to find what they belong to, and how to get it back.",
             ),
             f"sum({series('stackctl_checksum_failures_total')})",
             "none",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from stackctl.health.archiving import ArchiveUse
 from stackctl.health.configuration import judge_settings
 from stackctl.health.model import Check, Facts, Status, backup_place
@@ -61,6 +63,7 @@ def _database(facts: Facts) -> tuple[Check, ...]:
         _bloat(facts),
         judge_vacuum(facts.vacuum),
         _wraparound(facts),
+        _checksums(facts.damaged_pages),
         _archive(facts.archive),
         *([judge_receiver(facts.receiver)] if receiver_wanted(facts.services, facts.running) else []),
         *judge_settings(facts),
@@ -137,6 +140,15 @@ def _wraparound(facts: Facts) -> Check:
     status = Status.FAIL if age > _WRAPAROUND_FAIL else Status.WARN if age > _WRAPAROUND_WARN else Status.OK
     hint = "" if status is Status.OK else "vacuum the oldest tables now; the server stops at 2 billion"
     return Check("wraparound", status, f"oldest transaction is {age} old, of 2 billion", hint)
+
+
+def _checksums(damaged: Mapping[str, int]) -> Check:
+    """Each failure is a page whose bytes are not those that were written."""
+    if not damaged:
+        return Check("checksums", Status.OK, "no damaged page was met")
+    where = ", ".join(f"{count} in {database}" for database, count in damaged.items())
+    hint = "copy what is left, then restore: docs/runbooks/ChecksumFailures.md; stackctl logs postgres names the files"
+    return Check("checksums", Status.FAIL, f"damaged pages were met: {where}", hint)
 
 
 def _disk(facts: Facts) -> tuple[Check, ...]:

@@ -48,7 +48,7 @@ class Facts:
     """What was measured. None means that it could not be.
 
     `drift` is what `up` leaves as it is, `drifted` what it would change. `longest_query_by` and `idle_transaction_by`
-    say which sessions are meant, and on whom they wait.
+    say which sessions are meant, and on whom they wait. `damaged_pages` are failed checksums by database.
     """
 
     services: Mapping[str, str] = field(default_factory=dict)
@@ -64,6 +64,7 @@ class Facts:
     dead_tuples: Sequence[tuple[str, int, int]] = ()
     vacuum: VacuumUse | None = None
     oldest_transaction_age: int | None = None
+    damaged_pages: Mapping[str, int] = field(default_factory=dict)
     running: Running | None = None
     pending_restart: Sequence[Pending] = ()
     refused: Sequence[FileLine] = ()

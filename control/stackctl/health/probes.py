@@ -36,7 +36,9 @@ SELECT count(*) FILTER (WHERE backend_type = 'client backend') AS connections,
        extract(epoch FROM max(now() - xact_start) FILTER (WHERE {_IDLE})) AS idle,
        {_WHO.format(_LONG, "query_start")} AS longest_by,
        {_WHO.format(_IDLE, "xact_start")} AS idle_by,
-       (SELECT max(age(datfrozenxid)) FROM pg_database) AS oldest
+       (SELECT max(age(datfrozenxid)) FROM pg_database) AS oldest,
+       (SELECT json_object_agg(coalesce(datname, 'what all databases share'), checksum_failures ORDER BY datname)
+        FROM pg_stat_database WHERE checksum_failures > 0) AS damaged
 FROM pg_stat_activity
 """  # noqa: S608 - texts of ours
 # Only its session can vacuum a temporary table, and drops it in the end.
@@ -78,6 +80,7 @@ def collect(engine: Engine, metrics_url: str) -> Facts:
         dead_tuples=[(row["name"], row["dead"], row["live"]) for row in dead],
         vacuum=vacuum,
         oldest_transaction_age=activity["oldest"],
+        damaged_pages=activity["damaged"] or {},
         running=running,
         archive=archive,
         receiver=receiver,

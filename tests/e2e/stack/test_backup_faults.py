@@ -124,12 +124,17 @@ def test_a_damaged_page_of_the_live_data_is_told_and_older_backups_stay(stack: S
         assert done.code == 40, done.said
         assert "checksum" in done.said
         assert listed(stack) == [good]
+        (check,) = (each for each in stack.run("health", "--json").data["checks"] if each["id"] == "checksums")
+        assert (check["status"], "in app" in check["evidence"]) == ("fail", True), check
         with configured(stack, repository=str(place), recovery_window="0d", redundancy=1, minimum=1):
             assert stack.run("backup", "expire", "--apply").code == 0
             assert listed(stack) == [good]
     finally:
         page.write_bytes(content)
         stack.sql("DROP TABLE victim")
+        # As the runbook says, where there is nothing to restore.
+        stack.sql("SELECT pg_stat_reset()")
+    assert "no damaged page was met" in stack.run("health").said
 
 
 def test_whoever_comes_second_is_refused_at_once(stack: Stack, place: Path, tmp_path: Path) -> None:

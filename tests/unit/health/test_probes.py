@@ -65,6 +65,7 @@ ANSWERS = {
             "idle": None,
             "idle_by": None,
             "oldest": 700,
+            "damaged": {"app": 2},
         }
     ],
     ("pg_stat_archiver", "postgres"): [
@@ -117,6 +118,7 @@ def test_facts_of_a_server_that_answers(tmp_path):
     assert (facts.longest_query_by, facts.idle_transaction_by) == ("pid 7, role app", "")
     assert (facts.vacuum.workers, facts.vacuum.most, facts.vacuum.overdue[0].name) == (1, 3, "public.t")
     assert (facts.dead_tuples, facts.oldest_transaction_age) == ([("tools", 5, 10)], 700)
+    assert facts.damaged_pages == {"app": 2}
     assert list(facts.running.altered) == ["work_mem"]
     assert [name for name, setting in facts.running.settings.items() if setting.pending] == ["shared_buffers"]
     assert [(line.name, line.number) for line in facts.refused] == [("jit", 9)]
