@@ -13,7 +13,9 @@ from pathlib import Path
 import psycopg
 
 from stackctl.bench import pgbench
+from stackctl.bench.app import TOOLS, Gunicorn, running_app
 from stackctl.bench.counters import Counters
+from stackctl.bench.crowd import Crowd
 from stackctl.bench.instance import Instance
 from stackctl.bench.pgbench import Told
 from stackctl.bench.pooler import running_pooler
@@ -27,6 +29,7 @@ from stackctl.errors import EngineFailed
 from stackctl.units import Bytes
 
 _HOURS = 3600.0
+_WARM_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -51,11 +54,15 @@ class Slice:
 
 @dataclass(frozen=True)
 class Field:
-    """Where slices are taken: the rooms, the scale of the tables, each server's memory, the rows of a larger table."""
+    """Where slices are taken: the rooms, the scale of the tables, each server's memory, the rows of a larger table.
+
+    `gunicorn` is the app that both sides have before them.
+    """
 
     rooms: Rooms
     scale: int
     memory: Bytes
+    gunicorn: Gunicorn
     rows: int = 0
 
     def take(self, instance: Instance, workload: Workload) -> Slice:
@@ -85,6 +92,8 @@ class Field:
         """What is measured, and the milliseconds of its transactions in order of size."""
         if workload.measure is Measure.STORM:
             return self._storm(instance, workload)
+        if workload.measure is Measure.API:
+            return self._api(instance, workload)
         log = self.rooms.scratch / f"log-{secrets.token_hex(4)}"
         told = self._bench(instance, workload, workload.script, workload.seconds, log=log)
         return told, _latencies(log) if workload.measure is Measure.TIMED else []
@@ -94,11 +103,21 @@ class Field:
         pooled = workload.pooler and instance.contender.pool
         with running_pooler(self.rooms, instance) if pooled else nullcontext(instance.reach) as reach:
             # What its clients read and write is left to chance; that it is alike for both sides, to their number.
-            storm = Storm(reach, workload.clients, pool, self.scale, random.Random())  # noqa: S311
+            chance = random.Random()  # noqa: S311
+            storm = Storm(reach, workload.script, workload.clients, pool, self.scale, chance)
             try:
                 found = storm.blow(workload.seconds)
             except psycopg.Error as error:
                 raise EngineFailed(f"{workload.name}: {error}", hint=f"it ran on {instance.name}") from error
+        done = len(found.latencies)
+        return Told(done / found.seconds, done, found.failed, found.refused), found.latencies
+
+    def _api(self, instance: Instance, workload: Workload) -> tuple[Told, Sequence[float]]:
+        with running_app(self.rooms.runner, instance, self.gunicorn) as door:
+            crowd = Crowd(door, workload.clients, TOOLS, random.Random())  # noqa: S311 - as in a storm
+            # The first answers take what later ones find done: code that is loaded, statements that are prepared.
+            crowd.ask(_WARM_SECONDS)
+            found = crowd.ask(workload.seconds)
         done = len(found.latencies)
         return Told(done / found.seconds, done, found.failed, found.refused), found.latencies
 

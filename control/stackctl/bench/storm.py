@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,16 +21,9 @@ _AGAIN_SECONDS = (0.05, 0.15)
 _FULL = ("too many clients", "remaining connection slots", "too many connections", "Resource temporarily unavailable")
 # What is under way at the end may end by itself: to cancel it would take a connection for each client.
 _LAST_SECONDS = 20.0
-# One message, so that the client's own time is small: what pgbench's script of this name does.
-_TRANSACTION = """
-BEGIN;
-UPDATE pgbench_accounts SET abalance = abalance + {delta} WHERE aid = {aid};
-SELECT abalance FROM pgbench_accounts WHERE aid = {aid};
-UPDATE pgbench_tellers SET tbalance = tbalance + {delta} WHERE tid = {tid};
-UPDATE pgbench_branches SET bbalance = bbalance + {delta} WHERE bid = {bid};
-INSERT INTO pgbench_history (tid, bid, aid, delta, mtime) VALUES ({tid}, {bid}, {aid}, {delta}, CURRENT_TIMESTAMP);
-END
-"""
+# What pgbench does before each transaction; the values are drawn here.
+_DRAWN = re.compile(r"^(?:\\.*|--.*)\n", re.MULTILINE)
+_NAME = re.compile(r":(\w+)")
 
 
 class Trouble(StrEnum):
@@ -54,9 +48,13 @@ class Stormed:
 
 @dataclass(frozen=True)
 class Storm:
-    """`clients` at the server of `reach`, a connection string, that share `pool` connections or, with 0, none."""
+    """`clients` at the server of `reach`, a connection string, that share `pool` connections or, with 0, none.
+
+    `script` is that of pgbench's TPC-B on tables of `scale`; it goes as one message, so that clients take little.
+    """
 
     reach: str
+    script: str
     clients: int
     pool: int
     scale: int
@@ -127,11 +125,10 @@ class Storm:
         return await AsyncConnection.connect(self.reach, autocommit=True, connect_timeout=_PATIENCE_SECONDS)
 
     def _transaction(self) -> sql.SQL:
-        return sql.SQL(
-            _TRANSACTION.format(
-                aid=self.chance.randint(1, 100_000 * self.scale),
-                tid=self.chance.randint(1, 10 * self.scale),
-                bid=self.chance.randint(1, self.scale),
-                delta=self.chance.randint(-5000, 5000),
-            )
-        )
+        values = {
+            "aid": self.chance.randint(1, 100_000 * self.scale),
+            "tid": self.chance.randint(1, 10 * self.scale),
+            "bid": self.chance.randint(1, self.scale),
+            "delta": self.chance.randint(-5000, 5000),
+        }
+        return sql.SQL(_NAME.sub(lambda found: str(values[found[1]]), _DRAWN.sub("", self.script)))

@@ -11,11 +11,15 @@ from stackctl.errors import UsageError
 
 
 class Measure(StrEnum):
-    """How one slice is taken: for a time, once to the end, by a storm of clients, or from a crash to a connection."""
+    """How one slice is taken.
+
+    For a time, once to the end, by a storm of clients, through the app, or from a crash to a connection.
+    """
 
     TIMED = "timed"
     ONCE = "once"
     STORM = "storm"
+    API = "api"
     CRASH = "crash"
 
 
@@ -78,6 +82,8 @@ def catalogue() -> Mapping[str, Workload]:
         replace(storm, about="400 clients, by the pool that a configuration brings"),
         replace(storm, name="storm-direct", about="400 clients, each transaction its connection", own_connections=True),
         replace(storm, name="storm-pooler", about="400 clients of a PgBouncer, where others have none", pooler=True),
+        Workload("api", "100 clients of the reference app, the same before both", "", 100, 8, 8, Measure.API),
+        Workload("api-crowd", "400 of them", "", 400, 8, 8, Measure.API),
         Workload("mix", "reads and writes with hot rows, over three checkpoints", mix, 16, 15, 40, checkpoints=3),
         Workload("large", "rows of a table larger than memory", large, 16, 10, 12, sampling=0.1, past_memory=1.25),
         Workload("crash", "from a crash to a connection", "", 16, 0, 6, crash, before=tpcb, before_seconds=15),

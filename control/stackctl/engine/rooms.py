@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from stackctl.engine.runner import Completed
+from stackctl.engine.runner import Completed, Runner
 from stackctl.hardware.model import DiskLimit
 from stackctl.hardware.usage import Usage
 from stackctl.units import Bytes
@@ -59,6 +59,10 @@ class Rooms(Protocol):
     @property
     def limited(self) -> str:
         """What is enforced, in words."""
+
+    @property
+    def runner(self) -> Runner:
+        """What runs programs on this machine, outside of every room."""
 
     @property
     def scratch(self) -> Path:

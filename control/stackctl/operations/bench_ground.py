@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from stackctl.bench import contenders
+from stackctl.bench.app import Gunicorn
 from stackctl.bench.contenders import Contender
 from stackctl.bench.instance import Instance
 from stackctl.bench.pairing import Measured, Pair
@@ -22,6 +23,9 @@ from stackctl.operations.bench_report import Compared
 from stackctl.operations.bench_statements import Statements
 from stackctl.operations.stack import Prepared
 from stackctl.sizing.model import Sizing
+
+# Of its 100 three are the administrator's, and some are ours, to look at it with.
+_STOCK_CONNECTIONS = 90
 
 
 @contextmanager
@@ -68,7 +72,7 @@ class Ground:
         """
         stock, found = contenders.stock(self.sizing), list[Measured]()
         with self._running("stock", stock) as theirs, self._running("contender", contender) as ours:
-            where = Field(self.rooms, self.scale, self.limits.memory)
+            where = Field(self.rooms, self.scale, self.limits.memory, _app_of(self.sizing))
             pair = Pair(where, ours, theirs, random.Random(self.seed), self.note)  # noqa: S311 - repeatable
             planned = compared(ours, theirs) if self.statements is None else []
             try:
@@ -118,3 +122,9 @@ class Ground:
         finally:
             instance.stop()
             self.rooms.leave(room)
+
+
+def _app_of(sizing: Sizing) -> Gunicorn:
+    """The profile's app, with no more connections than stock PostgreSQL has to give."""
+    found = sizing.connections
+    return Gunicorn(found.workers, max(1, min(found.pool_size, _STOCK_CONNECTIONS // found.workers)))

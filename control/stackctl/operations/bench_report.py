@@ -124,7 +124,7 @@ def rate_of(found: Measured, seed: int) -> Ratio:
 def latency_of(found: Measured, seed: int) -> Ratio | None:
     """The 95th percentile as a part of stock's; None where a slice is one operation."""
     ours, theirs = [each.p95 for each in found.ours], [each.p95 for each in found.theirs]
-    if found.workload.measure not in (Measure.TIMED, Measure.STORM) or not min(*ours, *theirs):
+    if found.workload.measure not in (Measure.TIMED, Measure.STORM, Measure.API) or not min(*ours, *theirs):
         return None
     return paired(ours, theirs, seed)
 
