@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import random
+import re
 import shutil
 import signal
 import subprocess
@@ -11,12 +13,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import psutil
 import pytest
 
 from e2e.stack.server_programs import identity, programs_of
+from mutated import flip
 from running_stack import eventually, free_ports
+from stackctl.backup.tail import Tail
+from stackctl.backup.tail_check import damaged_tail
+from stackctl.backup.wal_name import lsn
+from stackctl.engine.base import Programs
+from stackctl.engine.runner import Completed
 
 SCRIPT = Path(__file__).resolve().parents[3] / "config" / "postgres" / "receive-wal"
 BOUND = 3
@@ -57,15 +66,20 @@ class Receiver:
         return [path for path in (self.folder / "tail").rglob("*") if path.is_file()]
 
     @property
+    def system(self) -> Path:
+        """What was received of the server's cluster."""
+        (found,) = (self.folder / "tail").iterdir()
+        return found
+
+    @property
     def archive(self) -> Path:
-        (system,) = (self.folder / "tail").iterdir()
-        made = self.folder / "archive" / system.name
+        made = self.folder / "archive" / self.system.name
         made.mkdir(exist_ok=True)
         return made
 
     @property
     def stretches(self) -> list[str]:
-        return sorted(path.name for path in next((self.folder / "tail").iterdir()).iterdir())
+        return sorted(path.name for path in self.system.iterdir())
 
     @property
     def receiving(self) -> bool:
@@ -176,3 +190,55 @@ def running(receiver: Receiver) -> int | None:
         return receiver.process.pid
     except (ValueError, psutil.NoSuchProcess):
         return None
+
+
+@dataclass(frozen=True)
+class Reader:
+    """The programs of the server, as the check runs them."""
+
+    programs: Path
+
+    def run(self, program: str, *words: str, **_how: object) -> Completed:
+        argv = (str(self.programs / program), *words)
+        done = subprocess.run(argv, capture_output=True, text=True, check=False)
+        return Completed(argv, done.returncode, done.stdout, done.stderr)
+
+    def own(self, path: Path) -> None:
+        """The test's own account reads it."""
+
+
+def test_a_changed_byte_of_the_tail_is_found_and_a_record_that_came_in_part_is_none(receiver: Receiver) -> None:
+    fill = "SELECT pg_logical_emit_message(true, 'fill', repeat(md5(n::text), 40)) FROM generate_series(1, 15000) n"
+    receiver.sql(fill, f"SELECT pg_logical_emit_message(true, 'large', '{'x' * 60_000}')")
+    last = lsn(receiver.sql("SELECT pg_current_wal_flush_lsn()")).value
+    tail = Tail(receiver.system)
+    # The last record may end in zeros.
+    eventually(lambda: (end := tail.end()) is not None and end[1].value > last - 16, 30, "all of it is received")
+    os.kill(receiver.process.pid, signal.SIGSTOP)
+
+    def found() -> list[str]:
+        reader = cast(Programs, Reader(receiver.programs))
+        return [Path(each.what).name for each in damaged_tail(tail, reader, receiver.folder / "run")]
+
+    assert found() == []
+    chance = random.Random(11)
+    (whole,) = (path for path in receiver.files() if path.name == receiver.kept()[-1])
+    (partial,) = (path for path in receiver.files() if path.suffix == ".partial")
+    end = len(partial.read_bytes().rstrip(b"\0"))
+    places = [(path, place) for path in (whole, partial) for place in chance.sample(texts(path), 10)]
+    for path, place in [*places, (partial, end - 3), (partial, end + 5000)]:
+        undo = flip(path, place, 0x40)
+        assert undo is not None
+        assert found() == [path.name], (path.name, place, end)
+        undo()
+    content = partial.read_bytes()
+    for cut in (*chance.sample(range(end), 10), 3 * 8192, 3 * 8192 + 10, end - 30_000):
+        partial.write_bytes(content[:cut].ljust(len(content), b"\0"))
+        assert found() == [], (cut, end)
+    partial.write_bytes(content)
+    os.kill(receiver.process.pid, signal.SIGCONT)
+
+
+def texts(path: Path) -> list[int]:
+    """Bytes of messages: those that fill up a record to eight have no checksum, and mean nothing."""
+    return [found.start() + 8 for found in re.finditer(rb"[0-9a-f]{16}", path.read_bytes())]

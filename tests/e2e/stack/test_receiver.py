@@ -177,7 +177,11 @@ def test_recovery_that_ends_early_in_a_damaged_tail_is_told(running: Stack, tmp_
         return done.code, {each["name"]: each["ok"] for each in done.data["checks"]}
 
     assert drilled()[0] == 0
+    assert stack.run("wal", "verify").code == 0
     flip(partial, 500_000)
+    for words in (("wal", "verify"), ("backup", "verify")):
+        done = stack.run(*words, seconds=600)
+        assert (done.code, partial.name in done.said) == (41, True), done.said
     code, checks = drilled()
     assert (code, checks) == (41, {"bytes": True, "starts": False})
     done = stack.run("restore", "--into", str(tmp_path / "copy"), seconds=600)

@@ -20,6 +20,7 @@ from stackctl.backup.protocol import Restoration, Workshop
 from stackctl.backup.repository import Repository
 from stackctl.backup.restore import Replay, Restored
 from stackctl.backup.restore_plan import Candidate, refuse_later
+from stackctl.backup.tail_check import damaged_tail
 from stackctl.backup.target import Target
 from stackctl.backup.verify import Finding, verify_all, verify_archive, verify_backup
 from stackctl.backup.wal_name import Lsn
@@ -116,7 +117,7 @@ class NativeEngine:
         repository = self._repository
         told = Progress(note, sum(backup.bytes for backup in chosen)).told
         found = (
-            verify_all(repository, told)
+            verify_all(repository, told) + self._damage_received(note)
             if everything
             else [finding for backup in chosen for finding in verify_backup(repository, backup, told)]
         )
@@ -128,13 +129,23 @@ class NativeEngine:
         return found
 
     def verify_wal(self, note: Note) -> list[Finding]:
-        """Compare every archived byte with the checksum in its file's name."""
+        """Compare every archived byte with the checksum in its file's name, and read what was received."""
         findings: list[Finding] = []
         told = Progress(note, self._repository.wal_bytes()).told
         for system in self._repository.systems():
             note(f"reading the WAL of {system}")
             findings += verify_archive(self._repository.archive(system), told)
-        return findings
+        return findings + self._damage_received(note)
+
+    def _damage_received(self, note: Note) -> list[Finding]:
+        if not self._repository.received():
+            return []
+        note("reading what was received and is not archived")
+        with self._engine.programs() as programs:
+            repository = Repository(self._repository.root, programs.group())
+            with restore.working(repository) as folder:
+                tails = repository.tails().values()
+                return [finding for tail in tails for finding in damaged_tail(tail, programs, folder)]
 
     def record(self, backup: Backup) -> None:
         """Write its record again."""
