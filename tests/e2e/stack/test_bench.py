@@ -98,7 +98,7 @@ def test_every_workload_runs_and_is_counted(project: Stack) -> None:
             assert side["cpu_seconds_each"] is not None
         if found["workload"] in ("tpcb", "mix", "index", "bulk"):
             assert all(side["wal_bytes_each"] > 0 for side in found["sides"].values()), found
-        if found["workload"] in ("prepared", "tpcb", "api", "api-crowd", "mix"):
+        if found["workload"] in ("prepared", "tpcb", "api-crowd", "mix"):
             assert all(0 < side["p50_ms"] <= side["p95_ms"] <= side["p99_ms"] for side in found["sides"].values()), (
                 found
             )
@@ -108,8 +108,7 @@ def test_every_workload_runs_and_is_counted(project: Stack) -> None:
     assert sides["storm-direct"]["stock"]["refused"] > 0
     assert sides["storm-direct"]["stackctl"]["refused"] > 0
     assert sides["storm"]["stackctl"]["refused"] == sides["storm-pooler"]["stackctl"]["refused"] == 0
-    for name in ("api", "api-crowd"):
-        assert {side["refused"] for side in sides[name].values()} == {0}, "the app's pools have room for all"
+    assert {side["refused"] for side in sides["api-crowd"].values()} == {0}, "requests wait for the app's pools"
     # A profile of 1 GiB leaves the server 480 MiB, and the table is a quarter larger.
     assert sides["large"]["stock"]["growth_bytes"] >= 0
     assert len(compared["plans"]) == 10
@@ -117,7 +116,7 @@ def test_every_workload_runs_and_is_counted(project: Stack) -> None:
     assert picture.read_text().count("<circle") == len(sides)
 
 
-ALL = "prepared,analytical,index,bulk,tpcb,backup,storm,storm-direct,storm-pooler,api,api-crowd,mix,large,crash"
+ALL = "prepared,analytical,index,bulk,tpcb,backup,storm,storm-direct,storm-pooler,api-crowd,mix,large,crash"
 
 
 def test_what_the_app_asks_is_asked_again_of_a_copy_of_its_rows(new_stack: Callable[[str], Stack], engine: str) -> None:

@@ -82,7 +82,13 @@ def test_an_error_that_nobody_reads_keeps_its_code(tmp_path):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_a_signal_ends_a_run_with_its_cleaning_up(tmp_path, number):
     process = subprocess.Popen(
-        [*_program("time.sleep(30)"), "up"], cwd=tmp_path, env=clean_environment(), stderr=subprocess.PIPE, text=True
+        [*_program("time.sleep(30)"), "up"],
+        cwd=tmp_path,
+        env=clean_environment(),
+        stderr=subprocess.PIPE,
+        text=True,
+        # Below nohup it would be ignored, as it should be.
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # noqa: PLW1509 - no thread of ours
     )
     while "step 2" not in process.stderr.readline():
         pass
