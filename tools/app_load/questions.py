@@ -29,7 +29,7 @@ QUERIES = {
     ROW: f"\\set id random(1, 5000)\nSELECT {COLUMNS} FROM tools WHERE tools.id = :id;",
 }
 CLIENTS, MANY = 100, 400
-LADDER = (50, 100, 200, 400, 800, 1600)
+LADDER = (50, 100, 200, 400, 800, 1600, 3200)
 # Longer than the longest slice needs to see that somebody waits in vain.
 PATIENCE_SECONDS, STEP_SECONDS = 10, 13
 BYTES_PER_MB = 1e6

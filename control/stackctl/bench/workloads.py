@@ -110,7 +110,7 @@ def shortened(workload: Workload) -> Workload:
     return replace(
         workload,
         seconds=min(workload.seconds, 3),
-        rounds=min(workload.rounds, 8),
+        rounds=min(workload.rounds, 7),
         before_seconds=min(workload.before_seconds, 5),
         checkpoints=0,
     )
