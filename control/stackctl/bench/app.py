@@ -5,11 +5,13 @@ from __future__ import annotations
 import http.client
 import socket
 import sys
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from stackctl import assets
 from stackctl.bench import pgbench
@@ -17,16 +19,30 @@ from stackctl.bench.instance import CLIENT, Instance
 from stackctl.engine.rooms import ADMINISTRATOR
 from stackctl.engine.runner import Runner
 from stackctl.errors import EngineFailed
+from stackctl.units import MIB, Bytes
 
 TOOLS = 5000
-_READY_SECONDS, _START_SECONDS, _END_SECONDS = 30.0, 60.0, 10.0
+# What a worker takes under load, measured: 84 to 90 MB.
+WORKER_MEMORY = Bytes(100 * MIB)
+_READY_SECONDS, _MIGRATE_SECONDS = 30.0, 60.0
+# Each may run again where one before failed; the last right is what says that all is there.
 _TABLES = f"""
-INSERT INTO tools (name, description) SELECT 'tool ' || i, md5(i::text) FROM generate_series(1, {TOOLS}) AS i;
-GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {CLIENT};
-VACUUM ANALYZE tools
+INSERT INTO tools (name, description)
+SELECT 'tool ' || i, md5(i::text) FROM generate_series(1, {TOOLS}) AS i WHERE NOT EXISTS (SELECT FROM tools);
+VACUUM ANALYZE tools;
+GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {CLIENT}
 """  # noqa: S608 - names of ours
-# It goes when its input ends: with the context, or with this process, however that ends. $1 is gunicorn's own file.
-_END = 'cat >/dev/null; [ -f "$1" ] && read -r number <"$1" && kill -s QUIT "$number"'
+_MADE = f"SELECT has_table_privilege('{CLIENT}', to_regclass('public.tools'), 'UPDATE') AS made"
+# $1 is the app's folder, the rest starts it. It goes when the input ends: with the context, or with this process,
+# however that ends; and nothing of it is there once this has ended.
+_UNTIL_THE_END = """
+place=$1; shift
+"$@" >/dev/null 2>&1 &
+cat >/dev/null
+kill -s QUIT $!
+wait
+rm -rf "$place"
+"""
 
 
 @dataclass(frozen=True)
@@ -41,14 +57,12 @@ class Gunicorn:
 def running_app(runner: Runner, instance: Instance, shape: Gunicorn) -> Iterator[Path]:
     """The app's socket, for as long as the context lasts; nobody else can enter the folder that it is in.
 
-    It runs outside the server's limits, as clients do. Raises EngineFailed where it does not come.
+    It runs as whoever runs this, outside the server's limits, as clients do. Raises EngineFailed where it is not ready.
     """
-    place = instance.room.socket / "app"
-    place.mkdir(exist_ok=True)
     _make_tables(runner, instance)
-    door, mark = place / "door", place / "gunicorn.pid"
-    for left in (door, mark):
-        left.unlink(missing_ok=True)
+    # Not in the room, where the database's account could lead root astray.
+    place = Path(tempfile.mkdtemp(prefix="stackctl-bench-app-"))
+    door, log = place / "door", place / "log"
     environ = {
         **_reach(instance, CLIENT),
         "BIND": f"unix:{door}",
@@ -60,30 +74,33 @@ def running_app(runner: Runner, instance: Instance, shape: Gunicorn) -> Iterator
         "DB_MAX_OVERFLOW": "0",
     }
     conf = str(assets.root() / "config" / "gunicorn" / "gunicorn.conf.py")
-    words = ("-c", conf, "--daemon", "--pid", str(mark), "--log-file", str(place / "log"), "app.main:app")
-    with runner.afterwards(["sh", "-c", _END, "sh", str(mark)]):
-        _python(runner, environ, "gunicorn", *words)
-        _wait(door, place / "log", instance.name)
+    where = ("--chdir", str(_home()), "--log-file", str(log), "app.main:app")
+    gunicorn = (sys.executable, "-m", "gunicorn", "-c", conf, *where)
+    variables = [f"{name}={value}" for name, value in environ.items()]
+    with runner.afterwards(["sh", "-c", _UNTIL_THE_END, "sh", str(place), "env", *variables, *gunicorn]):
+        _wait(door, log, instance.name)
         yield door
-    _wait_for_its_end(mark)
 
 
 def _make_tables(runner: Runner, instance: Instance) -> None:
-    (found,) = instance.ask("SELECT to_regclass('public.tools') IS NOT NULL AS made")
-    if not found["made"]:
-        _python(runner, _reach(instance, ADMINISTRATOR), "app.migrate")
-        instance.do(*_TABLES.strip().split(";\n"))
+    (found,) = instance.ask(_MADE)
+    if found["made"]:
+        return
+    argv = [sys.executable, "-m", "app.migrate"]
+    environ = _reach(instance, ADMINISTRATOR)
+    runner.run(argv, env=environ, cwd=_home(), clean=True, quiet=True, timeout=_MIGRATE_SECONDS)
+    instance.do(*_TABLES.strip().split(";\n"))
 
 
-def _reach(instance: Instance, role: str) -> dict[str, str]:
-    return {"DATABASE_URL": f"postgresql+psycopg://{role}@/{pgbench.DATABASE}?host={instance.room.socket}"}
+def _home() -> Path:
+    return assets.root() / "stack" / "app"
 
 
-def _python(runner: Runner, environ: dict[str, str], module: str, *words: str) -> None:
-    """Run a module beside the app's, with no variable of the operator's own."""
-    where = assets.root() / "stack" / "app"
-    argv = [sys.executable, "-m", module, *words]
-    runner.run(argv, env=environ, cwd=where, clean=True, quiet=True, timeout=_START_SECONDS)
+def _reach(instance: Instance, role: str) -> Mapping[str, str]:
+    place = quote(str(instance.room.socket), safe="")
+    # Nothing of ours stays beside the app's files.
+    once = {"PYTHONDONTWRITEBYTECODE": "1"}
+    return {"DATABASE_URL": f"postgresql+psycopg://{role}@/{pgbench.DATABASE}?host={place}", **once}
 
 
 def _wait(door: Path, log: Path, name: str) -> None:
@@ -103,10 +120,3 @@ def _ready(door: Path) -> bool:
         connection.request("GET", "/readyz")
         return connection.getresponse().status == http.HTTPStatus.OK
     return False
-
-
-def _wait_for_its_end(mark: Path) -> None:
-    """Gunicorn takes its file away as the last thing."""
-    deadline = time.monotonic() + _END_SECONDS
-    while mark.exists() and time.monotonic() < deadline:
-        time.sleep(0.05)

@@ -15,7 +15,7 @@ import psycopg
 from stackctl.bench import pgbench
 from stackctl.bench.app import TOOLS, Gunicorn, running_app
 from stackctl.bench.counters import Counters
-from stackctl.bench.crowd import Crowd
+from stackctl.bench.crowd import Crowd, crowd
 from stackctl.bench.instance import Instance
 from stackctl.bench.pgbench import Told
 from stackctl.bench.pooler import running_pooler
@@ -29,7 +29,7 @@ from stackctl.errors import EngineFailed
 from stackctl.units import Bytes
 
 _HOURS = 3600.0
-_WARM_SECONDS = 1.0
+_WARM_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -71,9 +71,9 @@ class Field:
             self._bench(instance, workload, workload.before, workload.before_seconds, log=None)
         if workload.measure is Measure.CRASH:
             return self._crash(instance)
-        with _going_on(instance, workload.beside) if workload.beside else nullcontext():
+        with self._around(instance, workload) as crowd:
             counted, used = instance.counters(), instance.room.usage()
-            told, times = self._work(instance, workload)
+            told, times = self._work(instance, workload, crowd)
             after, took = instance.room.usage(), instance.counters().since(counted)
         return Slice(
             rate=told.rate,
@@ -88,12 +88,30 @@ class Field:
             refused=told.refused,
         )
 
-    def _work(self, instance: Instance, workload: Workload) -> tuple[Told, Sequence[float]]:
+    @contextmanager
+    def _around(self, instance: Instance, workload: Workload) -> Iterator[Crowd | None]:
+        """What goes on beside the work, or what it needs, which the server's counters have no part of: the app."""
+        if workload.measure is Measure.API:
+            with (
+                running_app(self.rooms.runner, instance, self.gunicorn) as door,
+                # As in a storm: its wishes are left to chance.
+                crowd(door, workload.clients, TOOLS, random.Random()) as found,  # noqa: S311
+            ):
+                # The first answers take what later ones find done: code that is loaded, statements that are prepared.
+                found.ask(_WARM_SECONDS)
+                yield found
+            return
+        with _going_on(instance, workload.beside) if workload.beside else nullcontext():
+            yield None
+
+    def _work(self, instance: Instance, workload: Workload, crowd: Crowd | None) -> tuple[Told, Sequence[float]]:
         """What is measured, and the milliseconds of its transactions in order of size."""
+        if crowd is not None:
+            answered = crowd.ask(workload.seconds)
+            done = len(answered.latencies)
+            return Told(done / answered.seconds, done, answered.failed, answered.refused), answered.latencies
         if workload.measure is Measure.STORM:
             return self._storm(instance, workload)
-        if workload.measure is Measure.API:
-            return self._api(instance, workload)
         log = self.rooms.scratch / f"log-{secrets.token_hex(4)}"
         told = self._bench(instance, workload, workload.script, workload.seconds, log=log)
         return told, _latencies(log) if workload.measure is Measure.TIMED else []
@@ -109,15 +127,6 @@ class Field:
                 found = storm.blow(workload.seconds)
             except psycopg.Error as error:
                 raise EngineFailed(f"{workload.name}: {error}", hint=f"it ran on {instance.name}") from error
-        done = len(found.latencies)
-        return Told(done / found.seconds, done, found.failed, found.refused), found.latencies
-
-    def _api(self, instance: Instance, workload: Workload) -> tuple[Told, Sequence[float]]:
-        with running_app(self.rooms.runner, instance, self.gunicorn) as door:
-            crowd = Crowd(door, workload.clients, TOOLS, random.Random())  # noqa: S311 - as in a storm
-            # The first answers take what later ones find done: code that is loaded, statements that are prepared.
-            crowd.ask(_WARM_SECONDS)
-            found = crowd.ask(workload.seconds)
         done = len(found.latencies)
         return Told(done / found.seconds, done, found.failed, found.refused), found.latencies
 

@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from stackctl.bench import contenders
+from stackctl.bench.app import WORKER_MEMORY
 from stackctl.bench.contenders import Contender
-from stackctl.bench.workloads import Workload, chosen, own_script
+from stackctl.bench.workloads import Measure, Workload, chosen, own_script
 from stackctl.engine.base import Note
 from stackctl.engine.rooms import Limits
 from stackctl.engine.runner import Runner
@@ -62,7 +63,7 @@ def bench_command(request: Request, runner: Runner, note: Note, asked: Asked) ->
     named = _contenders(prepared, asked)
     source = source_of(recorded_engine(open_recorded(request), runner)) if asked.from_statements else None
     limits, scale = _limits(prepared), asked.scale or (QUICK_SCALE if asked.quick else FULL_SCALE)
-    _refuse_without_room(limits, scale, workloads)
+    _refuse_without_room(limits, scale, workloads, prepared.sizing.connections.workers)
     began, moment = time.monotonic(), datetime.now(UTC)
     with rooms_of(prepared, runner, note, pooler=any(each.pooler for each in workloads)) as rooms:
         statements = source.copied(rooms.scratch, note) if source else None
@@ -141,8 +142,9 @@ def _limits(prepared: Prepared) -> Limits:
     )
 
 
-def _refuse_without_room(limits: Limits, scale: int, workloads: Sequence[Workload]) -> None:
-    needed, there = Bytes(2 * limits.memory + _BESIDE), available_memory()
+def _refuse_without_room(limits: Limits, scale: int, workloads: Sequence[Workload], workers: int) -> None:
+    app = workers * WORKER_MEMORY if any(each.measure is Measure.API for each in workloads) else 0
+    needed, there = Bytes(2 * limits.memory + app + _BESIDE), available_memory()
     if needed > there:
         raise ProfileError(
             f"two servers with {human(limits.memory)} each do not fit into the {human(there)} that are free",

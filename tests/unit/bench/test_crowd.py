@@ -6,12 +6,13 @@ import random
 import re
 import socketserver
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from stackctl.bench.crowd import Answered, Crowd
+from stackctl.bench.crowd import Answered, crowd
 
 SECONDS = 0.3
 BODY = b'{"items": []}\r\n\r\n'
@@ -22,7 +23,7 @@ def answer(status: str, body: bytes = BODY) -> bytes:
 
 
 @contextmanager
-def door(folder: Path, *answers: bytes, asked: Counter[str] | None = None) -> Iterator[Path]:
+def door(folder: Path, *answers: bytes, asked: Counter[str] | None = None, wait: float = 0) -> Iterator[Path]:
     """A socket where each connection gets these answers in turn, the last one again; an empty one is a hang-up."""
 
     class Handler(socketserver.StreamRequestHandler):
@@ -38,6 +39,7 @@ def door(folder: Path, *answers: bytes, asked: Counter[str] | None = None) -> It
                 self.rfile.read(int(length[1]) if length else 0)
                 if asked is not None:
                     asked[head.split(b" ")[0].decode()] += 1
+                time.sleep(wait)
                 said = answers[min(number, len(answers) - 1)]
                 if not said:
                     return
@@ -52,6 +54,7 @@ def door(folder: Path, *answers: bytes, asked: Counter[str] | None = None) -> It
             """A client that has enough leaves without its answer."""
 
     path = folder / "door"
+    path.unlink(missing_ok=True)
     with Server(str(path), Handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         try:
@@ -60,38 +63,50 @@ def door(folder: Path, *answers: bytes, asked: Counter[str] | None = None) -> It
             server.shutdown()
 
 
-def crowd(path: Path, clients: int = 4) -> Answered:
-    return Crowd(path, clients, 50, random.Random(7)).ask(SECONDS)
+def asked_of(path: Path, clients: int = 4) -> Answered:
+    with crowd(path, clients, 50, random.Random(7)) as found:
+        # The clients come one after the other.
+        found.ask(SECONDS)
+        return found.ask(SECONDS)
 
 
 def test_answers_in_pieces_are_one_each_and_requests_are_mixed(tmp_path: Path) -> None:
     asked: Counter[str] = Counter()
     with door(tmp_path, answer("200 OK"), asked=asked) as path:
-        found = crowd(path)
+        found = asked_of(path)
     assert (found.refused, found.failed) == (0, 0)
-    # What was under way at the end is not counted: at most one for each client.
-    assert sum(asked.values()) - 4 <= len(found.latencies) <= sum(asked.values())
+    assert 4 < len(found.latencies) < sum(asked.values())
     assert found.latencies == sorted(found.latencies)
     assert asked["GET"] > asked["PUT"] > 0
     assert found.seconds >= SECONDS
 
 
-def test_a_full_pool_is_a_refusal_and_another_error_a_failure(tmp_path: Path) -> None:
-    with door(tmp_path, answer("200 OK"), answer("503 Service Unavailable"), answer("500 Oh"), b"") as path:
-        found = crowd(path, clients=1)
-    # A good one, a refusal, a failure, and a connection that ends instead of an answer; then again from the start.
-    turns = len(found.latencies)
-    assert turns >= 1
-    assert turns - 1 <= found.refused <= turns
-    assert 2 * (turns - 1) <= found.failed <= 2 * turns
+def test_milliseconds_count_from_the_wish_to_the_good_answer(tmp_path: Path) -> None:
+    with door(tmp_path, answer("200 OK"), wait=0.02) as path:
+        found = asked_of(path)
+    assert 20 <= found.latencies[0] < 1000 * SECONDS
+    # Each second time refused: the pause before the next try is a part of it.
+    with door(tmp_path, *[answer("503 Service Unavailable"), answer("200 OK")] * 50) as path:
+        found = asked_of(path)
+    assert found.refused > 0
+    assert 50 <= found.latencies[0] < 1000 * SECONDS
+
+
+def test_another_error_is_a_failure_and_so_is_a_connection_that_ends(tmp_path: Path) -> None:
+    with door(tmp_path, answer("500 Oh")) as path:
+        found = asked_of(path)
+    assert (found.latencies, found.refused, found.failed > 0) == ([], 0, True)
+    with door(tmp_path, answer("200 OK"), b"") as path:
+        found = asked_of(path)
+    assert (len(found.latencies) > 0, found.refused, found.failed > 0) == (True, 0, True)
 
 
 def test_a_server_that_is_not_there_is_failures_and_no_error(tmp_path: Path) -> None:
-    found = crowd(tmp_path / "nobody")
+    found = asked_of(tmp_path / "nobody")
     assert (found.latencies, found.failed >= 4) == ([], True)
 
 
-def test_nobody_answers(tmp_path: Path) -> None:
+def test_half_an_answer_is_none(tmp_path: Path) -> None:
     with door(tmp_path, answer("200 OK")[:-3]) as path:
-        found = crowd(path)
+        found = asked_of(path)
     assert (found.latencies, found.refused, found.failed) == ([], 0, 0)
