@@ -147,7 +147,7 @@ def _checksums(damaged: Mapping[str, int]) -> Check:
     if not damaged:
         return Check("checksums", Status.OK, "no damaged page was met")
     where = ", ".join(f"{count} in {database}" for database, count in damaged.items())
-    hint = "copy what is left, then restore: docs/runbooks/ChecksumFailures.md; stackctl logs postgres names the files"
+    hint = "stackctl logs postgres names the files; docs/runbooks/ChecksumFailures.md says how to get them back"
     return Check("checksums", Status.FAIL, f"damaged pages were met: {where}", hint)
 
 

@@ -133,7 +133,7 @@ def _go_back(
     except Exception as second:
         message = f"going back failed too: {second}"
         note(message)
-        return (Problem("not_back", message, "stackctl up tries it again"),)
+        return (Problem("not_back", message, "take the change back, then stackctl up"),)
     end(project.private)
     return ()
 
