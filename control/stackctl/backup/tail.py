@@ -89,6 +89,10 @@ class Tail:
         found = [path for path in _in(self.folder) if not (_STRETCH.fullmatch(path.name) and path.is_dir())]
         return sorted(str(path) for path in [*found, *(path for path in self._files() if not _known(path.name))])
 
+    def sizes(self) -> list[tuple[Path, int]]:
+        """The ordinary files that are there, with their sizes in bytes."""
+        return [(path, found.st_size) for path in self._files() if (found := _plain(path))]
+
     def size(self) -> int:
         """Bytes on the disk."""
         return sum(found.st_blocks * 512 for path in self._files() if (found := _plain(path)))

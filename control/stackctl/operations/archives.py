@@ -12,6 +12,7 @@ from stackctl.backup.protocol import Stored, WalArchive
 from stackctl.backup.verify import Finding
 from stackctl.backup.wal_name import Segment, parse_segment
 from stackctl.backup.windows import Histories
+from stackctl.engine.archive_folder import TAIL
 from stackctl.errors import Problem
 from stackctl.health.archiving import ArchiveUse
 
@@ -67,7 +68,10 @@ def gap_warnings(held: Sequence[Held]) -> list[Problem]:
 
 def damage_problem(finding: Finding) -> Problem:
     """The error of a file that is not as it was written."""
-    return Problem("damaged", f"{finding.what}: {finding.reason}", "do not rely on it; take a new one: stackctl backup")
+    hint = "do not rely on it; take a new one: stackctl backup"
+    if f"/{TAIL}" in finding.what:
+        hint = "the server has it still: SELECT pg_switch_wal() sends it to the archive; look at the repository's disk"
+    return Problem("damaged", f"{finding.what}: {finding.reason}", hint)
 
 
 def _held(system: str, archive: WalArchive, gaps: Sequence[Gap], backups: Sequence[Backup]) -> Held:

@@ -9,7 +9,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,10 +22,11 @@ from e2e.stack.server_programs import identity, programs_of
 from mutated import flip
 from running_stack import eventually, free_ports
 from stackctl.backup.tail import Tail
-from stackctl.backup.tail_check import damaged_tail
+from stackctl.backup.tail_check import TailCheck
 from stackctl.backup.wal_name import lsn
 from stackctl.engine.base import Programs
 from stackctl.engine.runner import Completed
+from stackctl.errors import EngineFailed
 
 SCRIPT = Path(__file__).resolve().parents[3] / "config" / "postgres" / "receive-wal"
 BOUND = 3
@@ -70,6 +71,14 @@ class Receiver:
         """What was received of the server's cluster."""
         (found,) = (self.folder / "tail").iterdir()
         return found
+
+    @property
+    def tail(self) -> Tail:
+        return Tail(self.system)
+
+    def newest(self, whole: int) -> list[Path]:
+        """So many files, the last of which is not whole."""
+        return [each.path for _, each in sorted(self.tail.longest().items())][-whole:]
 
     @property
     def archive(self) -> Path:
@@ -192,13 +201,16 @@ def running(receiver: Receiver) -> int | None:
         return None
 
 
-@dataclass(frozen=True)
+@dataclass
 class Reader:
-    """The programs of the server, as the check runs them."""
+    """The programs of the server, as the check runs them, and what happens before the first one."""
 
     programs: Path
+    first: Callable[[], object] = lambda: None
 
     def run(self, program: str, *words: str, **_how: object) -> Completed:
+        self.first()
+        self.first = lambda: None
         argv = (str(self.programs / program), *words)
         done = subprocess.run(argv, capture_output=True, text=True, check=False)
         return Completed(argv, done.returncode, done.stdout, done.stderr)
@@ -207,36 +219,87 @@ class Reader:
         """The test's own account reads it."""
 
 
-def test_a_changed_byte_of_the_tail_is_found_and_a_record_that_came_in_part_is_none(receiver: Receiver) -> None:
-    fill = "SELECT pg_logical_emit_message(true, 'fill', repeat(md5(n::text), 40)) FROM generate_series(1, 15000) n"
+@pytest.fixture
+def received(receiver: Receiver) -> Iterator[Receiver]:
+    """Two whole segments and a part of a third, of which nothing more comes."""
+    fill = "SELECT pg_logical_emit_message(true, 'fill', repeat(md5(n::text), 40)) FROM generate_series(1, 26000) n"
     receiver.sql(fill, f"SELECT pg_logical_emit_message(true, 'large', '{'x' * 60_000}')")
     last = lsn(receiver.sql("SELECT pg_current_wal_flush_lsn()")).value
-    tail = Tail(receiver.system)
     # The last record may end in zeros.
-    eventually(lambda: (end := tail.end()) is not None and end[1].value > last - 16, 30, "all of it is received")
-    os.kill(receiver.process.pid, signal.SIGSTOP)
+    eventually(lambda: (end := receiver.tail.end()) and end[1].value > last - 16, 30, "all of it is received")
+    process = receiver.process
+    process.suspend()
+    try:
+        yield receiver
+    finally:
+        process.resume()
 
-    def found() -> list[str]:
-        reader = cast(Programs, Reader(receiver.programs))
-        return [Path(each.what).name for each in damaged_tail(tail, reader, receiver.folder / "run")]
 
-    assert found() == []
-    chance = random.Random(11)
-    (whole,) = (path for path in receiver.files() if path.name == receiver.kept()[-1])
-    (partial,) = (path for path in receiver.files() if path.suffix == ".partial")
+def damaged(receiver: Receiver, first: Callable[[], object] = lambda: None) -> list[str]:
+    check = TailCheck(cast(Programs, Reader(receiver.programs, first)), receiver.folder / "run")
+    return [Path(each.what).name for each in check.damaged(receiver.system.name, receiver.tail)]
+
+
+def test_a_changed_byte_of_the_tail_is_found(received: Receiver) -> None:
+    files = received.newest(2)
+    partial = files[-1]
     end = len(partial.read_bytes().rstrip(b"\0"))
-    places = [(path, place) for path in (whole, partial) for place in chance.sample(texts(path), 10)]
-    for path, place in [*places, (partial, end - 3), (partial, end + 5000)]:
+    assert damaged(received) == []
+    chance = random.Random(11)
+    places = [(path, place) for path in files for place in chance.sample(texts(path), 6)]
+    # Heads of pages: the format, the timeline, the position; the cluster, and the first record of all.
+    places += [(path, page + byte) for path in files for page in (0, 3 * 8192) for byte in (1, 5, 11)]
+    places += [(files[0], 25), (partial, 25), (partial, end - 3), (partial, end + 5000)]
+    for path, place in places:
         undo = flip(path, place, 0x40)
         assert undo is not None
-        assert found() == [path.name], (path.name, place, end)
+        assert damaged(received) == [path.name], (path.name, place, end)
         undo()
+    for path in files:
+        content = path.read_bytes()
+        path.write_bytes(random.Random(1).randbytes(len(content)))
+        assert path.name in damaged(received)
+        path.write_bytes(content)
+    for length in (0, 8 * 2**20):
+        with files[0].open("r+b") as file:
+            content = file.read()
+            file.truncate(length)
+            assert files[0].name in damaged(received)
+            file.seek(0)
+            file.write(content)
+    assert damaged(received) == []
+
+
+def test_a_record_that_came_in_part_is_no_damage(received: Receiver) -> None:
+    partial = received.newest(1)[0]
     content = partial.read_bytes()
-    for cut in (*chance.sample(range(end), 10), 3 * 8192, 3 * 8192 + 10, end - 30_000):
+    end = len(content.rstrip(b"\0"))
+    chance, large = random.Random(11), content.rindex(b"x" * 50)
+    cuts = [*chance.sample(range(end), 10), 3 * 8192, 3 * 8192 + 10, end - 30_000, large - large % 8192 + 40]
+    for cut in cuts:
         partial.write_bytes(content[:cut].ljust(len(content), b"\0"))
-        assert found() == [], (cut, end)
+        assert damaged(received) == [], (cut, end)
     partial.write_bytes(content)
-    os.kill(receiver.process.pid, signal.SIGCONT)
+
+
+def test_what_is_archived_while_the_tail_is_read_hides_nothing(received: Receiver) -> None:
+    first, partial = received.newest(2)
+    assert damaged(received, first.unlink) == []
+    (place,) = random.Random(5).sample(texts(partial), 1)
+    flip(partial, place, 0x40)
+    older = received.newest(2)[0]
+    assert damaged(received, older.unlink) == [partial.name]
+
+
+class Killed(Reader):
+    def run(self, program: str, *words: str, **_how: object) -> Completed:
+        return Completed((program, *words), 137, "", "")
+
+
+def test_a_reader_that_is_killed_says_nothing_of_the_tail(received: Receiver) -> None:
+    check = TailCheck(cast(Programs, Killed(received.programs)), received.folder / "run")
+    with pytest.raises(EngineFailed, match="pg_waldump ended with 137"):
+        check.damaged(received.system.name, received.tail)
 
 
 def texts(path: Path) -> list[int]:

@@ -20,13 +20,13 @@ from stackctl.backup.protocol import Restoration, Workshop
 from stackctl.backup.repository import Repository
 from stackctl.backup.restore import Replay, Restored
 from stackctl.backup.restore_plan import Candidate, refuse_later
-from stackctl.backup.tail_check import damaged_tail
+from stackctl.backup.tail_check import TailCheck
 from stackctl.backup.target import Target
 from stackctl.backup.verify import Finding, verify_all, verify_archive, verify_backup
 from stackctl.backup.wal_name import Lsn
 from stackctl.backup.windows import Window
 from stackctl.engine.base import Engine, Note, Programs, Throwaway
-from stackctl.errors import BackupFailed, Unhealthy, UsageError
+from stackctl.errors import BackupFailed, StackError, Unhealthy, UsageError
 from stackctl.hardware.priority import yield_time
 from stackctl.operations.backups.access import make_reachable, on_disk
 from stackctl.operations.copy_room import refuse_without_room
@@ -117,7 +117,7 @@ class NativeEngine:
         repository = self._repository
         told = Progress(note, sum(backup.bytes for backup in chosen)).told
         found = (
-            verify_all(repository, told) + self._damage_received(note)
+            verify_all(repository, told)
             if everything
             else [finding for backup in chosen for finding in verify_backup(repository, backup, told)]
         )
@@ -126,7 +126,7 @@ class NativeEngine:
             # What only a drill can find is not healed by bytes that are as they were written.
             status = Status.DAMAGED if backup.id in bad or backup.drill_failed else Status.OK
             repository.update(replace(backup, status=status, verified_at=_now()))
-        return found
+        return found + (self._damage_received(note) if everything else [])
 
     def verify_wal(self, note: Note) -> list[Finding]:
         """Compare every archived byte with the checksum in its file's name, and read what was received."""
@@ -141,11 +141,15 @@ class NativeEngine:
         if not self._repository.received():
             return []
         note("reading what was received and is not archived")
-        with self._engine.programs() as programs:
-            repository = Repository(self._repository.root, programs.group())
-            with restore.working(repository) as folder:
-                tails = repository.tails().values()
-                return [finding for tail in tails for finding in damaged_tail(tail, programs, folder)]
+        try:
+            with self._engine.programs() as programs:
+                repository = Repository(self._repository.root, programs.group())
+                with restore.working(repository) as folder:
+                    check = TailCheck(programs, folder)
+                    return [each for system, tail in repository.tails().items() for each in check.damaged(system, tail)]
+        except (StackError, OSError) as error:
+            # What was found elsewhere is told all the same.
+            return [Finding(str(self._repository.tail_folder), f"was not read: {error}")]
 
     def record(self, backup: Backup) -> None:
         """Write its record again."""
