@@ -49,10 +49,12 @@ def find_changes(prepared: Prepared, running: Running | None = None) -> Changes:
     files = compare(prepared.opened.project.rendered, rendered)
     if not prepared.engine.running():
         return Changes(files, (), lasting, running=False)
+    # An up was interrupted, or could not go back: the files are right, and nobody knows who has read them.
+    unread = (prepared.opened.project.private / MARK).exists()
     try:
         running = running or observe(prepared.engine)
     except Unhealthy:
-        return Changes(files, (), ["postgres", *_not_healthy(prepared)], running=True)
+        return Changes(files, (), lasting if unread else ["postgres", *_not_healthy(prepared)], running=True)
     catalog = catalog_for(prepared.sizing.profile.postgres)
     parameters = parameter_changes(prepared.sizing.parameters, running, catalog)
     services = sorted(
@@ -63,8 +65,7 @@ def find_changes(prepared: Prepared, running: Running | None = None) -> Changes:
             *_redefined(prepared, rendered),
         }
     )
-    if (prepared.opened.project.private / MARK).exists():
-        # An up was interrupted: the files are right, and nobody knows who has read them.
+    if unread:
         services = lasting
     slot = running.slot and RECEIVER not in prepared.deployment.services
     return with_drift(prepared, Changes(files, parameters, services, running=True, slot=slot), running)
