@@ -16,6 +16,8 @@ from stackctl.errors import EngineFailed, NoEngine, TimedOut
 
 # After its error, a program may go on to say how it cleans up.
 _ERROR = re.compile(r"\b(error|fatal|panic): ", re.IGNORECASE)
+# What pg_basebackup says last where its receiver of WAL ended, which has said before why.
+_CONSEQUENCE = "background process terminated unexpectedly"
 Beside = Callable[[int], AbstractContextManager[None]]
 _PASSED_ON = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR")
 
@@ -171,7 +173,8 @@ def _checked(done: Completed, check: bool) -> Completed:
 def failed(done: Completed) -> EngineFailed:
     """The error for a command that ended badly: the last line that calls itself an error says why, else the last."""
     lines = [line for line in (done.stderr or done.stdout).strip().splitlines() if line.strip()]
-    told = [line for line in lines if _ERROR.search(line)] or lines
+    errors = [line for line in lines if _ERROR.search(line)]
+    told = [line for line in errors if _CONSEQUENCE not in line] or errors or lines
     reason = told[-1].strip() if told else f"exit status {done.returncode}"
     return EngineFailed(
         f"{shlex.join(done.argv[:6])}: {reason}",

@@ -89,6 +89,19 @@ def test_the_reason_is_the_error_and_not_how_it_was_cleaned_up():
         Runner().run(["sh", "-c", script])
 
 
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        ("tool: error: no space|tool: error: background process terminated unexpectedly", "no space"),
+        ("tool: error: background process terminated unexpectedly", "background process terminated unexpectedly"),
+    ],
+)
+def test_that_a_background_process_ended_is_the_reason_only_where_it_gave_none(said, reason):
+    """pg_basebackup says so last where its receiver of WAL met a full disk first."""
+    with pytest.raises(EngineFailed, match=rf": tool: error: {reason}$"):
+        Runner().run(["sh", "-c", f"echo '{said}' | tr '|' '\\n' >&2; exit 1"])
+
+
 def test_a_process_that_is_attended_is_given_time_to_clean_up(tmp_path):
     script = 'trap "sleep 1; touch cleaned; exit 3" TERM; touch ready; while :; do sleep 0.1; done'
 
