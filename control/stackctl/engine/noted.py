@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-# Below .stackctl of the project.
+# Below the folder in which runs of pgBackRest work.
 FOLDER = "noted"
 # The same in the observer's container, which may only read it.
 INSIDE = Path("/var/lib/stackctl/noted")

@@ -42,6 +42,19 @@ class Project:
         return self.private / "secrets"
 
     @property
+    def work(self) -> Path:
+        """With pgBackRest: the lock of its runs, what they noted for the observer, and copies for trials.
+
+        The scheduler's container shares it.
+        """
+        return self.private / "work"
+
+    def make_work(self) -> None:
+        """Make that folder where it is missing: in the container, the database's account passes through it."""
+        self.work.mkdir(exist_ok=True)
+        self.work.chmod(0o711)
+
+    @property
     def repository_keys(self) -> Path:
         """What opens a repository of pgBackRest."""
         return self.private / "repository"

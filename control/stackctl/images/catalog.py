@@ -39,7 +39,11 @@ def app_recipe(stack: Path, context: Path, base_image: str) -> Recipe:
 def scheduler_recipe(root: Path, package: Path, postgres: str) -> Recipe:
     """How the scheduler is built on the image `postgres`: `root` has the assets, `package` is stackctl itself."""
     folder = root / "stack" / "images" / "scheduler"
-    others = (("stackctl", package), ("recovery", root / "config" / "postgres"))
+    others = (
+        ("stackctl", package),
+        ("recovery", root / "config" / "postgres"),
+        ("fetching", root / "config" / "pgbackrest"),
+    )
     return Recipe(folder / "Dockerfile", folder, postgres, others)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from stackctl.backup.generation import Generations
 from stackctl.errors import UsageError
-from stackctl.operations.backups.engines import refuse_unsupported
+from stackctl.operations.backups.engines import refuse_unscheduled, refuse_unsupported
 from stackctl.operations.build import any_build
 from stackctl.operations.engines import DOCKER
 from stackctl.operations.own_app import app_for_engine
@@ -54,6 +54,7 @@ def compose_files(opened: Opened, sizing: Sizing, out: Path) -> tuple[File, ...]
     source = opened.settings.images or (opened.state.images if opened.state else "") or PUBLIC
     app = opened.settings.app
     refuse_unsupported(opened.project, DOCKER, source)
+    refuse_unscheduled(opened.settings.backup)
     wanted = supply(source, profile.postgres, tuple(wanted_services(opened.settings, shares)), app.image)
     services = tuple(service for service in SERVICES if service in wanted.images)
     secrets = opened.project.secrets

@@ -13,7 +13,7 @@ from stackctl.engine.runner import Runner
 from stackctl.errors import Problem, ProfileError
 from stackctl.hardware.model import PORTABLE_BUILD, HardwareProfile, Wal
 from stackctl.operations.alerting.receivers import unsent
-from stackctl.operations.backups.engines import archives_there, refuse_unsupported
+from stackctl.operations.backups.engines import archives_there, refuse_unscheduled, refuse_unsupported
 from stackctl.operations.build import contradiction, refuse_unbuilt
 from stackctl.operations.engines import DOCKER, Choice, choose, open_engine
 from stackctl.operations.own_app import app_for_engine
@@ -112,6 +112,7 @@ def prepare(request: Request, runner: Runner) -> Prepared:
     _refuse_other_version(opened, choice)
     refuse_failing(sized(opened.settings, PORTABLE_BUILD))
     refuse_unsupported(opened.project, choice.engine, choice.images)
+    refuse_unscheduled(opened.settings.backup)
     _refuse_unheld_disk(opened.settings.profile, choice)
     engine = open_engine(opened, choice, runner)
     shares = {share.service for share in divide(opened.settings.profile)}

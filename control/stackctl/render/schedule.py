@@ -7,19 +7,21 @@ from datetime import timedelta
 from typing import Any
 
 from stackctl.settings.backup import INSIDE, BackupSettings
+from stackctl.settings.pgbackrest import PGBACKREST, PgBackRest
 
 _SPANS = (("w", timedelta(weeks=1)), ("d", timedelta(days=1)), ("h", timedelta(hours=1)))
 
 
 def section(settings: BackupSettings) -> Mapping[str, Any]:
-    """The section `backup` with everything written out, but for the repository, which the container is told."""
+    """The section `backup` with everything written out. A folder as the repository is told the container otherwise."""
     return {
+        **_program(settings.pgbackrest),
         "recovery_window": _span(settings.window),
         "redundancy": settings.redundancy,
         "minimum": settings.minimum,
         "weekly": settings.weekly,
         "monthly": settings.monthly,
-        "pace": settings.pace,
+        **({} if settings.pgbackrest else {"pace": settings.pace}),
         "schedule": dict(settings.schedule),
         "drill_sql": dict(settings.questions),
     }
@@ -34,6 +36,15 @@ def state(name: str, postgres: int, generation: int, *, accepted: bool) -> Mappi
         "versions": {INSIDE: postgres},
         "data": {INSIDE: {"current": generation, "accepted": accepted}},
     }
+
+
+def _program(chosen: PgBackRest | None) -> Mapping[str, Any]:
+    """What says that pgBackRest takes them, and the name of the store; what opens that is mounted."""
+    if chosen is None:
+        return {}
+    store = {"repository": str(chosen.remote)} if chosen.remote else {}
+    named = {"engine": PGBACKREST, "encryption": chosen.encryption, "compression": chosen.compression}
+    return {**named, **store, **chosen.options}
 
 
 def _span(window: timedelta) -> str:

@@ -80,6 +80,7 @@ def render_postgres(sizing: Sizing) -> tuple[File, ...]:
     """postgresql.conf and pg_hba.conf for any PostgreSQL, without a path in them."""
     parameters = [each for each in sizing.parameters if each.topic != ARCHIVING or each.provenance != SIZED]
     context = _header(sizing.profile) | {"parameters": parameters, "place": None, "origins": ("samenet",)}
+    context["pgbackrest"] = None
     return tuple(file for entry in POSTGRES_ENTRIES for file in _files(entry, context))
 
 

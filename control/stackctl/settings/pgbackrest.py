@@ -19,8 +19,8 @@ SCHEMES = {"s3": "s3", "azure": "azure", "gs": "gcs"}
 URL_PATTERN = r"^(s3|azure|gs)://"
 # What only a repository in an object store has; `region` and the like have defaults.
 _REMOTE_KEYS = ("endpoint", "region", "account", "ca_file", "key_file", "secret_file")
-# What a schedule is run by without a service of the stack, and how WAL leaves a server without a receiver.
-_BY_TIMERS, _ARCHIVED = "none", "archive"
+# How WAL leaves a server without a receiver.
+_ARCHIVED = "archive"
 _NEEDED = {"s3": ("key_file", "secret_file"), "azure": ("account", "key_file"), "gcs": ("key_file",)}
 
 
@@ -148,11 +148,6 @@ def _contradictions(chosen: str, store: Remote | None, given: Mapping[str, str])
         return
     if "schedule.logical" in given:
         yield _problem("backup.schedule.logical: dumps are for backup.engine: native", "take it out")
-    if any(key.startswith("schedule.") for key in given) and given.get("scheduler") != _BY_TIMERS:
-        yield _problem(
-            "backup.scheduler: inside runs no backup.schedule with pgbackrest, which works in the database's container",
-            "scheduler: none, and timers of the machine: stackctl backup schedule --systemd, or --crontab",
-        )
     wal = given.get("wal", _ARCHIVED).lower()
     if wal != _ARCHIVED:
         yield _problem(

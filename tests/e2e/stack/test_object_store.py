@@ -234,4 +234,4 @@ def test_a_restore_in_place_is_accepted(kept: Stack) -> None:
     done = kept.run("backup", "--json")
     assert done.code == 0, done.said
     assert done.data["timeline"] == 2
-    assert not list(kept.private.glob(".restore-*"))
+    assert not list(kept.private.rglob(".restore-*"))

@@ -11,7 +11,8 @@ from rendered_repository import rendered_conf
 from stackctl.backup.model import Kind
 from stackctl.engine.project import Project
 from stackctl.errors import BackupFailed, EngineFailed, Locked, ProfileError, Unhealthy
-from stackctl.operations.backups.engines import away, backups_of
+from stackctl.operations.backups.engines import away, backups_of, refuse_unscheduled
+from stackctl.settings.backup import BackupSettings
 from stackctl.settings.pgbackrest import PgBackRest, Remote
 
 STORE = Remote("s3", "shop", "/")
@@ -121,3 +122,16 @@ def test_a_server_that_does_not_answer_fails_the_backup(tmp_path):
     asked.query = silent
     with pytest.raises(BackupFailed, match="PostgreSQL does not answer"):
         backups_of(project(tmp_path, None), asked, "").take(Kind.FULL, print, gently=False)
+
+
+def test_only_root_can_have_the_stack_run_a_schedule_of_pgbackrest(monkeypatch):
+    """The container of anybody else has their number, and the database's files are another account's."""
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    scheduled = BackupSettings(schedule={"full": "15 2 * * 0"}, pgbackrest=PgBackRest())
+    with pytest.raises(ProfileError, match=r"^backup\.scheduler: inside needs root") as caught:
+        refuse_unscheduled(scheduled)
+    assert "scheduler: none" in caught.value.hint
+    for other in (replace(scheduled, scheduler="none"), replace(scheduled, pgbackrest=None)):
+        refuse_unscheduled(other)
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    refuse_unscheduled(scheduled)

@@ -50,9 +50,10 @@ def test_pgbackrest_in_a_store_needs_a_way_out_and_no_folder(tmp_path):
     assert "repo1-s3-key" not in (tmp_path / "out" / "postgres" / "pgbackrest.conf").read_text()
 
 
-def test_what_up_refuses_is_not_rendered(tmp_path):
+def test_what_up_refuses_is_not_rendered(tmp_path, monkeypatch):
     with pytest.raises(ProfileError, match=r"^backup\.engine: the public image"):
         rendered(tmp_path, "{encryption: on}", "public")
-    with pytest.raises(ProfileError, match=r"^backup\.scheduler: inside runs no backup\.schedule"):
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    with pytest.raises(ProfileError, match=r"^backup\.scheduler: inside needs root"):
         rendered(tmp_path, '{encryption: on, schedule: {full: "15 2 * * 0"}}')
     assert not (tmp_path / "out").exists()

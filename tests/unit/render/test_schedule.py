@@ -13,6 +13,7 @@ from stackctl.render import schedule
 from stackctl.render.manifest import Target
 from stackctl.render.stack import Stack, render_stack
 from stackctl.settings.backup import BackupSettings, backup_settings
+from stackctl.settings.pgbackrest import PgBackRest, Remote
 from stackctl.settings.project_file import load_section
 from stackctl.sizing.budget import divide
 from stacks import IMAGES, by_path, docker
@@ -51,6 +52,23 @@ def rendered(settings, **user):
 @pytest.mark.parametrize("window", [timedelta(hours=36), timedelta(days=400), timedelta(weeks=9999)])
 def test_the_section_is_read_again_as_it_was(tmp_path, window):
     settings = BackupSettings(**{**vars(EVERYTHING), "window": window})
+    (tmp_path / "stackctl.yaml").write_text(rendered(settings)["scheduler/stackctl.yaml"])
+    assert backup_settings(load_section(tmp_path / "stackctl.yaml", "backup").keys, Path("/elsewhere")) == settings
+
+
+@pytest.mark.parametrize(
+    "taken_by",
+    [
+        PgBackRest(encryption=True, compression="lz4"),
+        PgBackRest(
+            Remote("s3", "shop-backups", "/a/b"), True, "zst", {"region": "x-1", "key_file": "k", "secret_file": "s"}
+        ),
+    ],
+)
+def test_what_pgbackrest_takes_is_read_again_as_it_was(tmp_path, taken_by):
+    """Without it, the scheduler would take its own kind of backup, and of a store know nothing."""
+    schedule = {"full": "15 2 * * 0"}
+    settings = BackupSettings(schedule=schedule, pgbackrest=taken_by)
     (tmp_path / "stackctl.yaml").write_text(rendered(settings)["scheduler/stackctl.yaml"])
     assert backup_settings(load_section(tmp_path / "stackctl.yaml", "backup").keys, Path("/elsewhere")) == settings
 

@@ -92,8 +92,10 @@ def test_files_are_absolute_or_below_the_project(read):
         ("encryption: on\n  pace: gentle", {"pace"}),
         ("engine: pgbackrest\n  wal: stream", {"wal"}),
         (f"{S3}\n  wal: Sync", {"wal"}),
-        ("encryption: on\n  schedule:\n    full: 15 2 * * 0", {"scheduler"}),
-        ("encryption: on\n  scheduler: inside\n  wal: sync\n  schedule:\n    drill: 0 5 1 * *", {"scheduler", "wal"}),
+        (
+            "encryption: on\n  pace: full\n  wal: sync\n  schedule:\n    logical: 0 5 1 * *",
+            {"pace", "wal", "schedule.logical"},
+        ),
     ],
 )
 def test_keys_that_contradict_one_another_are_all_named(read, lines, keys):
@@ -112,21 +114,10 @@ def test_a_receiver_is_refused_by_the_names_of_both_keys(read, wal):
     assert "take out backup.wal" in caught.value.hint
 
 
-def test_a_schedule_is_for_timers_of_the_machine_and_the_refusal_says_so(read):
-    """The scheduler's container has neither the database's files and socket nor what opens the store."""
+def test_a_schedule_of_pgbackrest_is_the_stacks_own(read):
     lines = "encryption: on\n  schedule:\n    full: 15 2 * * 0"
-    with pytest.raises(
-        ProfileError, match=r"^backup\.scheduler: inside runs no backup\.schedule with pgbackrest"
-    ) as caught:
-        read(lines)
-    assert "scheduler: none" in caught.value.hint
-    assert "stackctl backup schedule --systemd" in caught.value.hint
-    found = read(f"{lines}\n  scheduler: none\n  wal: archive")
-    assert (found.pgbackrest, dict(found.schedule), found.scheduled) == (
-        PgBackRest(encryption=True),
-        {"full": "15 2 * * 0"},
-        False,
-    )
+    assert read(lines).scheduled
+    assert not read(f"{lines}\n  scheduler: none").scheduled
 
 
 @pytest.mark.parametrize(

@@ -100,8 +100,10 @@ class DockerEngine:
             make_archive(self.repository(), database_user(), shared=True)
         elif folder := repository.folder_of(self._project, self.repository()):
             make_archive(folder.parent, database_user(), shared=True, name=folder.name)
-        for name in (FOLDER, noted.FOLDER):
-            (self._project.private / name).mkdir(mode=0o700, exist_ok=True)
+        (self._project.private / FOLDER).mkdir(mode=0o700, exist_ok=True)
+        if self._project.pgbackrest:
+            self._project.make_work()
+            (self._project.work / noted.FOLDER).mkdir(mode=0o700, exist_ok=True)
         if RECEIVER in deployment.services:
             make_archive(self.repository(), database_user(), name=TAIL)
 

@@ -17,10 +17,12 @@ from stackctl.engine.project import Project
 def extra(project: Project, repository: Path, spelled: Callable[[Path], str]) -> Mapping[str, Any]:
     """The mounts by name, as the templates know them; `spelled` writes a folder as the rendered files name it."""
     # The repository of pgBackRest has keys of its own, and is only read by that program: what it holds is written down.
-    seen, listed = (None, project.private / noted.FOLDER) if project.pgbackrest else (repository, None)
+    seen, listed = (None, project.work / noted.FOLDER) if project.pgbackrest else (repository, None)
+    memory, work = (spelled(folder) for folder in (project.private / FOLDER, project.work))
+    at_hand = project.pgbackrest is None or project.pgbackrest.remote is None
     return {
         "archive": place.archive(spelled(repository / WAL)),
-        "scheduler": place.scheduler(repository, spelled(repository), spelled(project.private / FOLDER)),
+        "scheduler": place.scheduler(repository, spelled(repository) if at_hand else None, memory, work),
         "observer": place.observer(seen, spelled(listed or repository)),
         "tail": place.tail(spelled(repository / TAIL), operator()),
     }

@@ -108,10 +108,11 @@ def secret_names(sizing: Sizing, services: Sequence[str]) -> list[str]:
     return list(dict.fromkeys([*names, *(name for service, name in owners if service in services)]))
 
 
-def scheduler(repository: Path, source: str, memory: str) -> dict[str, Any]:
+def scheduler(repository: Path, source: str | None, memory: str, work: str) -> dict[str, Any]:
     """What the scheduler's container needs: the repository, at the path that it has on the host, and who it runs as.
 
-    `source` and `memory` are the repository and the folder of what it remembers, as compose.yaml names them.
+    `source`, `memory` and `work` are the repository, the folder of what it remembers, and that in which runs of
+    pgBackRest work, as compose.yaml names them; `source` is None where the repository is in an object store.
 
     Root needs the rights to give files to the database's account, to read them, and to run programs as it. Everybody
     else has files of their own, and needs none.
@@ -123,6 +124,7 @@ def scheduler(repository: Path, source: str, memory: str) -> dict[str, Any]:
         "repository": str(repository),
         "source": source,
         "memory": memory,
+        "work": work,
         "localtime": _LOCALTIME.exists(),
     }
 

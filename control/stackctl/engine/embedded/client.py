@@ -42,16 +42,22 @@ class EmbeddedPrograms:
     ) -> Completed:
         """Run `program` to its end; `folders` are where they are."""
         return self.runner.run(
-            [self.server.program(program), *arguments],
+            [self._program(program), *arguments],
             user=self.home.user,
             cwd=self.home.work,
-            env={"LC_ALL": "C.UTF-8", "TZ": "UTC", "PGPASSFILE": str(self.passfile)},
+            env=self._environment(),
             clean=True,
             check=check,
             timeout=timeout,
             beside=self._beside,
             quiet=quiet,
         )
+
+    def _program(self, name: str) -> str:
+        return self.server.program(name)
+
+    def _environment(self) -> dict[str, str]:
+        return {"LC_ALL": "C.UTF-8", "TZ": "UTC", "PGPASSFILE": str(self.passfile)}
 
     def _beside(self, pid: int) -> AbstractContextManager[None]:
         return slowed(pid, self.share) if self.share else nullcontext()

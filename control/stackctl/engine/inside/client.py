@@ -11,6 +11,9 @@ from stackctl.engine.embedded.home import Home
 from stackctl.engine.runner import SystemUser
 
 HOST, PORT = "postgres", 5432
+# As many workers of pgBackRest as there is memory for here, and more than this container's CPUs keep busy.
+# The configuration has the number for the database's container.
+FEW_WORKERS = {"PGBACKREST_PROCESS_MAX": "2"}
 # Of the database's image. An operator who is not root runs the container under their own number.
 _ACCOUNT = SystemUser("postgres", 999, 999)
 _TEMPORARY = Path("/tmp")  # noqa: S108 - a tmpfs of the container
@@ -19,6 +22,18 @@ _TEMPORARY = Path("/tmp")  # noqa: S108 - a tmpfs of the container
 @dataclass(frozen=True)
 class InsidePrograms(EmbeddedPrograms):
     """Processes of this container, as the database's account; the server is reached over the stack's network."""
+
+    def _program(self, name: str) -> str:
+        # pgBackRest and the shell are not PostgreSQL's.
+        found = self.server.program(name)
+        return found if Path(found).exists() else name
+
+    def _environment(self) -> dict[str, str]:
+        return super()._environment() | FEW_WORKERS
+
+    def with_repository(self) -> InsidePrograms:
+        """Themselves: what this container needs of it is mounted, or nothing is."""
+        return self
 
     def login(self) -> tuple[str, ...]:
         """Over the stack's own network."""

@@ -13,7 +13,7 @@ from stackctl.engine.base import Deployment, Note, ServiceState
 from stackctl.engine.embedded.home import Home
 from stackctl.engine.embedded.programs import Server, find_server
 from stackctl.engine.generation import DataPlaces
-from stackctl.engine.inside.client import HOST, PORT, InsidePrograms, account, home
+from stackctl.engine.inside.client import FEW_WORKERS, HOST, PORT, InsidePrograms, account, home
 from stackctl.engine.inside.container import REPOSITORY
 from stackctl.engine.passfile import passfile
 from stackctl.engine.query import PSQL, QUERY_SECONDS, as_json, rows
@@ -66,8 +66,23 @@ class InsideEngine:
             yield InsidePrograms(self._server(), self._home(), self._runner, PORT, file)
 
     def beside(self, argv: Sequence[str], timeout: float, *, looking: bool = False) -> Completed:
-        """Refused."""
-        _refuse()
+        """A program that reads the database's files, which are mounted to be read, and asks the server by network.
+
+        libpq takes the host from its environment where no option names a socket. Where this process is killed, the
+        program is ended too: nobody would find it later.
+        """
+        login = {"PGHOST": HOST, "PGCONNECT_TIMEOUT": "10", "PGBACKREST_PG1_USER": "backup", **FEW_WORKERS}
+        with passfile(self._home().run, _password("backup"), account()) as file:
+            return self._runner.run(
+                ["setpriv", "--pdeathsig", "TERM", "--", *argv],
+                user=account(),
+                cwd=self._home().work,
+                env={**login, "PGPASSFILE": str(file), "LC_ALL": "C.UTF-8", "TZ": "UTC"},
+                clean=True,
+                check=False,
+                timeout=timeout,
+                quiet=looking,
+            )
 
     def repository(self) -> Path:
         """The mounted one, under the path that it has on the host."""
@@ -108,8 +123,7 @@ class InsideEngine:
         _refuse()
 
     def reload(self) -> None:
-        """Refused."""
-        _refuse()
+        """Nothing: what it would hurry on, the server does by itself within a minute."""
 
     def ballast(self) -> Ballast:
         """Refused."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -16,14 +17,17 @@ from stackctl.engine.project import Project
 from stackctl.errors import Problem, ProfileError, StackError
 from stackctl.operations.backups.native import NativeEngine
 from stackctl.render import pgbackrest
+from stackctl.settings.backup import INSIDE, BackupSettings
 
 _BUILT = "debian"
 
 
 def backups_of(project: Project, engine: Engine, images: str) -> BackupEngine:
     """What takes the backups of a project. Raises ProfileError where it is not there."""
-    refuse_unsupported(project, engine.name, images)
-    _refuse_unrendered(project, engine)
+    if engine.name != INSIDE:
+        # What the scheduler's container reads was rendered with the server's own files.
+        refuse_unsupported(project, engine.name, images)
+        _refuse_unrendered(project, engine)
     return NativeEngine(engine) if project.pgbackrest is None else pgbackrest_engine(project, engine)
 
 
@@ -40,6 +44,15 @@ def refuse_unsupported(project: Project, engine: str, images: str) -> None:
         raise ProfileError(
             "backup.engine: the public image of PostgreSQL does not hold pgbackrest",
             hint="--images debian builds one that does; or backup.engine: native, with a folder as the repository",
+        )
+
+
+def refuse_unscheduled(settings: BackupSettings) -> None:
+    """Raise ProfileError where the stack is to have a scheduler that could not read what pgBackRest copies."""
+    if settings.pgbackrest and settings.scheduled and os.geteuid() != 0:
+        raise ProfileError(
+            "backup.scheduler: inside needs root where pgbackrest takes the backups: it reads the database's own files",
+            hint="scheduler: none, and timers of the machine: stackctl backup schedule --systemd, or --crontab",
         )
 
 
@@ -76,11 +89,12 @@ def pgbackrest_engine(project: Project, engine: Engine) -> PgBackRestEngine:
     assert project.pgbackrest is not None, project.name  # noqa: S101
     remote = project.pgbackrest.remote
     folder = None if remote else _folder(engine)
-    path = project.private / "backup.lock"
+    path = project.work / "backup.lock"
 
     @contextmanager
     def hold(what: str, shared: bool, tidy: Callable[[], None]) -> Iterator[None]:
         # Its own locks end with its containers; this one keeps runs of ours apart, whatever they are at.
+        project.make_work()
         if shared:
             with lock.shared(path, what, tidy):
                 yield
@@ -90,7 +104,7 @@ def pgbackrest_engine(project: Project, engine: Engine) -> PgBackRestEngine:
                 yield
 
     tool = Tool(engine, project.name, str(remote or folder), folder)
-    return PgBackRestEngine(tool, project.private, lambda: datetime.now(UTC), hold)
+    return PgBackRestEngine(tool, project.work, lambda: datetime.now(UTC), hold)
 
 
 def unready_repository(project: Project, engine: Engine, *, adopt: bool = False) -> list[Problem]:
@@ -101,6 +115,7 @@ def unready_repository(project: Project, engine: Engine, *, adopt: bool = False)
     if project.pgbackrest is None:
         return []
     try:
+        project.make_work()
         backups = pgbackrest_engine(project, engine)
         backups.make_ready(adopt=adopt)
         backups.write_down()

@@ -29,12 +29,14 @@ from stackctl.operations.result import Request, Result
 from stackctl.operations.scheduling.due import Known, Task
 from stackctl.operations.scheduling.loop import Loop
 from stackctl.operations.scheduling.memory import Memory, recall
-from stackctl.settings.backup import SECTION, backup_settings
+from stackctl.settings.backup import SECTION, BackupSettings, backup_settings
 from stackctl.settings.layers import PROJECT_FILE
 from stackctl.settings.project_file import load_section
-from stackctl.settings.schedule import Job, jobs
+from stackctl.settings.schedule import jobs
 
 _TURN_SECONDS = 20.0
+# Each look at an object store lists it, which takes requests that are paid for: it gets one in five minutes.
+_TURNS_OF_A_STORE = 15
 
 
 class MachineClock:
@@ -52,12 +54,12 @@ class MachineClock:
 def run_command(request: Request, runner: Runner, note: Note) -> Result:
     """Do what is due, until ended by a signal. Raises Locked where the project's scheduler runs already."""
     folder = project_folder(request)
-    scheduled = _jobs(folder)
+    settings = _in_force(folder)
     place = Project("", folder).private / FOLDER
     try:
         place.mkdir(parents=True, exist_ok=True)
         with lock.exclusive(place / "lock", "the scheduler"):
-            _run(request, runner, note, folder, scheduled, recall(place))
+            _run(request, runner, note, folder, settings, recall(place))
     except OSError as error:
         raise unwritable(place, error) from error
 
@@ -107,7 +109,7 @@ def _not_to_heal(opened: Opened, use: ArchiveUse, archives: Sequence[Held]) -> s
 
 
 def _run(
-    request: Request, runner: Runner, note: Note, folder: Path, scheduled: tuple[Job, ...], memory: Memory
+    request: Request, runner: Runner, note: Note, folder: Path, settings: BackupSettings, memory: Memory
 ) -> NoReturn:
     def beat() -> None:
         (memory.folder / BEAT).touch()
@@ -119,19 +121,22 @@ def _run(
     def look() -> Known:
         return known(open_backups(request, runner), memory)
 
+    scheduled, store = jobs(settings.schedule), settings.pgbackrest and settings.pgbackrest.remote
     loop = Loop(scheduled, look, run, MachineClock(), note, memory)
     note(f"the schedule: {', '.join(f'{job.name} {job.expression}' for job in scheduled)}")
     while True:
         beat()
         if not loop.turn():
-            time.sleep(_TURN_SECONDS)
+            for _ in range(_TURNS_OF_A_STORE if store else 1):
+                beat()
+                time.sleep(_TURN_SECONDS)
 
 
-def _jobs(folder: Path) -> tuple[Job, ...]:
-    """The schedule that `up` put in force, where it rendered one, else that of the folder's own file."""
+def _in_force(folder: Path) -> BackupSettings:
+    """The section that `up` put in force, where it rendered one, else that of the folder's own file."""
     rendered = Project("", folder).rendered / FOLDER / PROJECT_FILE
     file = rendered if rendered.exists() else folder / PROJECT_FILE
-    found = jobs(backup_settings(load_section(file, SECTION).keys, folder).schedule)
-    if not found:
+    found = backup_settings(load_section(file, SECTION).keys, folder)
+    if not found.schedule:
         raise ProfileError(f"{file}: backup.schedule has no jobs", hint="write such as schedule: {full: 15 2 * * *}")
     return found

@@ -16,7 +16,6 @@ from stackctl.errors import NoEngine
         ("extra", [None, None]),
         ("prepare", [None, print]),
         ("start", [None, [], 1.0, print]),
-        ("reload", []),
         ("places", []),
         ("stop", [print]),
         ("destroy", [print]),
