@@ -22,7 +22,7 @@ YEARLY = {"full": "0 0 1 1 *", "expire": "5 0 1 1 *", "drill": "10 0 1 1 *"}
 LONG_AGO = (datetime.now(UTC) - timedelta(days=800)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-@pytest.fixture(scope="module", params=["store", "folder"])
+@pytest.fixture(scope="module", params=["folder", "store"])
 def kind(request: pytest.FixtureRequest) -> str:
     chosen: str = request.param
     return chosen

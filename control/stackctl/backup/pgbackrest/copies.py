@@ -59,7 +59,11 @@ class LeftCopy:
         return f"removed what an interrupted run left of {self.folder.name}"
 
 
-def left_copies(place: Path) -> list[LeftCopy]:
-    """What runs that were killed left in `place`, and elsewhere as they wrote down there."""
-    elsewhere = [LeftCopy(Path(os.fsdecode(path.read_bytes())), path) for path in sorted(place.glob(f"{_NOTE}*"))]
-    return [*(LeftCopy(path) for path in sorted(place.glob(f"{COPY}*"))), *elsewhere]
+def left_copies(place: Path, *, elsewhere: bool = True) -> list[LeftCopy]:
+    """What runs that were killed left in `place`, and `elsewhere` as they wrote down there.
+
+    In a container, paths of the machine lead to other places, and say nothing.
+    """
+    written = sorted(place.glob(f"{_NOTE}*")) if elsewhere else []
+    noted = [LeftCopy(Path(os.fsdecode(path.read_bytes())), path) for path in written]
+    return [*(LeftCopy(path) for path in sorted(place.glob(f"{COPY}*"))), *noted]

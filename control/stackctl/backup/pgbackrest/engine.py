@@ -14,10 +14,11 @@ from stackctl.backup.model import Backup, Kind, Status, spelled
 from stackctl.backup.named_point import nobody_knows
 from stackctl.backup.noted import note_backups
 from stackctl.backup.pgbackrest.catalogue import Looked, look
-from stackctl.backup.pgbackrest.copies import left_copies, near
+from stackctl.backup.pgbackrest.copies import near
 from stackctl.backup.pgbackrest.expire import expire
 from stackctl.backup.pgbackrest.faults import damaged_pages
 from stackctl.backup.pgbackrest.info import DAMAGED, SUMS, VERIFIED, notes, spelled_sums
+from stackctl.backup.pgbackrest.left import marked, tidy
 from stackctl.backup.pgbackrest.progress import counted
 from stackctl.backup.pgbackrest.reading import in_need, read_back, read_everything
 from stackctl.backup.pgbackrest.stored import StanzaStored
@@ -76,13 +77,17 @@ class PgBackRestEngine:
 
         pgBackRest itself removes what an interrupted backup left in the repository, when it takes the next one.
         """
-        with self._lock(what, shared, lambda: self._tidy(note)):
+        with self._lock(what, shared, lambda: tidy(self._tool, self._folder, note)):
             try:
                 yield
             finally:
                 # What only reads changes nothing that anybody would be told of.
                 if not shared:
                     self._told(note)
+
+    def alone(self, what: str) -> AbstractContextManager[None]:
+        """Hold the lock, and leave alone what a killed run left. Raises Locked."""
+        return self._lock(what, False, lambda: None)
 
     def write_down(self) -> None:
         """Write down what the repository holds, for the observer. Raises StackError."""
@@ -93,15 +98,6 @@ class PgBackRestEngine:
             self.write_down()
         except StackError as error:
             note(f"metrics of backups stay as they were: {error}")
-
-    def _tidy(self, note: Note) -> None:
-        left = left_copies(self._folder)
-        with self._tool.engine.programs() as programs:
-            if programs.end_orphans():
-                note("ended what an interrupted run had left at work")
-            programs.end_strays([each.folder for each in left])
-        for copy in left:
-            note(copy.remove())
 
     def adopt(self, cluster: str) -> None:
         """Only where a person names it: that `cluster` has sent nothing lately does not say that it is no more."""
@@ -168,7 +164,7 @@ class PgBackRestEngine:
         self._ready_for(kind)
         note(f"copying to {self._tool.where}")
         try:
-            with counted(self._tool, note):
+            with counted(self._tool, note), marked(self._folder):
                 said = self._tool.beside("backup", f"--type={_TYPES[kind]}", "--log-level-console=info")
         except Locked:
             raise

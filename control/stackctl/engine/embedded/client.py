@@ -42,7 +42,7 @@ class EmbeddedPrograms:
     ) -> Completed:
         """Run `program` to its end; `folders` are where they are."""
         return self.runner.run(
-            [self._program(program), *arguments],
+            [*self._started(program), *arguments],
             user=self.home.user,
             cwd=self.home.work,
             env=self._environment(),
@@ -53,8 +53,8 @@ class EmbeddedPrograms:
             quiet=quiet,
         )
 
-    def _program(self, name: str) -> str:
-        return self.server.program(name)
+    def _started(self, program: str) -> tuple[str, ...]:
+        return (self.server.program(program),)
 
     def _environment(self) -> dict[str, str]:
         return {"LC_ALL": "C.UTF-8", "TZ": "UTC", "PGPASSFILE": str(self.passfile)}

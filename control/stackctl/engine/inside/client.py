@@ -11,6 +11,8 @@ from stackctl.engine.embedded.home import Home
 from stackctl.engine.runner import SystemUser
 
 HOST, PORT = "postgres", 5432
+# What is at work ends with the thread that started it.
+END_WITH_US = ("setpriv", "--pdeathsig", "TERM", "--")
 # As many workers of pgBackRest as there is memory for here, and more than this container's CPUs keep busy.
 # The configuration has the number for the database's container.
 FEW_WORKERS = {"PGBACKREST_PROCESS_MAX": "2"}
@@ -23,10 +25,10 @@ _TEMPORARY = Path("/tmp")  # noqa: S108 - a tmpfs of the container
 class InsidePrograms(EmbeddedPrograms):
     """Processes of this container, as the database's account; the server is reached over the stack's network."""
 
-    def _program(self, name: str) -> str:
-        # pgBackRest and the shell are not PostgreSQL's.
-        found = self.server.program(name)
-        return found if Path(found).exists() else name
+    def _started(self, program: str) -> tuple[str, ...]:
+        # pgBackRest and its shell are not PostgreSQL's, and not found by their folders where this process is killed.
+        found = self.server.program(program)
+        return (found,) if Path(found).exists() else (*END_WITH_US, program)
 
     def _environment(self) -> dict[str, str]:
         return super()._environment() | FEW_WORKERS

@@ -13,7 +13,7 @@ from stackctl.engine.base import Deployment, Note, ServiceState
 from stackctl.engine.embedded.home import Home
 from stackctl.engine.embedded.programs import Server, find_server
 from stackctl.engine.generation import DataPlaces
-from stackctl.engine.inside.client import FEW_WORKERS, HOST, PORT, InsidePrograms, account, home
+from stackctl.engine.inside.client import END_WITH_US, FEW_WORKERS, HOST, PORT, InsidePrograms, account, home
 from stackctl.engine.inside.container import REPOSITORY
 from stackctl.engine.passfile import passfile
 from stackctl.engine.query import PSQL, QUERY_SECONDS, as_json, rows
@@ -74,7 +74,7 @@ class InsideEngine:
         login = {"PGHOST": HOST, "PGCONNECT_TIMEOUT": "10", "PGBACKREST_PG1_USER": "backup", **FEW_WORKERS}
         with passfile(self._home().run, _password("backup"), account()) as file:
             return self._runner.run(
-                ["setpriv", "--pdeathsig", "TERM", "--", *argv],
+                [*END_WITH_US, *argv],
                 user=account(),
                 cwd=self._home().work,
                 env={**login, "PGPASSFILE": str(file), "LC_ALL": "C.UTF-8", "TZ": "UTC"},

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,12 +15,13 @@ from stackctl.backup.pgbackrest.tool import Tool
 from stackctl.backup.protocol import BackupEngine
 from stackctl.engine.base import Engine
 from stackctl.engine.project import Project
-from stackctl.errors import Problem, ProfileError, StackError
+from stackctl.errors import Locked, Problem, ProfileError, StackError
 from stackctl.operations.backups.native import NativeEngine
 from stackctl.render import pgbackrest
 from stackctl.settings.backup import INSIDE, BackupSettings
 
 _BUILT = "debian"
+_TRIES, _PAUSE = 30, 1.0
 
 
 def backups_of(project: Project, engine: Engine, images: str) -> BackupEngine:
@@ -107,6 +109,19 @@ def pgbackrest_engine(project: Project, engine: Engine) -> PgBackRestEngine:
     return PgBackRestEngine(tool, project.work, lambda: datetime.now(UTC), hold)
 
 
+@contextmanager
+def _after_others(backups: PgBackRestEngine) -> Iterator[None]:
+    """With the lock, or without where another run is at work for longer than it takes to make the server known."""
+    with ExitStack() as stack:
+        for _ in range(_TRIES):
+            try:
+                stack.enter_context(backups.alone("stackctl up"))
+                break
+            except Locked:
+                time.sleep(_PAUSE)
+        yield
+
+
 def unready_repository(project: Project, engine: Engine, *, adopt: bool = False) -> list[Problem]:
     """Let pgBackRest know the running server; a warning where it cannot, as the database serves without it too.
 
@@ -114,11 +129,12 @@ def unready_repository(project: Project, engine: Engine, *, adopt: bool = False)
     """
     if project.pgbackrest is None:
         return []
+    backups = pgbackrest_engine(project, engine)
     try:
-        project.make_work()
-        backups = pgbackrest_engine(project, engine)
-        backups.make_ready(adopt=adopt)
-        backups.write_down()
+        # The first job of a scheduler that was just started does the same.
+        with _after_others(backups):
+            backups.make_ready(adopt=adopt)
+            backups.write_down()
     except StackError as error:
         return [Problem("repository", f"nothing is archived: {error}", error.hint)]
     return []

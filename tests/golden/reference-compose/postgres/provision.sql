@@ -71,6 +71,10 @@ ALTER ROLE report SET transaction_timeout = '30min';
 GRANT pg_monitor TO monitor;
 GRANT pg_use_reserved_connections TO monitor, backup;
 GRANT pg_read_all_data TO backup;
+-- What pgBackRest needed of it, where it took the backups before.
+SELECT 'REVOKE pg_read_all_settings FROM backup' WHERE pg_has_role('backup', 'pg_read_all_settings', 'MEMBER') \gexec
+REVOKE EXECUTE ON FUNCTION pg_backup_start(text, boolean), pg_backup_stop(boolean), pg_switch_wal(), pg_create_restore_point(text)
+    FROM backup;
 -- Lines of the configuration, also those that wait: whoever reads pg_settings with pg_monitor knows their values anyway.
 GRANT SELECT ON pg_file_settings TO monitor;
 GRANT EXECUTE ON FUNCTION pg_show_all_file_settings() TO monitor;
