@@ -85,6 +85,17 @@ def test_a_bad_configuration_is_found_and_stock_is_as_fast_as_stock(project: Sta
     assert left(project) == []
 
 
+@pytest.mark.parametrize("engine", ["docker"], indirect=True)
+def test_a_server_in_a_container_is_crashed_and_comes_back(project: Stack) -> None:
+    """There the first process of the container is the server's parent, and is not killed with it."""
+    words = ("--ram", "1G", "--quick", "--rounds", "1", "--scale", "1", "--workloads", "crash")
+    (compared,) = bench(project, *words)["compared"]
+    sides = compared["workloads"][0]["sides"]
+    assert sides["stock"]["rate"] > 0
+    assert sides["stackctl"]["rate"] > 0
+    assert left(project) == []
+
+
 @pytest.mark.parametrize("engine", ["embedded"], indirect=True)
 def test_every_workload_runs_and_is_counted(project: Stack) -> None:
     picture = project.folder / "bench.svg"

@@ -26,6 +26,12 @@ _PORT = "5432"
 _LINES = "40"
 # The first process waits for whoever ends, as the server's own parent is gone.
 _IDLE = ("-c", "while :; do sleep 1; done")
+# A large one is not gone at once, and as long as its number is taken none starts on the same data.
+_KILL = """
+read -r server <"$1/postmaster.pid"
+kill -s KILL -- -1
+for turn in $(seq 600); do kill -0 "$server" || exit 0; sleep 0.1; done 2>/dev/null
+"""
 _FILE = re.compile(r"^==> (.+) <==$", re.MULTILINE)
 # What the Engine was asked for before a killed run ended may come after it. $1 is the label, $2 a folder.
 _CLEAN = """
@@ -58,8 +64,8 @@ class DockerRoom:
         return self.runner.run(argv, check=check, timeout=timeout, quiet=True)
 
     def kill(self) -> None:
-        """SIGKILL for all in the container but its first process, which the kernel spares."""
-        self.run("sh", "-c", "kill -s KILL -1", check=False)
+        """SIGKILL for all in the container but its first process, which the kernel spares; the server is gone then."""
+        self.run("sh", "-c", _KILL, "sh", str(self.data), check=False, timeout=90)
 
     def usage(self) -> Usage:
         """The container's cgroup."""
