@@ -7,19 +7,14 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
 
+from missed_schedule import YEARLY, backups, caught_up, remember_nothing_done, told
 from object_store import KEY, SECRET, make_store
 from running_stack import Stack, docker, eventually
-
-# Once a year, so that nothing but what was missed comes due while the tests run.
-YEARLY = {"full": "0 0 1 1 *", "expire": "5 0 1 1 *", "drill": "10 0 1 1 *"}
-LONG_AGO = (datetime.now(UTC) - timedelta(days=800)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 @pytest.fixture(scope="module", params=["folder", "store"])
@@ -33,33 +28,19 @@ def scheduled(kind: str, tmp_path_factory: pytest.TempPathFactory, docker_engine
     """A stack with a schedule whose times it missed for years, and made up for."""
     store = make_store(tmp_path_factory.mktemp("store"), "backups") if kind == "store" else None
     made = Stack(tmp_path_factory.mktemp(f"pgbackrest-{kind}"), "docker")
-    made.private.mkdir(mode=0o700)
-    memory = made.private / "scheduler"
-    memory.mkdir(mode=0o700)
-    (memory / "done.json").write_text(json.dumps({"done": {}, "seen": dict.fromkeys(YEARLY, LONG_AGO)}))
+    remember_nothing_done(made)
     place = store.settings("backups", "shop") if store else {"encryption": True}
     made.write(backup={"engine": "pgbackrest", "schedule": YEARLY, **place})
     try:
         if store:
             store.start()
         made.up()
-        eventually(lambda: backups(made) and backups(made)[0]["drilled_at"], 240, "the drill is done")
+        caught_up(made)
         yield made
     finally:
         made.remove()
         if store:
             store.stop()
-
-
-def backups(stack: Stack) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = stack.run("backup", "list", "--json").data["backups"]
-    return found
-
-
-def told(stack: Stack) -> list[list[str]]:
-    """The beginnings and ends of jobs, with how they ended."""
-    lines = stack.run("logs", "scheduler", "--tail", "1000").out.splitlines()
-    return [line.split(" ")[1:5] for line in lines if " begins, " in line or " ended with " in line]
 
 
 def test_what_was_missed_is_taken_tried_and_noted(scheduled: Stack) -> None:
@@ -100,7 +81,6 @@ def test_the_container_writes_no_data_and_has_no_way_to_be_the_administrator(sch
 @pytest.mark.parametrize("kind", ["folder"], indirect=True)
 def test_a_job_that_is_killed_takes_pgbackrest_with_it_and_is_done_again(scheduled: Stack) -> None:
     """Nobody outside of the container could find what went on there."""
-    scheduled.run("backup", "keep", backups(scheduled)[0]["id"], "--until", "2099-01-01")
     gap(scheduled)
     backup = eventually(lambda: working(scheduled, "backup"), 120, "a backup is being taken")
     for pid in backup:

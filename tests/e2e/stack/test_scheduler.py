@@ -8,34 +8,27 @@ import shutil
 import signal
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
 
 from broken_archive import archived, give_up, write
+from missed_schedule import YEARLY, backups, caught_up, remember_nothing_done, told
 from running_stack import Stack, docker, eventually
 
-# Once a year, so that nothing but what was missed comes due while the tests run.
-YEARLY = {"full": "0 0 1 1 *", "expire": "5 0 1 1 *", "drill": "10 0 1 1 *"}
 ROLES = ("backup", "monitor")
-LONG_AGO = (datetime.now(UTC) - timedelta(days=800)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 @pytest.fixture(scope="module")
 def scheduled(engine: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A stack with a schedule whose times it missed for years, and made up for."""
     made = Stack(tmp_path_factory.mktemp(f"scheduled-{engine}"), engine)
-    made.private.mkdir(mode=0o700)
-    memory = made.private / "scheduler"
-    memory.mkdir(mode=0o700)
-    (memory / "done.json").write_text(json.dumps({"done": {}, "seen": dict.fromkeys(YEARLY, LONG_AGO)}))
+    remember_nothing_done(made)
     made.write(backup={"schedule": YEARLY})
     try:
         made.up()
-        eventually(lambda: backups(made) and backups(made)[0]["drilled_at"], 240, "the drill is done")
+        caught_up(made)
         yield made
         made.write()
         made.up()
@@ -55,11 +48,6 @@ def repository(stack: Stack) -> Path:
 
 def states(stack: Stack) -> dict[str, str]:
     return {each["name"]: each["health"] for each in stack.run("status", "--json").data["services"]}
-
-
-def backups(stack: Stack) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = stack.run("backup", "list", "--json").data["backups"]
-    return found
 
 
 def good(stack: Stack) -> list[str]:
@@ -92,14 +80,9 @@ def test_what_was_missed_is_done_once_and_in_order(scheduled: Stack) -> None:
     assert shown["scheduler"] == "running"
     assert {job["job"]: job["state"] for job in shown["jobs"]} == dict.fromkeys(YEARLY, "done")
     wanted = [[name, *words] for name in YEARLY for words in (["begins,", "due"], ["ended", "with"])]
-
-    def told() -> list[list[str]]:
-        lines = scheduled.run("logs", "scheduler", "--tail", "1000").out.splitlines()
-        return [line.split(" ")[1:4] for line in lines if " begins, " in line or " ended with " in line]
-
     # What was done is recorded a moment before its end is told.
-    eventually(lambda: len(told()) >= len(wanted), 30, "the end of the last one is told")
-    assert told() == wanted
+    eventually(lambda: len(told(scheduled)) >= len(wanted), 30, "the end of the last one is told")
+    assert [words[:3] for words in told(scheduled)] == wanted
     assert scheduled.run("plan").code == 0
     assert states(scheduled)["scheduler"] == "healthy"
 

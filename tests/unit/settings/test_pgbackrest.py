@@ -117,7 +117,12 @@ def test_a_receiver_is_refused_by_the_names_of_both_keys(read, wal):
 def test_a_schedule_of_pgbackrest_is_the_stacks_own(read):
     lines = "encryption: on\n  schedule:\n    full: 15 2 * * 0"
     assert read(lines).scheduled
-    assert not read(f"{lines}\n  scheduler: none").scheduled
+    found = read(f"{lines}\n  scheduler: none\n  wal: archive")
+    assert (found.pgbackrest, dict(found.schedule), found.scheduled) == (
+        PgBackRest(encryption=True),
+        {"full": "15 2 * * 0"},
+        False,
+    )
 
 
 @pytest.mark.parametrize(
