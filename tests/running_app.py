@@ -6,8 +6,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,14 @@ class Database:
 
     def execute(self, sql: str) -> list[Any]:
         return self.postgres.execute(sql, self.name)
+
+
+@contextmanager
+def locked_table(database: Database) -> Iterator[None]:
+    """Make every statement on the table wait."""
+    with database.postgres.connect(database.name) as connection, connection.transaction():
+        connection.execute("LOCK TABLE tools IN ACCESS EXCLUSIVE MODE")
+        yield
 
 
 @dataclass

@@ -12,16 +12,8 @@ from contextlib import contextmanager
 import httpx
 import pytest
 
-from running_app import Database, Serve, Served
+from running_app import Database, Serve, Served, locked_table
 from running_postgres import wait_until
-
-
-@contextmanager
-def locked_table(database: Database) -> Iterator[None]:
-    """Make every statement on the table wait."""
-    with database.postgres.connect(database.name) as connection, connection.transaction():
-        connection.execute("LOCK TABLE tools IN ACCESS EXCLUSIVE MODE")
-        yield
 
 
 def quiet(served: Served) -> bool:

@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import socket
+import time
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -15,7 +16,8 @@ from prometheus_client import REGISTRY
 from sqlalchemy import QueuePool, create_engine
 
 from app.pool import PUBLISH_SECONDS, WatchedPool
-from running_app import Database, Serve, Served
+from http_load import Load, get
+from running_app import Database, Serve, Served, locked_table
 from running_postgres import wait_until
 
 
@@ -49,8 +51,25 @@ def test_a_killed_worker_leaves_its_counts_and_takes_its_gauges(database: Databa
     ask(served, "/tools/1", 10)
     assert served.metric("http_requests_total", route="/tools/{tool_id}") == 40
     assert served.metric("http_request_duration_seconds_count", route="/tools/{tool_id}") == 40
-    # Three files for each of two workers, two for all the departed.
-    assert len(list(served.directory.glob("*.db"))) == 8
+    # Four files for each of two workers, two for all the departed.
+    assert len(list(served.directory.glob("*.db"))) == 10
+
+
+def test_a_full_worker_is_seen_beside_an_idle_one(database: Database, serve: Serve) -> None:
+    served = serve(database.environ(), 2, DB_POOL_SIZE="2", DB_MAX_OVERFLOW="0")
+    port = httpx.URL(served.url).port
+    assert port is not None
+    assert wait_until(lambda: served.metric("app_db_pool_idle") == 4)
+    idle, _ = served.workers()
+    # Clients that keep their connections come while one worker takes none.
+    os.kill(idle, signal.SIGSTOP)
+    with Load(port, get("/tools"), clients=6), locked_table(database):
+        assert wait_until(lambda: served.metric("app_db_pool_fullest_ratio") == 1)
+        os.kill(idle, signal.SIGCONT)
+        time.sleep(3 * PUBLISH_SECONDS)
+        assert served.metric("app_db_pool_checked_out") == 2
+        assert served.metric("app_db_pool_fullest_ratio") == 1
+    assert wait_until(lambda: served.metric("app_db_pool_fullest_ratio") == 0)
 
 
 def test_idle_connections_take_no_more_than_a_few_threads(database: Database, serve: Serve) -> None:

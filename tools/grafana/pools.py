@@ -5,7 +5,7 @@ from __future__ import annotations
 from grafana.board import Board, Section
 from grafana.marks import ANY, POOL, POOL_WAIT, POOLS_OF_SERVER, RARE, RARE_IS_BAD, SECOND
 from grafana.panels import Line, Query, Words, stat, timeseries
-from grafana.promql import DATABASE, app_is, grown, quantile, rate, ratio, series, total
+from grafana.promql import DATABASE, app_is, grown, quantile, rate, series, total
 
 _POOL = "app_db_pool_"
 _WAIT = f"{_POOL}wait_seconds"
@@ -17,10 +17,10 @@ _STATE = Line(
         stat(
             Words(
                 "In use",
-                "Share of the connections which the pools of all workers may open that requests hold.",
+                "Share of its connections that requests hold, in the worker whose pool is the fullest.",
                 "Shorten what holds them: see Queries. A larger pool only moves the queue into the database.",
             ),
-            ratio(f"sum({series(_POOL + 'checked_out')})", _LIMIT),
+            f"max({series(_POOL + 'fullest_ratio')})",
             "percentunit",
             POOL,
         ),

@@ -19,7 +19,6 @@ from grafana.promql import (
 _HITS, _READS = (total("", rate(f"pg_stat_database_blks_{kind}")) for kind in ("hit", "read"))
 _ERRORS = total("", rate("http_requests_total", 'code=~"5.."'))
 _REQUESTS = total("", rate("http_requests_total"))
-_POOL = "app_db_pool_"
 
 ROOM = Line(
     4,
@@ -39,13 +38,10 @@ ROOM = Line(
         stat(
             Words(
                 "Pool in use",
-                "Share of the app's connections that requests hold.",
+                "Share of its connections that requests hold, in the worker whose pool is the fullest.",
                 "Look for slow statements first; a larger pool only moves the queue into the database.",
             ),
-            ratio(
-                f"sum({series(_POOL + 'checked_out')})",
-                f"(sum({series(_POOL + 'size')}) + sum({series(_POOL + 'max_overflow')}))",
-            ),
+            f"max({series('app_db_pool_fullest_ratio')})",
             "percentunit",
             POOL,
             to="stackctl-pools",

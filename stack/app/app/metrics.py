@@ -1,4 +1,4 @@
-"""The application's metrics. Gauges are summed over living workers (`livesum`)."""
+"""The application's metrics. Gauges are summed over living workers (`livesum`) or the largest of theirs (`livemax`)."""
 
 from __future__ import annotations
 
@@ -14,6 +14,12 @@ POOL_MAX_OVERFLOW = Gauge(
 POOL_CHECKED_OUT = Gauge("app_db_pool_checked_out", "Connections in use.", multiprocess_mode="livesum")
 POOL_IDLE = Gauge("app_db_pool_idle", "Open connections not in use.", multiprocess_mode="livesum")
 POOL_OVERFLOW = Gauge("app_db_pool_overflow", "Open connections above the pools' size.", multiprocess_mode="livesum")
+# A worker serves the connections that it accepted: where clients keep theirs, one may be full while another is idle.
+POOL_FULLEST = Gauge(
+    "app_db_pool_fullest_ratio",
+    "Connections in use by the number that may be open, in the worker whose pool is the fullest.",
+    multiprocess_mode="livemax",
+)
 POOL_WAIT = Histogram("app_db_pool_wait_seconds", "Time until a request had a connection.", buckets=SECONDS)
 POOL_TIMEOUTS = Counter("app_db_pool_timeouts", "Requests refused because no connection became free.")
 POOL_INVALIDATIONS = Counter("app_db_pool_invalidations", "Pooled connections found broken and dropped.")

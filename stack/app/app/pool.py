@@ -51,6 +51,7 @@ class WatchedPool:
 
     def __init__(self, engine: Engine, max_overflow: int) -> None:
         self._engine = engine
+        self._max_overflow = max_overflow
         self._due = False
         self._units = 0
         metrics.POOL_SIZE.set(self._pool.size())
@@ -89,6 +90,7 @@ class WatchedPool:
         """Set the gauges to what the pool holds now."""
         pool = self._pool
         metrics.POOL_CHECKED_OUT.set(pool.checkedout())
+        metrics.POOL_FULLEST.set(pool.checkedout() / (pool.size() + self._max_overflow))
         metrics.POOL_IDLE.set(pool.checkedin())
         # Starts at minus the pool's size and counts up with every connection that is opened.
         metrics.POOL_OVERFLOW.set(max(0, pool.overflow()))
