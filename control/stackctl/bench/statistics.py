@@ -11,7 +11,7 @@ from statistics import median
 
 _RESAMPLES = 4000
 _TAIL = 0.025
-# Of so few rounds not even their extremes make an interval of 95 %: 1 - 2 x 0.5^5 is 94 %.
+# Of fewer rounds not even their extremes make an interval of 95 %: of five, 1 - 2 x 0.5^5 is 94 %.
 LEAST_ROUNDS = 6
 
 
@@ -21,6 +21,7 @@ class Verdict(StrEnum):
     FASTER = "faster"
     SLOWER = "slower"
     NOISE = "within the noise"
+    NOT_COUNTED = "not counted"
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,10 @@ def paired(ours: Sequence[float], theirs: Sequence[float], seed: int = 0) -> Rat
     """The ratio of two series of positive numbers, of which those at the same place were measured in one round.
 
     What both meet, such as a machine that grows slower, is gone from the ratio of a round. The interval is the
-    percentile bootstrap of the median (Efron, 1979), of the logarithms, so that it is as wide for 1/2 as for 2.
-    Raises ValueError where the series differ in length, are empty, or have a number that is not positive.
+    percentile bootstrap of the median (Efron, 1979), of the logarithms, so that it is as wide for 1/2 as for 2; of few
+    rounds it is too narrow (of seven, it holds the truth in 87.5 of 100 runs), so that it is never narrower than
+    the interval of the sign test (Conover, Practical Nonparametric Statistics, 3.2). Raises ValueError where the
+    series differ in length, are empty, or have a number that is not positive.
     """
     if len(ours) != len(theirs) or not ours:
         raise ValueError("paired series have the same number of rounds, and at least one")
@@ -54,8 +57,22 @@ def paired(ours: Sequence[float], theirs: Sequence[float], seed: int = 0) -> Rat
     logs = [math.log(mine / other) for mine, other in zip(ours, theirs, strict=True)]
     chance = random.Random(seed)  # noqa: S311 - the same answer each time, not a secret
     medians = sorted(median(chance.choices(logs, k=len(logs))) for _ in range(_RESAMPLES))
-    low, high = medians[int(_TAIL * _RESAMPLES)], medians[-1 - int(_TAIL * _RESAMPLES)]
+    resampled, ordered, outside = int(_TAIL * _RESAMPLES), sorted(logs), _outside(len(logs))
+    low = min(medians[resampled], ordered[outside])
+    high = max(medians[-1 - resampled], ordered[-1 - outside])
     return Ratio(math.exp(median(logs)), math.exp(low), math.exp(high), len(logs))
+
+
+def _outside(rounds: int) -> int:
+    """How many of the smallest, and as many of the largest, an interval of 95 % for the median may leave out.
+
+    As many rounds are below the true median as a fair coin falls on one side.
+    """
+    outside, below = 0, 1.0
+    while below + math.comb(rounds, outside + 1) <= _TAIL * 2**rounds:
+        outside += 1
+        below += math.comb(rounds, outside)
+    return outside
 
 
 def geometric_mean(ratios: Sequence[float]) -> float:
