@@ -9,30 +9,23 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from stackctl.bench import contenders
-from stackctl.bench.app import WORKER_MEMORY
 from stackctl.bench.contenders import Contender
-from stackctl.bench.workloads import Measure, Workload, chosen, own_script
+from stackctl.bench.workloads import Workload, chosen, own_script
 from stackctl.engine.base import Note
-from stackctl.engine.rooms import Limits
 from stackctl.engine.runner import Runner
-from stackctl.errors import ProfileError, StackError, UsageError
-from stackctl.hardware.detect import available_memory, free_disk
+from stackctl.errors import StackError, UsageError
 from stackctl.operations.bench_chart import picture, refuse_unwritable
 from stackctl.operations.bench_ground import Ground, rooms_of
 from stackctl.operations.bench_report import Run, result_of
+from stackctl.operations.bench_room import fitting, limits_of, refuse_without_disk
 from stackctl.operations.bench_statements import source_of
 from stackctl.operations.engines import recorded_engine
 from stackctl.operations.project import catalog_for, open_recorded
 from stackctl.operations.result import INTERRUPTED, Request, Result
-from stackctl.operations.stack import Prepared, prepare
+from stackctl.operations.stack import Prepared
 from stackctl.settings.postgresql_conf import read_conf
-from stackctl.units import GIB, MIB, Bytes, human
 
-# About 15 MB for each step; with indexes, a copy of the rows for bulk loads and what writes leave behind.
-_STEP_BYTES = 30 * MIB
 QUICK_SCALE, FULL_SCALE = 20, 100
-# Clients, the page cache they share, and everything else on this machine.
-_BESIDE = GIB
 
 
 @dataclass(frozen=True)
@@ -59,11 +52,11 @@ def bench_command(request: Request, runner: Runner, note: Note, asked: Asked) ->
     workloads = _workloads(asked)
     if asked.chart is not None:
         refuse_unwritable(asked.chart)
-    prepared = prepare(request, runner)
+    prepared, smaller = fitting(request, runner, workloads)
     named = _contenders(prepared, asked)
     source = source_of(recorded_engine(open_recorded(request), runner)) if asked.from_statements else None
-    limits, scale = _limits(prepared), asked.scale or (QUICK_SCALE if asked.quick else FULL_SCALE)
-    _refuse_without_room(limits, scale, workloads, prepared.sizing.connections.workers)
+    limits, scale = limits_of(prepared), asked.scale or (QUICK_SCALE if asked.quick else FULL_SCALE)
+    refuse_without_disk(prepared, scale, workloads, source)
     began, moment = time.monotonic(), datetime.now(UTC)
     with rooms_of(prepared, runner, note, pooler=any(each.pooler for each in workloads)) as rooms:
         statements = source.copied(rooms.scratch, note) if source else None
@@ -73,7 +66,7 @@ def bench_command(request: Request, runner: Runner, note: Note, asked: Asked) ->
     run = Run(limits, rooms.limited, scale, asked.seed, moment, seconds, ground.compared)
     if asked.chart is not None:
         asked.chart.write_text(picture(run), encoding="utf-8")
-    problems = [*prepared.warnings, *ground.problems.values()]
+    problems = [*prepared.warnings, *smaller, *ground.problems.values()]
     result = result_of(run, prepared.sizing.profile, prepared.choice.engine, problems)
     return result if finished else replace(result, exit_code=INTERRUPTED)
 
@@ -129,34 +122,3 @@ def _contenders(prepared: Prepared, asked: Asked) -> list[Contender]:
     if asked.conf is not None:
         found.append(contenders.from_file(asked.conf.name, read_conf(asked.conf), sizing, catalog, build))
     return found
-
-
-def _limits(prepared: Prepared) -> Limits:
-    share = prepared.sizing.share("postgres")
-    assert share is not None, "every stack has a database"  # noqa: S101
-    return Limits(
-        share.memory,
-        prepared.sizing.shm_size,
-        min(share.cpus, prepared.opened.host.cpus),
-        prepared.sizing.profile.disk_limit,
-    )
-
-
-def _refuse_without_room(limits: Limits, scale: int, workloads: Sequence[Workload], workers: int) -> None:
-    app = workers * WORKER_MEMORY if any(each.measure is Measure.API for each in workloads) else 0
-    needed, there = Bytes(2 * limits.memory + app + _BESIDE), available_memory()
-    if needed > there:
-        raise ProfileError(
-            f"two servers with {human(limits.memory)} each do not fit into the {human(there)} that are free",
-            hint="a smaller profile tells as much: stackctl bench --ram 8G",
-            code="larger_than_host",
-        )
-    large = max(each.past_memory for each in workloads) * limits.memory
-    # Beside the tables WAL, and as much again of what updates leave of the large one.
-    disk = Bytes(int(2 * (scale * _STEP_BYTES + 8 * GIB + 1.5 * large)))
-    free = free_disk(Path("/var/tmp"))  # noqa: S108 - looked at only
-    if disk > free:
-        raise ProfileError(
-            f"two servers with tables of scale {scale} may need {human(disk)}, and {human(free)} are free",
-            hint="--scale with a smaller number",
-        )

@@ -6,6 +6,7 @@ import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from stackctl.bench import contenders
 from stackctl.bench.app import Gunicorn
@@ -41,13 +42,29 @@ def rooms_of(prepared: Prepared, runner: Runner, note: Note, *, pooler: bool) ->
     from stackctl.engine.docker import images
     from stackctl.engine.docker.rooms import docker_rooms
 
-    services = ("postgres", "pgbouncer") if pooler else ("postgres",)
-    supply = images.supply(prepared.choice.images, postgres, services)
-    images.ensure(supply, runner, note)
-    known = supply.references()
+    known, kind = dict[str, str](), prepared.choice.images
+    for service in ("postgres", "pgbouncer") if pooler else ("postgres",):
+        supply = images.supply(kind, postgres, (service,))
+        try:
+            images.ensure(supply, runner, note)
+        except ImageUnavailable:
+            # One workload needs the pooler, and says so in its turn; the others go on.
+            if service == "postgres":
+                raise
+            continue
+        known |= supply.references()
     name = prepared.opened.project.name
     with docker_rooms(runner, name, known["postgres"], postgres, known.get("pgbouncer", "")) as found:
         yield found
+
+
+def data_place(prepared: Prepared) -> Path:
+    """Where servers in such rooms have their data, on this machine."""
+    if prepared.choice.engine == "docker":
+        return prepared.engine.data_place()
+    from stackctl.engine.embedded.rooms import PLACE
+
+    return PLACE
 
 
 @dataclass
@@ -83,7 +100,8 @@ class Ground:
 
     def _measure(self, pair: Pair, workloads: Sequence[Workload], found: list[Measured]) -> None:
         failed: list[StackError] = []
-        for workload in workloads:
+        for number, workload in enumerate(workloads, start=1):
+            self.note(f"{workload.name}: {number} of {len(workloads)} workloads")
             try:
                 found.append(pair.measure(workload))
             except (EngineFailed, ImageUnavailable) as error:

@@ -12,6 +12,7 @@ from stackctl.bench.statements import replayed
 from stackctl.bench.workloads import Workload
 from stackctl.engine.base import Engine, Note
 from stackctl.errors import Problem, ProfileError
+from stackctl.units import Bytes
 
 _DATABASE = "app"
 _HOURS = 6 * 3600.0
@@ -57,6 +58,11 @@ class Source:
 
     engine: Engine
     seen: tuple[Seen, ...]
+
+    def size(self) -> Bytes:
+        """Bytes of the database that was asked."""
+        (row,) = self.engine.query("SELECT pg_database_size(current_database()) AS bytes", _DATABASE)
+        return Bytes(row["bytes"])
 
     def copied(self, folder: Path, note: Note) -> Statements:
         """The statements with a dump of the app's database, in a folder that throwaway servers see too."""

@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 import pytest
 
-from running_stack import Stack, docker, eventually
+from running_stack import PROFILE, Stack, docker, eventually
 
 EMBEDDED = Path("/var/tmp")
 
@@ -156,6 +156,8 @@ CALLS = "SELECT sum(calls) FROM pg_stat_statements WHERE query LIKE '%tools.desc
 
 @pytest.mark.parametrize("engine", ["embedded"], indirect=True)
 def test_what_was_measured_until_an_interruption_is_told(project: Stack) -> None:
+    """With the largest profile that fits twice, as nobody named one: two of the whole machine never do."""
+    project.write(profile={key: value for key, value in PROFILE.items() if key != "ram"})
     words = ("--json", "--verbose", "--quick", "--rounds", "1", "--scale", "1", "--workloads", "read,tpcb,burst")
     with project.start("bench", *words) as running:
         assert running.stderr is not None
@@ -170,6 +172,9 @@ def test_what_was_measured_until_an_interruption_is_told(project: Stack) -> None
     assert (running.returncode, document["ok"]) == (130, False)
     assert [each["workload"] for each in document["data"]["compared"][0]["workloads"]] == ["read"]
     assert any(each["message"].startswith("interrupted") for each in document["warnings"])
+    assert "smaller_profile" in {each["code"] for each in document["warnings"]}
+    assert 2 * document["data"]["limits"]["memory"] < psutil.virtual_memory().total
+    assert document["data"]["ram_bytes"].bit_count() == 1
     assert left(project) == []
 
 

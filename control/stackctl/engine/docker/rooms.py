@@ -18,7 +18,7 @@ from stackctl.engine.docker.place import data_folder
 from stackctl.engine.ownership import give
 from stackctl.engine.rooms import ADMINISTRATOR, Limits, Room
 from stackctl.engine.runner import Completed, Runner
-from stackctl.errors import Unhealthy
+from stackctl.errors import ImageUnavailable, Unhealthy
 from stackctl.hardware.usage import CGROUP_FILES, Usage, of_cgroup
 from stackctl.images.public import data_mount
 
@@ -127,6 +127,8 @@ class DockerRooms:
     @contextmanager
     def pooler(self, room: Room, ini: Path) -> Iterator[None]:
         """A container of its own."""
+        if not self.pooler_image:
+            raise ImageUnavailable("there is no image of PgBouncer", hint="see stackctl images list")
         name = f"{self._token}-pooler"
         self._start(name, image=self.pooler_image, command=("pgbouncer", str(ini)))
         try:

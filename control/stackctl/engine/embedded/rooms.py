@@ -20,7 +20,7 @@ from stackctl.hardware.process_tree import ProcessTree
 from stackctl.hardware.usage import Usage
 
 # Not /tmp, which may be memory: what the disk does is a part of what is measured.
-_PLACE = Path("/var/tmp")  # noqa: S108 - a folder of mode 0700 with a name that nobody can guess
+PLACE = Path("/var/tmp")  # noqa: S108 - a folder of mode 0700 with a name that nobody can guess
 _PORT = "5432"
 _LINES = 40
 # The servers end by SIGQUIT, at once; their files go when they are gone.
@@ -148,7 +148,7 @@ class EmbeddedRooms:
 def embedded_rooms(runner: Runner, postgres: int) -> Iterator[EmbeddedRooms]:
     """Rooms for as long as the context lasts. Raises ImageUnavailable where there is no such PostgreSQL."""
     user, server = ensure_account(runner), find_server(runner, postgres)
-    base = Path(tempfile.mkdtemp(prefix="stackctl-bench-", dir=_PLACE))
+    base = Path(tempfile.mkdtemp(prefix="stackctl-bench-", dir=PLACE))
     give(base, user)
     with runner.afterwards(["sh", "-c", _CLEAN, "sh", str(base)], user=user):
         rooms = EmbeddedRooms(base, _reachable(server, base, user), runner, user)
