@@ -25,7 +25,12 @@ _PLACES = frozenset(
     ]
 )
 _OBSERVING = ("log_", "track_", "pg_stat_statements.", "auto_explain.", "compute_query_id")
+# What a timestamp of each commit costs is a price of the configuration, though its name begins like those.
+_NOT_OBSERVING = frozenset(["track_commit_timestamp"])
 _PRELOADED = "pg_stat_statements"
+# With these off, what was committed may be lost or torn in a crash.
+_DURABLE = ("fsync", "full_page_writes", "synchronous_commit")
+_OFF = frozenset(["off", "of", "false", "fals", "fal", "fa", "f", "no", "n", "0"])
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,12 @@ class Contender:
     settings: Mapping[str, str]
     left_out: Mapping[str, str]
     pool: int = 0
+
+    @property
+    def traded(self) -> tuple[str, ...]:
+        """The settings by which it trades durability for speed."""
+        given = {name.lower(): value.strip().lower() for name, value in self.settings.items()}
+        return tuple(name for name in _DURABLE if given.get(name) in _OFF)
 
 
 def stock(sizing: Sizing) -> Contender:
@@ -77,7 +88,7 @@ def _observed(values: Mapping[str, str], sizing: Sizing) -> dict[str, str]:
 
 
 def _observes(name: str) -> bool:
-    return name.startswith(_OBSERVING) and name not in _PLACES
+    return name.startswith(_OBSERVING) and name not in _PLACES | _NOT_OBSERVING
 
 
 def _impossible(name: str, value: str, catalog: Catalog, build: Build) -> str:

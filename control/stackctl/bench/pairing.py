@@ -24,6 +24,23 @@ class Measured:
     ours: Sequence[Slice]
     theirs: Sequence[Slice]
 
+    @property
+    def crossed(self) -> float:
+        """Checkpoints that WAL forced on the side that has fewer of them."""
+        return min(sum(each.counted.checkpoints_forced for each in side) for side in (self.ours, self.theirs))
+
+    @property
+    def cut(self) -> str:
+        """What was still to come when the time was over, in words; empty where nothing was."""
+        work, done = self.workload, len(self.ours)
+        if work.checkpoints and self.crossed < work.checkpoints:
+            return (
+                f"{work.name} ended after {done} rounds, {self.crossed:.0f} of {work.checkpoints} checkpoints crossed"
+            )
+        if not work.checkpoints and done < work.rounds:
+            return f"{work.name} ended after {done} of {work.rounds} rounds, as its {work.most_seconds:.0f} s were over"
+        return ""
+
 
 @dataclass
 class Pair:
@@ -45,9 +62,10 @@ class Pair:
         began = time.monotonic()
         while self._goes_on(workload, rounds, time.monotonic() - began):
             rounds.append(self._round(workload))
-            left = (time.monotonic() - began) / len(rounds) * (workload.rounds - len(rounds))
+            gone = time.monotonic() - began
+            left = max(0, min(gone / len(rounds) * (workload.rounds - len(rounds)), workload.most_seconds - gone))
             self.note(f"{workload.name}: round {len(rounds)} of {workload.rounds}, about {_minutes(left)} left")
-        return Measured(workload, [ours for ours, _ in rounds], [theirs for _, theirs in rounds])
+        return _measured(workload, rounds)
 
     def _prepare(self, workload: Workload) -> None:
         """A table that no memory holds, where the workload wants one."""
@@ -67,14 +85,15 @@ class Pair:
         return ours, theirs
 
     def _goes_on(self, workload: Workload, rounds: Sequence[_Round], seconds: float) -> bool:
+        if not rounds:
+            return True
         if len(rounds) >= workload.rounds or seconds > workload.most_seconds:
             return False
-        if not workload.checkpoints or not rounds:
-            return True
-        crossed: list[float] = [
-            sum(each.counted.checkpoints_forced for each in side) for side in zip(*rounds, strict=True)
-        ]
-        return min(crossed) < workload.checkpoints
+        return not workload.checkpoints or _measured(workload, rounds).crossed < workload.checkpoints
+
+
+def _measured(workload: Workload, rounds: Sequence[_Round]) -> Measured:
+    return Measured(workload, [ours for ours, _ in rounds], [theirs for _, theirs in rounds])
 
 
 def _minutes(seconds: float) -> str:

@@ -75,6 +75,9 @@ class Field:
             counted, used = instance.counters(), instance.room.usage()
             told, times = self._work(instance, workload, crowd)
             after, took = instance.room.usage(), instance.counters().since(counted)
+        if not told.transactions:
+            said = f"{workload.name}: a slice of {workload.seconds:g} s was over before the first transaction was"
+            raise EngineFailed(said, hint=f"it ran on {instance.name}; see --verbose, or a smaller --scale")
         return Slice(
             rate=told.rate,
             transactions=told.transactions,
@@ -82,7 +85,7 @@ class Field:
             p50=percentile(times, 50),
             p95=percentile(times, 95),
             p99=percentile(times, 99),
-            cpu_seconds=after.cpu_seconds - used.cpu_seconds,
+            cpu_seconds=after.cpu_seconds_since(used),
             memory=after.memory,
             counted=took,
             refused=told.refused,
@@ -131,10 +134,11 @@ class Field:
         return Told(done / found.seconds, done, found.failed, found.refused), found.latencies
 
     def _crash(self, instance: Instance) -> Slice:
+        before = instance.room.usage()
         instance.room.kill()
         seconds = instance.start()
         used = instance.room.usage()
-        return Slice(1 / seconds, 1, 0, 0, 0, 0, used.cpu_seconds, used.memory, Counters())
+        return Slice(1 / seconds, 1, 0, 0, 0, 0, used.cpu_seconds_since(before), used.memory, Counters())
 
     def _bench(self, instance: Instance, workload: Workload, script: str, seconds: float, *, log: Path | None) -> Told:
         once = workload.measure is Measure.ONCE and script is workload.script

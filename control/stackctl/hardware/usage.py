@@ -43,6 +43,11 @@ class Usage:
     memory_limit: Bytes | None = None
     oom_kills: int | None = None
 
+    def cpu_seconds_since(self, before: Usage) -> float:
+        """CPU seconds that came between; a server that was started anew has counted from nothing."""
+        between = self.cpu_seconds - before.cpu_seconds
+        return between if between >= 0 else self.cpu_seconds
+
 
 def of_cgroup(files: Mapping[str, str | None]) -> Usage | None:
     """The usage that the files of a container's cgroup tell, None where they are not those of one.

@@ -12,7 +12,7 @@ from stackctl.bench.contenders import STOCK, Contender
 from stackctl.bench.pairing import Measured
 from stackctl.bench.plans import Planned
 from stackctl.bench.slices import Slice
-from stackctl.bench.statistics import LEAST_ROUNDS, Ratio, Verdict, paired
+from stackctl.bench.statistics import LEAST_ROUNDS, Ratio, Verdict, geometric_mean, paired
 from stackctl.bench.workloads import Measure, Workload
 from stackctl.engine.rooms import Limits
 from stackctl.errors import Problem
@@ -20,7 +20,8 @@ from stackctl.hardware.model import HardwareProfile
 from stackctl.operations.result import Block, Line, Result, Table
 from stackctl.units import MIB, Bytes, human
 
-_MARKS = {Verdict.FASTER: "faster", Verdict.SLOWER: "slower", Verdict.NOISE: "~"}
+_MARKS = {Verdict.FASTER: "faster", Verdict.SLOWER: "slower", Verdict.NOISE: "~", Verdict.NOT_COUNTED: "not counted"}
+_MEAN = "geometric mean"
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,14 @@ class Compared:
     contender: Contender
     measured: Sequence[Measured]
     plans: Sequence[Planned] = ()
+
+    def verdict(self, rate: Ratio) -> Verdict:
+        """What a ratio of rates says of the contender; speed that is bought with durability counts for nothing."""
+        return Verdict.NOT_COUNTED if self.contender.traded else rate.verdict
+
+    def mean(self, seed: int) -> float:
+        """The geometric mean of its ratios of rates."""
+        return geometric_mean([rate_of(each, seed).median for each in self.measured])
 
 
 @dataclass(frozen=True)
@@ -61,8 +70,9 @@ def result_of(run: Run, profile: HardwareProfile, engine: str, warnings: Sequenc
     # Throwaway servers have no monitoring, whatever a stack would lack here.
     notes = [
         *(each for each in warnings if each.code != "service_missing"),
-        *(problem for each in run.compared for problem in _left_out(each.contender)),
+        *(problem for each in run.compared for problem in (*_left_out(each.contender), *_traded(each.contender))),
         *_few(run),
+        *_cut(run),
     ]
     return Result(document, _blocks(run), notes)
 
@@ -73,17 +83,17 @@ def _compared(found: Compared, seed: int) -> dict[str, Any]:
         "settings": dict(found.contender.settings),
         "left_out": dict(found.contender.left_out),
         "plans": [asdict(each) for each in found.plans],
-        "workloads": [_workload(each, found.contender.name, seed) for each in found.measured],
+        "workloads": [_workload(found, each, seed) for each in found.measured],
+        "geometric_mean": round(found.mean(seed), 4),
     }
 
 
-def _workload(found: Measured, name: str, seed: int) -> dict[str, Any]:
-    rate = rate_of(found, seed)
-    slow = latency_of(found, seed)
+def _workload(compared: Compared, found: Measured, seed: int) -> dict[str, Any]:
+    rate, slow, name = rate_of(found, seed), latency_of(found, seed), compared.contender.name
     return {
         "workload": found.workload.name,
         "about": found.workload.about,
-        "rate": {**asdict(rate), "verdict": rate.verdict},
+        "rate": {**asdict(rate), "verdict": compared.verdict(rate)},
         "p95": None if slow is None else asdict(slow),
         "sides": {side: _side(slices) for side, slices in ((STOCK, found.theirs), (name, found.ours))},
     }
@@ -132,14 +142,20 @@ def latency_of(found: Measured, seed: int) -> Ratio | None:
 def _blocks(run: Run) -> list[Block]:
     names = [each.contender.name for each in run.compared]
     workloads = {each.workload.name: each.workload for found in run.compared for each in found.measured}
-    by_name = {found.contender.name: {m.workload.name: m for m in found.measured} for found in run.compared}
+    measured = [(found, {m.workload.name: m for m in found.measured}) for found in run.compared]
 
-    def row(workload: Workload, cell: Callable[[Measured], str]) -> list[str]:
-        found = [by_name[name].get(workload.name) for name in names]
-        return [workload.name, *(cell(each) if each else "failed" for each in found), workload.about]
+    def row(workload: Workload, cell: Callable[[Compared, Measured], str]) -> list[str]:
+        cells = [cell(found, by[workload.name]) if workload.name in by else "failed" for found, by in measured]
+        return [workload.name, *cells, workload.about]
 
-    rates = [row(each, lambda found: _shown(rate_of(found, run.seed), told=True)) for each in workloads.values()]
-    slow = [row(each, lambda found: _shown(latency_of(found, run.seed))) for each in workloads.values()]
+    def rate(compared: Compared, found: Measured) -> str:
+        ratio = rate_of(found, run.seed)
+        return f"{_shown(ratio)} {_MARKS[compared.verdict(ratio)]}"
+
+    rates = [row(each, rate) for each in workloads.values()]
+    if len(workloads) > 1:
+        rates.append([_MEAN, *(f"{each.mean(run.seed):.2f}" for each in run.compared), "of those measured"])
+    slow = [row(each, lambda _, found: _shown(latency_of(found, run.seed))) for each in workloads.values()]
     columns = ["workload", *names, "what it is"]
     slow = [line for line in slow if set(line[1:-1]) != {"-"}]
     return [
@@ -155,10 +171,8 @@ def _blocks(run: Run) -> list[Block]:
     ]
 
 
-def _shown(ratio: Ratio | None, *, told: bool = False) -> str:
-    if ratio is None:
-        return "-"
-    return f"{ratio.median:.2f} [{ratio.low:.2f}, {ratio.high:.2f}]{f' {_MARKS[ratio.verdict]}' if told else ''}"
+def _shown(ratio: Ratio | None) -> str:
+    return "-" if ratio is None else f"{ratio.median:.2f} [{ratio.low:.2f}, {ratio.high:.2f}]"
 
 
 def _costs(found: Compared) -> Table:
@@ -169,6 +183,7 @@ def _costs(found: Compared) -> Table:
         rows.append(
             [
                 each.workload.name,
+                str(len(each.ours)),
                 _both(stock["rate"], ours["rate"], "{:.1f}"),
                 _both(stock["cpu_seconds_each"], ours["cpu_seconds_each"], "{:.2f}", 1000),
                 _both(stock["wal_bytes_each"], ours["wal_bytes_each"], "{:.0f}"),
@@ -177,7 +192,16 @@ def _costs(found: Compared) -> Table:
                 f"{human(Bytes(stock['memory_bytes']))}, {human(Bytes(ours['memory_bytes']))}",
             ]
         )
-    columns = ["workload", "a second", "CPU ms each", "WAL bytes each", "temporary MiB", "checkpoints", "memory"]
+    columns = [
+        "workload",
+        "rounds",
+        "a second",
+        "CPU ms each",
+        "WAL bytes each",
+        "temporary MiB",
+        "checkpoints",
+        "memory at the end",
+    ]
     return Table(columns, rows, f"What the work took: {STOCK}, {found.contender.name}")
 
 
@@ -196,6 +220,23 @@ def _left_out(contender: Contender) -> list[Problem]:
     return [
         Problem("left_out", f"{contender.name}: {name} was left out: {reason}", "another build of the server has it")
         for name, reason in contender.left_out.items()
+    ]
+
+
+def _traded(contender: Contender) -> list[Problem]:
+    if not contender.traded:
+        return []
+    said = f"{contender.name} may lose or tear commits in a crash, by {', '.join(contender.traded)} = off"
+    return [Problem("durability_traded", f"{said}: its speed is not counted", "measure it with them on")]
+
+
+def _cut(run: Run) -> list[Problem]:
+    """Workloads whose time was over before their rounds, or the checkpoints that they wait for."""
+    return [
+        Problem("cut", f"{found.contender.name}: {said}", "what was measured until then counts")
+        for found in run.compared
+        for each in found.measured
+        if (said := each.cut)
     ]
 
 

@@ -32,6 +32,8 @@ def test_stock_differs_from_the_defaults_by_observability_alone(sizing: Sizing) 
 def test_everybody_is_observed_alike_and_nobody_brings_places(sizing: Sizing, name: str) -> None:
     found = contender(name, sizing, CATALOG, FULL_BUILD).settings
     watched = {key: value for key, value in found.items() if key.startswith(("log_", "track_", "pg_stat_statements."))}
+    # Pigsty's own, which costs each commit something.
+    watched.pop("track_commit_timestamp", None)
     assert watched == {
         key: value
         for key, value in stock(sizing).settings.items()
@@ -55,3 +57,29 @@ def test_a_parameter_of_another_version_is_left_out(sizing: Sizing) -> None:
     found = from_file("x.conf", {"io_method": "worker", "work_mem": "8MB"}, sizing, CATALOG, FULL_BUILD)
     assert found.left_out == {"io_method": "unknown to PostgreSQL 17"}
     assert found.settings["work_mem"] == "8MB"
+
+
+@pytest.mark.parametrize(
+    ("settings", "traded"),
+    [
+        ({"fsync": "off", "full_page_writes": "No"}, ("fsync", "full_page_writes")),
+        ({"Synchronous_Commit": "false"}, ("synchronous_commit",)),
+        ({"synchronous_commit": "local", "fsync": "on"}, ()),
+        ({"wal_compression": "off"}, ()),
+    ],
+)
+def test_speed_that_is_bought_with_durability_is_known(
+    sizing: Sizing, settings: dict[str, str], traded: tuple[str, ...]
+) -> None:
+    assert from_file("x.conf", settings, sizing, CATALOG, FULL_BUILD).traded == traded
+
+
+def test_nobody_trades_durability_by_default(sizing: Sizing) -> None:
+    found = [contender(name, sizing, CATALOG, FULL_BUILD) for name in contenders.NAMES]
+    assert {each.name: each.traded for each in found if each.traded} == {}
+
+
+def test_what_a_timestamp_of_each_commit_costs_is_measured(sizing: Sizing) -> None:
+    """Its name begins like those of observability, which all have alike."""
+    found = from_file("x.conf", {"track_commit_timestamp": "on"}, sizing, CATALOG, FULL_BUILD)
+    assert found.settings["track_commit_timestamp"] == "on"

@@ -56,3 +56,12 @@ def test_the_first_round_warms_up_and_is_forgotten() -> None:
 def test_it_ends_when_the_slower_one_has_crossed_its_checkpoints() -> None:
     found = pair(Field(forced=0.5), 1).measure(replace(WORK, checkpoints=3))
     assert len(found.ours) == 6
+    assert (found.crossed, found.cut) == (3, "")
+
+
+def test_time_that_is_over_is_told() -> None:
+    """Else four rounds look like the forty that were asked for, and a mix without a checkpoint like one over three."""
+    late = pair(Field(), 1).measure(replace(WORK, most_seconds=0))
+    assert late.cut == "work ended after 1 of 40 rounds, as its 0 s were over"
+    uncrossed = pair(Field(forced=0.5), 1).measure(replace(WORK, checkpoints=3, rounds=4))
+    assert uncrossed.cut == "work ended after 4 rounds, 2 of 3 checkpoints crossed"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from stackctl.hardware.usage import CGROUP_FILES, of_cgroup
+from stackctl.hardware.usage import CGROUP_FILES, Usage, of_cgroup
 
 ROOT = "/sys/fs/cgroup"
 # Copied from a container of 1.5 CPUs and 512 MiB, shortened.
@@ -56,3 +56,9 @@ def test_the_machines_own_cgroup_is_none_of_a_container():
 
 def test_no_files_are_no_usage():
     assert of_cgroup(files({})) is None
+
+
+def test_a_server_that_was_started_anew_counts_from_nothing():
+    """A container's account goes on over a crash of its server; that of processes ends with them."""
+    assert Usage(7.5, 0).cpu_seconds_since(Usage(5.0, 0)) == 2.5
+    assert Usage(1.5, 0).cpu_seconds_since(Usage(5.0, 0)) == 1.5
