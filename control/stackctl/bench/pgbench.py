@@ -12,6 +12,7 @@ from stackctl.errors import EngineFailed
 DATABASE = "bench"
 _TPS = re.compile(r"^tps = ([0-9.]+) \(without initial connection time\)", re.MULTILINE)
 _DONE = re.compile(r"^number of transactions actually processed: (\d+)", re.MULTILINE)
+_PROGRESS = re.compile(r"^progress: ([0-9.]+) s, ([0-9.]+) tps", re.MULTILINE)
 _FAILED = re.compile(r"^number of failed transactions: (\d+)", re.MULTILINE)
 
 
@@ -41,16 +42,20 @@ def words(
     log: Path | None,
     sampling: float,
     rows: int = 0,
+    progress: bool = False,
 ) -> tuple[str, ...]:
     """Words that run `script` for `seconds`, or once; latencies go to files that begin with `log`.
+
+    With `progress` the rate of each second is told.
 
     The script knows the `scale` of the tables and the `rows` of the one that is larger than memory.
     """
     length = ("-t", "1") if once else ("-T", str(max(1, round(seconds))))
+    telling = ("-P", "1") if progress else ()
     logging = ("--log", f"--log-prefix={log}", f"--sampling-rate={sampling}") if log else ()
     return (
         *("-n", "-f", str(script), "-D", f"scale={scale}", "-D", f"rows={rows}"),
-        *("-c", str(clients), "-j", str(min(clients, 2)), *length),
+        *("-c", str(clients), "-j", str(min(clients, 2)), *length, *telling),
         *("-M", "prepared" if prepared else "simple", *logging, DATABASE),
     )
 
@@ -65,10 +70,22 @@ def told(output: str, errors: str) -> Told:
     return Told(float(rate[1]), int(done[1]), int(failed[1]) if failed else 0)
 
 
-def latencies(lines: Iterable[str]) -> list[float]:
-    """Milliseconds of each transaction in a log, in order of size.
+def settled(errors: str, after: float) -> float:
+    """The rate of a run from `after` seconds on, by its progress. Raises EngineFailed where it tells of none."""
+    rates = [float(tps) for seconds, tps in _PROGRESS.findall(errors) if float(seconds) > after]
+    if not rates:
+        raise EngineFailed(f"pgbench: no progress after {after:g} s", hint="see --verbose")
+    return sum(rates) / len(rates)
 
-    The third column has microseconds, or a word for a transaction that failed.
+
+def latencies(lines: Iterable[str], after: float = 0) -> list[float]:
+    """Milliseconds of each transaction in a log that ended `after` so many seconds, in order of size.
+
+    The third column has microseconds, or a word for a transaction that failed, the fifth and sixth the time of its end.
     """
-    columns = (line.split() for line in lines)
-    return sorted(int(found[2]) / 1000 for found in columns if len(found) > 2 and found[2].isdigit())
+    columns = [found for line in lines if len(found := line.split()) > 5]
+    ends = [int(found[4]) + int(found[5]) / 1_000_000 for found in columns]
+    begin = min(ends, default=0) + after
+    return sorted(
+        int(found[2]) / 1000 for found, end in zip(columns, ends, strict=True) if end >= begin and found[2].isdigit()
+    )

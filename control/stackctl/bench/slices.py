@@ -7,7 +7,7 @@ import secrets
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psycopg
@@ -116,8 +116,8 @@ class Field:
         if workload.measure is Measure.STORM:
             return self._storm(instance, workload)
         log = self.rooms.scratch / f"log-{secrets.token_hex(4)}"
-        told = self._bench(instance, workload, workload.script, workload.seconds, log=log)
-        return told, _latencies(log) if workload.measure is Measure.TIMED else []
+        told = self._bench(instance, workload, workload.script, workload.settling + workload.seconds, log=log)
+        return told, _latencies(log, workload.settling) if workload.measure is Measure.TIMED else []
 
     def _storm(self, instance: Instance, workload: Workload) -> tuple[Told, Sequence[float]]:
         pool = 0 if workload.own_connections or workload.pooler else instance.contender.pool
@@ -142,6 +142,7 @@ class Field:
 
     def _bench(self, instance: Instance, workload: Workload, script: str, seconds: float, *, log: Path | None) -> Told:
         once = workload.measure is Measure.ONCE and script is workload.script
+        settles = workload.settling > 0 and script is workload.script
         words = pgbench.words(
             self._file(script),
             scale=self.scale,
@@ -152,11 +153,13 @@ class Field:
             prepared=workload.prepared,
             log=None if once else log,
             sampling=workload.sampling,
+            progress=settles,
         )
         done = self.rooms.client(instance.room, "pgbench", *words, timeout=_HOURS)
         if done.returncode not in (0, 2):
             raise EngineFailed(f"{workload.name}: {_reason(done.stderr)}", hint=f"it ran on {instance.name}")
-        return pgbench.told(done.stdout, done.stderr)
+        told = pgbench.told(done.stdout, done.stderr)
+        return replace(told, rate=pgbench.settled(done.stderr, workload.settling)) if settles else told
 
     def _file(self, script: str) -> Path:
         """The script where the clients can read it; always the same file for the same script."""
@@ -187,13 +190,13 @@ def _going_on(instance: Instance, words: Sequence[str]) -> Iterator[None]:
         raise EngineFailed(f"{words[0]}: {_reason(failed[0].stderr)}", hint=f"it ran beside {instance.name}")
 
 
-def _latencies(log: Path) -> Sequence[float]:
-    """All that the threads of one run logged; the files go."""
+def _latencies(log: Path, after: float) -> Sequence[float]:
+    """What the threads of one run logged from `after` seconds on; the files go."""
     lines: list[str] = []
     for path in log.parent.glob(f"{log.name}.*"):
         lines += path.read_text().splitlines()
         path.unlink()
-    return pgbench.latencies(lines)
+    return pgbench.latencies(lines, after)
 
 
 def _reason(errors: str) -> str:

@@ -38,6 +38,9 @@ class Workload:
 
     With `checkpoints` slices go on until both servers have written so much WAL that it forced so many, or
     `most_seconds` have gone by. `sampling` is the part of the transactions whose latency is written down.
+
+    For `settling` seconds before it counts, the sessions of a slice work: a new one meets each page of the server's
+    shared memory for the first time, which costs it more the more there is, and an app's pool keeps its sessions.
     """
 
     name: str
@@ -57,6 +60,7 @@ class Workload:
     checkpoints: int = 0
     most_seconds: float = 600
     sampling: float = 1.0
+    settling: float = 0
     quick: bool = False
 
 
@@ -71,8 +75,9 @@ def catalogue() -> Mapping[str, Workload]:
     large, storm = _script("large"), Workload("storm", "", tpcb, 400, 10, 8, Measure.STORM)
     once, crash = Measure.ONCE, Measure.CRASH
     known = (
-        Workload("read", "one row by its key", read, sampling=0.1, quick=True),
-        Workload("prepared", "the same, as a prepared statement", read, prepared=True, sampling=0.1, quick=True),
+        Workload("read", "one row by its key", read, sampling=0.1, settling=10, quick=True),
+        Workload("prepared", "as a prepared statement", read, prepared=True, sampling=0.1, settling=10, quick=True),
+        Workload("read-new", "one row by its key, by sessions that begin with the slice", read, sampling=0.1),
         Workload("analytical", "sorts, hashes, a join, a window", analytical, 1, measure=once, quick=True),
         Workload("index", "a B-tree over the largest table", index, 1, measure=once, quick=True),
         Workload("bulk", "COPY into an empty table, then ANALYZE", bulk, 1, measure=once),
@@ -112,6 +117,7 @@ def shortened(workload: Workload) -> Workload:
         seconds=min(workload.seconds, 3),
         rounds=min(workload.rounds, 7),
         before_seconds=min(workload.before_seconds, 5),
+        settling=0,
         checkpoints=0,
     )
 

@@ -40,3 +40,17 @@ def test_a_run_that_ended_badly_is_told_in_its_own_words() -> None:
 
 def test_latencies_are_milliseconds_in_order_without_what_failed() -> None:
     assert pgbench.latencies(LOGGED.splitlines()) == [2.241, 2.465, 9.87]
+
+
+def test_what_came_before_the_sessions_settled_is_not_counted() -> None:
+    """The rates of three seconds as pgbench 17 tells them, of which the first is slower."""
+    told = """pgbench (17.6 (Debian 17.6-0+deb13u1))
+progress: 1.0 s, 11000.5 tps, lat 0.725 ms stddev 0.211, 0 failed
+progress: 2.0 s, 14000.0 tps, lat 0.571 ms stddev 0.189, 0 failed
+progress: 3.0 s, 15000.0 tps, lat 0.532 ms stddev 0.180, 0 failed
+"""
+    assert pgbench.settled(told, 1) == 14500
+    with pytest.raises(EngineFailed, match="no progress after 3 s"):
+        pgbench.settled(told, 3)
+    # The first ended at 568.995598, the last at 569.007083.
+    assert pgbench.latencies(LOGGED.splitlines(), 0.011) == [9.87]
