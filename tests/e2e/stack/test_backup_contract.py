@@ -344,6 +344,7 @@ def test_a_stopped_stack_still_has_its_backups(kept: Kept, open_place: Path) -> 
         ):
             done = kept.run(*words)
             assert done.code == 0, (words, done.said)
+            assert "of which cluster the stack's data is" not in done.said, words
         drilled = kept.run("backup", "drill")
         assert (drilled.code, drilled.data["passed"]) == (0, True), drilled.said
         into = open_place / "copy"

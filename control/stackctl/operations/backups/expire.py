@@ -11,7 +11,7 @@ from stackctl.backup.repository import Unreadable
 from stackctl.backup.retention import Policy, Retention, retain
 from stackctl.engine.base import Note
 from stackctl.engine.runner import Runner
-from stackctl.errors import Problem, StackError, UsageError
+from stackctl.errors import Problem, StackError, Unhealthy, UsageError
 from stackctl.operations.archives import known_histories
 from stackctl.operations.backup import Opened, backup_data, find, open_backups, working
 from stackctl.operations.restoring.present import present_data
@@ -20,6 +20,7 @@ from stackctl.settings.backup import BackupSettings
 from stackctl.units import Bytes, counted, human
 
 _LONGEST_REASON = 200
+_UNKNOWN = "nobody can say of which cluster the stack's data is: no server answers, and no control file can be read"
 
 
 @dataclass(frozen=True)
@@ -71,14 +72,16 @@ def own_cluster(opened: Opened) -> str | None:
 def expire_command(request: Request, runner: Runner, note: Note, *, apply: bool, cluster: str | None = None) -> Result:
     """Show what the policy lets go, and why the others stay; with `apply`, delete it.
 
-    Of the stack's own cluster, where that is known, or of `cluster`: another may belong to a project whose policy is
-    another, or be all that is left of data that was lost.
+    Of the stack's own cluster, or of `cluster`: another may belong to a project whose policy is another, or be all that
+    is left of data that was lost. Raises Unhealthy where something is to be deleted and neither is known.
     """
     opened = open_backups(request, runner)
     stored = opened.backups.stored()
     if cluster:
         _refuse_unknown(stored, cluster)
     wanted = cluster or own_cluster(opened)
+    if apply and wanted is None:
+        raise Unhealthy(f"{_UNKNOWN}: nothing was deleted", hint=_whose(stored))
     if not apply:
         verdict = judge(stored, opened.settings, wanted)
     else:
@@ -94,8 +97,15 @@ def expire_command(request: Request, runner: Runner, note: Note, *, apply: bool,
         "wal": {"files": verdict.wal_files, "bytes": verdict.wal_bytes},
         "bytes": verdict.bytes,
     }
-    warnings = (*opened.recorded.warnings, *_unreadable(stored))
-    return Result(data, _blocks(verdict, applied=apply), warnings)
+    unknown = [] if wanted else [Problem("unknown_cluster", f"{_UNKNOWN}: each is judged by itself", _whose(stored))]
+    warnings = (*opened.recorded.warnings, *unknown, *_unreadable(stored))
+    return Result(data, _blocks(verdict, applied=apply, known=wanted is not None), warnings)
+
+
+def _whose(stored: Stored) -> str:
+    clusters = ", ".join(sorted(_clusters(stored)))
+    which = f"; or --cluster says whose may go: {clusters}" if clusters else ""
+    return f"stackctl up, and expire again{which}"
 
 
 def keep_command(request: Request, runner: Runner, note: Note, identifier: str, reason: str | None) -> Result:
@@ -112,11 +122,15 @@ def keep_command(request: Request, runner: Runner, note: Note, identifier: str, 
 
 
 def _refuse_unknown(stored: Stored, cluster: str) -> None:
-    if cluster not in {*stored.systems(), *(backup.system for backup in stored.backups())}:
+    if cluster not in _clusters(stored):
         raise UsageError(f"no backup is of cluster {cluster}", hint="stackctl backup show ID says of which it is")
 
 
-def _blocks(verdict: Verdict, *, applied: bool) -> list[Block]:
+def _clusters(stored: Stored) -> set[str]:
+    return {*stored.systems(), *(backup.system for backup in stored.backups())}
+
+
+def _blocks(verdict: Verdict, *, applied: bool, known: bool) -> list[Block]:
     going = [[backup.id, "deleted" if applied else "would go", ""] for backup in verdict.retention.expired]
     staying = [[identifier, "stays", reason] for identifier, reason in verdict.retention.reasons.items()]
     if not going and not staying and not verdict.wal_files:
@@ -126,7 +140,9 @@ def _blocks(verdict: Verdict, *, applied: bool) -> list[Block]:
     many = f"{counted(len(going), 'backup')}{wal}, {human(verdict.bytes)}"
     if not going and not wal:
         return [table, Line("nothing to delete", "good")]
-    return [table, Line(f"deleted {many}" if applied else f"stackctl backup expire --apply deletes {many}")]
+    if applied:
+        return [table, Line(f"deleted {many}")]
+    return [table, Line(f"stackctl backup expire {'' if known else '--cluster SYSTEM '}--apply deletes {many}")]
 
 
 def _unreadable(stored: Stored) -> list[Problem]:

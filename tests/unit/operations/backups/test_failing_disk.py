@@ -42,7 +42,7 @@ def test_what_would_change_it_says_so(tmp_path, monkeypatch, read_only):
     (known,) = read_only.backups()
     given = (stopped(tmp_path, read_only.root, monkeypatch), None)
     for change in (
-        lambda: expire_command(*given, print, apply=True),
+        lambda: expire_command(*given, print, apply=True, cluster="7"),
         lambda: keep_command(*given, print, known.id, "audit"),
         lambda: backup.verify_command(*given, None, print),
     ):
