@@ -13,7 +13,7 @@ from pathlib import Path
 
 from stackctl.backup import archived_list
 from stackctl.backup.archived_list import LIST, Listed
-from stackctl.backup.plain_file import NotPlain, content, opened
+from stackctl.backup.plain_file import NotPlain, content, is_verdict, opened
 from stackctl.backup.wal_name import Branch, Segment, history_of, is_wal_file, parse_history, parse_segment
 
 _NAME = re.compile(r"(?P<name>[0-9A-F]{8,24}(?:\.[0-9A-Za-z.]+)?)-(?P<sum>\d+)-(?P<size>\d+)")
@@ -152,7 +152,7 @@ def _append(folder: int, line: bytes) -> None:
 
 
 def damage(file: Archived) -> str:
-    """What is wrong with an archived file, empty where nothing is."""
+    """What is wrong with an archived file, empty where nothing is. Raises OSError where nobody can say."""
     try:
         found = file.path.lstat()
         if not stat.S_ISREG(found.st_mode):
@@ -161,6 +161,8 @@ def damage(file: Archived) -> str:
             return f"has {found.st_size} bytes, not {file.size}"
         return "" if cksum(file.path) == file.checksum else "its bytes are not those that were archived"
     except OSError as error:
+        if not is_verdict(error):
+            raise
         return f"cannot be read: {error.strerror}"
 
 

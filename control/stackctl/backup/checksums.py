@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
-import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+from stackctl.backup.plain_file import opened
 
 LIST = "checksums.txt"
 # A server does not start without some folders that are empty, and a list of checksums has files only.
@@ -49,9 +49,7 @@ def digests(
 
 
 def _digest(path: Path, told: Told) -> str:
-    with open(path, "rb", buffering=0, opener=_as_it_is) as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise OSError(errno.EINVAL, "is no ordinary file", str(path))
+    with opened(path) as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
         told(file.tell())
     return found
@@ -110,11 +108,6 @@ def differences(listed: Mapping[str, str], there: Mapping[str, str]) -> list[str
         if there.get(path) not in (None, listed[path])
     ]
     return sorted(wrong + [f"{path}: does not belong to the backup" for path in there if path not in listed])
-
-
-def _as_it_is(path: str, flags: int) -> int:
-    # A pipe would be waited for.
-    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
 
 
 def folder_differences(listed: bytes, there: Iterable[str]) -> list[str]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 # What opening without following gives for a link, and for a socket.
 _NO_FILE = (errno.ELOOP, errno.ENXIO)
@@ -19,7 +19,15 @@ class NotPlain(OSError):
         super().__init__(errno.EINVAL, reason, str(path))
 
 
-def opened(path: Path) -> BinaryIO:
+def is_verdict(error: OSError) -> bool:
+    """Whether an error of reading says what is there: nothing, or no ordinary file.
+
+    Any other, as of a disk, a mount, a mode or too many open files, says nothing of the bytes: they may be right.
+    """
+    return isinstance(error, (NotPlain, FileNotFoundError, NotADirectoryError, IsADirectoryError))
+
+
+def opened(path: Path) -> BufferedReader:
     """The file itself, open to be read; a link is not followed, and a pipe not waited for. Raises OSError, NotPlain."""
     try:
         number = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)

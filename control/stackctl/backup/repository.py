@@ -15,6 +15,7 @@ from stackctl.backup import catalog, checksums, lock
 from stackctl.backup.archive import Archive, Archived
 from stackctl.backup.catalog import DamagedRecord
 from stackctl.backup.model import Backup, Kind
+from stackctl.backup.plain_file import content, is_verdict
 from stackctl.backup.restore_plan import Candidate
 from stackctl.backup.tail import Tail
 from stackctl.backup.wal_name import parse_segment, segment_of
@@ -22,6 +23,8 @@ from stackctl.backup.wal_retention import unneeded
 
 DATA = "data"
 _NEW = ".new-"
+# A record has some thirty short values.
+_MOST_RECORDED = 2**20
 _GONE = ".gone-"
 COPY = ".restore-"
 LOCK = "lock"
@@ -36,6 +39,8 @@ class Unreadable:
 
     id: str
     reason: str
+    error: OSError | None = None
+    """What kept it from being read, where that says nothing of its bytes."""
 
 
 class Repository:
@@ -163,9 +168,11 @@ class Repository:
     def read(self, identifier: str) -> Backup | Unreadable:
         """One backup, or why its record cannot be read."""
         try:
-            backup = catalog.decode((self.path(identifier) / catalog.RECORD).read_bytes())
-        except (OSError, DamagedRecord) as error:
+            backup = catalog.decode(content(self.path(identifier) / catalog.RECORD, _MOST_RECORDED))
+        except DamagedRecord as error:
             return Unreadable(identifier, f"{catalog.RECORD}: {error}")
+        except OSError as error:
+            return Unreadable(identifier, f"{catalog.RECORD}: {error}", None if is_verdict(error) else error)
         if backup.id != identifier:
             return Unreadable(identifier, f"{catalog.RECORD}: it is of {backup.id}")
         return backup

@@ -22,7 +22,7 @@ from stackctl.backup.progress import Progress, growing
 from stackctl.backup.repository import COPY, DATA, Repository
 from stackctl.backup.retention import ancestors
 from stackctl.backup.target import Target
-from stackctl.backup.verify import verify_backup
+from stackctl.backup.verify import refuse, verify_backup
 from stackctl.backup.wal_name import Lsn, lsn
 from stackctl.engine.base import Note, Programs, Throwaway
 from stackctl.errors import Damaged, EngineFailed, RestoreRefused, StackError
@@ -67,15 +67,14 @@ def working(repository: Repository) -> Iterator[Path]:
 def build(repository: Repository, programs: Programs, backup: Backup, folder: Path, note: Note) -> Path:
     """Copy `backup` into `folder`, or combine it there with all that it is built on, once every byte was compared.
 
-    Raises Damaged where one of them is not as it was, EngineFailed where the copy cannot be made.
+    Raises Damaged where one of them is not as it was, EngineFailed where one cannot be read or the copy not be made.
     """
     chain = [*reversed(ancestors(backup, {each.id: each for each in repository.backups()})), backup]
     if chain[0].parent is not None:
         raise Damaged(f"{chain[0].id} is built on {chain[0].parent}, which is not there", hint=_OTHER)
     for member in chain:
         note(f"comparing {member.id} with its checksums")
-        if found := verify_backup(repository, member, Progress(note, member.bytes).told):
-            raise Damaged(f"{found[0].what}: {found[0].reason}", hint=_OTHER)
+        refuse(verify_backup(repository, member, Progress(note, member.bytes).told), _OTHER)
     if len(chain) > 1:
         return _combine(repository, programs, chain, folder, note)
     note("copying")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,10 +11,15 @@ from stackctl.backup import archived_list, catalog, checksums
 from stackctl.backup.archive import Archive, damage
 from stackctl.backup.checksums import DamagedList, Told
 from stackctl.backup.model import Backup
+from stackctl.backup.plain_file import content, is_verdict
 from stackctl.backup.repository import Repository, Unreadable
 from stackctl.backup.wal_name import parse_segment
+from stackctl.errors import Damaged, EngineFailed, failed_disk
 
 _FEW = 3
+# A line of the list for each of ten million files.
+_MOST_LISTED = 2**30
+_AGAIN = "this says nothing of its bytes: mend what is named, and verify again"
 
 
 @dataclass(frozen=True)
@@ -25,13 +30,38 @@ class Finding:
     reason: str
 
 
+@dataclass(frozen=True)
+class Unread(Finding):
+    """What could not be read, for a reason that says nothing of its bytes: no verdict."""
+
+    hint: str = _AGAIN
+
+
+def unread(what: str, error: OSError, inside: str = "") -> Unread:
+    """Of a file that could not be read, for a reason that is no verdict; `inside` is its path in the backup."""
+    failed = failed_disk(error, Path(what))
+    reason = f"{inside}: cannot be read" if inside else "cannot be read"
+    hint = f"{failed.hint}; {_AGAIN}" if failed else _AGAIN
+    return Unread(what, f"{reason}: {error.strerror or error}", hint)
+
+
+def refuse(found: Sequence[Finding], hint: str) -> None:
+    """Raise Damaged for the first that is wrong, else EngineFailed for the first that could not be read."""
+    for each in found:
+        if not isinstance(each, Unread):
+            raise Damaged(f"{each.what}: {each.reason}", hint=hint)
+    for each in found:
+        if isinstance(each, Unread):
+            raise EngineFailed(f"{each.what}: {each.reason}", hint=each.hint)
+
+
 def verify_all(repository: Repository, told: Told = lambda _bytes: None) -> list[Finding]:
     """Everything in the repository that is not as it was written, or cannot be read."""
     found: list[Finding] = []
-    known = {backup.id for backup in repository.backups()}
+    known = {entry.id for entry in repository.entries() if isinstance(entry, Backup) or entry.error}
     for entry in repository.entries():
         if isinstance(entry, Unreadable):
-            found.append(Finding(entry.id, entry.reason))
+            found.append(_of_record(entry))
             continue
         found += verify_backup(repository, entry, told)
         if entry.parent is not None and entry.parent not in known:
@@ -42,26 +72,48 @@ def verify_all(repository: Repository, told: Told = lambda _bytes: None) -> list
     return found
 
 
+def _of_record(entry: Unreadable) -> Finding:
+    if entry.error is not None:
+        return unread(entry.id, entry.error, catalog.RECORD)
+    return Finding(entry.id, entry.reason)
+
+
 def verify_archive(archive: Archive, told: Told = lambda _bytes: None) -> list[Finding]:
     """What is wrong with the archived WAL of one cluster; missing segments are another matter.
 
     `told` hears of the bytes that were read.
     """
-    found = [Finding(name, "does not belong to the archive") for name in archive.strangers()]
-    listed = archive.listed()
-    found += [Finding(archived_list.LIST, listed.wrong)] if listed.wrong else []
-    found += [Finding(archived_list.LIST, f"has the line {line!r}") for line in listed.damaged]
-    found += _unlisted(archive.unlisted())
-    found += [Finding(name, "is missing") for name in archive.lost() if parse_segment(name) is None]
-    names = Counter(file.name for file in archive.files())
-    found += [
-        Finding(name, f"is archived {count} times, with other bytes") for name, count in names.items() if count > 1
-    ]
-    for file in archive.files():
-        if wrong := damage(file):
-            found.append(Finding(file.path.name, wrong))
-        told(file.size)
+    found: list[Finding] = []
+    for findings in (_in_list(archive), _in_files(archive, told)):
+        try:
+            found.extend(findings)
+        except OSError as error:
+            found.append(unread(str(error.filename or archive.place), error))
     return found
+
+
+def _in_list(archive: Archive) -> Iterator[Finding]:
+    yield from (Finding(name, "does not belong to the archive") for name in archive.strangers())
+    listed = archive.listed()
+    if listed.wrong:
+        yield Finding(archived_list.LIST, listed.wrong)
+    yield from (Finding(archived_list.LIST, f"has the line {line!r}") for line in listed.damaged)
+    yield from _unlisted(archive.unlisted())
+    yield from (Finding(name, "is missing") for name in archive.lost() if parse_segment(name) is None)
+
+
+def _in_files(archive: Archive, told: Told) -> Iterator[Finding]:
+    names = Counter(file.name for file in archive.files())
+    for name, count in names.items():
+        if count > 1:
+            yield Finding(name, f"is archived {count} times, with other bytes")
+    for file in archive.files():
+        try:
+            if wrong := damage(file):
+                yield Finding(file.path.name, wrong)
+        except OSError as error:
+            yield unread(file.path.name, error)
+        told(file.size)
 
 
 def _unlisted(names: Sequence[str]) -> list[Finding]:
@@ -72,32 +124,41 @@ def _unlisted(names: Sequence[str]) -> list[Finding]:
 
 
 def verify_backup(repository: Repository, backup: Backup, told: Told = lambda _bytes: None) -> list[Finding]:
-    """What is wrong with one backup; `told` hears of the bytes that were read."""
+    """What is wrong with one backup, or could not be read of it; `told` hears of the bytes that were read."""
     folder = repository.path(backup.id)
     try:
-        content = (folder / checksums.LIST).read_bytes()
-        if checksums.digest_of(content) != backup.checksums:
+        stated = content(folder / checksums.LIST, _MOST_LISTED)
+        if checksums.digest_of(stated) != backup.checksums:
             return [Finding(backup.id, f"{checksums.LIST}: its bytes are not those of the backup")]
-        listed = checksums.read(content)
-    except (OSError, DamagedList) as error:
+        listed = checksums.read(stated)
+    except DamagedList as error:
         return [Finding(backup.id, f"{checksums.LIST}: {error}")]
-    try:
-        return [Finding(backup.id, sentence) for sentence in _wrong(folder, listed, told)]
     except OSError as error:
-        return [Finding(backup.id, f"cannot be read: {error}")]
+        return [_of_error(backup.id, checksums.LIST, error)]
+    try:
+        return _wrong(backup.id, folder, listed, told)
+    except OSError as error:
+        inside = Path(error.filename or folder)
+        return [_of_error(backup.id, str(inside.relative_to(folder)) if inside != folder else "", error)]
 
 
-def _wrong(folder: Path, listed: Mapping[str, str], told: Told) -> list[str]:
-    unread: dict[str, str] = {}
+def _of_error(identifier: str, path: str, error: OSError) -> Finding:
+    """What an error of reading says of a backup."""
+    if not is_verdict(error):
+        return unread(identifier, error, path)
+    return Finding(identifier, f"{path}: cannot be read: {error.strerror}" if path else "is missing")
 
-    def failed(path: str, error: OSError) -> None:
-        unread[path] = f"{path}: cannot be read: {error.strerror}"
 
-    there = checksums.digests(folder, frozenset([checksums.LIST, catalog.RECORD]), told, failed)
+def _wrong(identifier: str, folder: Path, listed: Mapping[str, str], told: Told) -> list[Finding]:
+    failed: dict[str, OSError] = {}
+    there = checksums.digests(
+        folder, frozenset([checksums.LIST, catalog.RECORD]), told, lambda path, error: failed.update({path: error})
+    )
     # Of those that cannot be read, no more is said.
-    found = checksums.differences(listed, {**there, **{path: listed.get(path, "") for path in unread}})
+    sentences = checksums.differences(listed, {**there, **{path: listed.get(path, "") for path in failed}})
     # A damaged list of folders says nothing of them.
     if checksums.FOLDERS in listed and there.get(checksums.FOLDERS) == listed[checksums.FOLDERS]:
         wanted = (folder / checksums.FOLDERS).read_bytes()
-        found += checksums.folder_differences(wanted, checksums.folders_below(folder))
-    return [*found, *unread.values()]
+        sentences += checksums.folder_differences(wanted, checksums.folders_below(folder))
+    found = [Finding(identifier, sentence) for sentence in sentences]
+    return found + [_of_error(identifier, path, error) for path, error in failed.items()]

@@ -9,11 +9,11 @@ from typing import Any
 from stackctl.backup.gaps import Gap, find_gaps, gaps_of, healed, needed
 from stackctl.backup.model import Backup
 from stackctl.backup.protocol import Stored, WalArchive
-from stackctl.backup.verify import Finding
+from stackctl.backup.verify import Finding, Unread
 from stackctl.backup.wal_name import Segment, parse_segment
 from stackctl.backup.windows import Histories
 from stackctl.engine.archive_folder import TAIL
-from stackctl.errors import Problem
+from stackctl.errors import Damaged, EngineFailed, Problem, WalGap
 from stackctl.health.archiving import ArchiveUse
 
 _HEAL = "stackctl backup takes one that begins behind it"
@@ -66,8 +66,23 @@ def gap_warnings(held: Sequence[Held]) -> list[Problem]:
     ]
 
 
-def damage_problem(finding: Finding) -> Problem:
-    """The error of a file that is not as it was written."""
+def found_data(found: Sequence[Finding]) -> dict[str, Any]:
+    """What verification found for `--json`: what is wrong, and what could not be read and may be right."""
+    told = [(isinstance(each, Unread), {"what": each.what, "reason": each.reason}) for each in found]
+    return {"findings": [each for lost, each in told if not lost], "unread": [each for lost, each in told if lost]}
+
+
+def found_code(found: Sequence[Finding], gaps: Sequence[Problem]) -> int:
+    """The exit code of a verification: where something was not read, it is not done, whatever else was found."""
+    if any(isinstance(each, Unread) for each in found):
+        return EngineFailed.exit_code
+    return Damaged.exit_code if found else WalGap.exit_code if gaps else 0
+
+
+def found_problem(finding: Finding) -> Problem:
+    """The error of a file that is not as it was written, or could not be read."""
+    if isinstance(finding, Unread):
+        return Problem("unread", f"{finding.what}: {finding.reason}", finding.hint)
     hint = "do not rely on it; take a new one: stackctl backup"
     if f"/{TAIL}" in finding.what:
         hint = "the server has it still: SELECT pg_switch_wal() sends it to the archive; look at the repository's disk"

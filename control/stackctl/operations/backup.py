@@ -9,10 +9,11 @@ from typing import Any
 from stackctl.backup.model import DRILLED, Backup, Kind, spelled
 from stackctl.backup.protocol import BackupEngine, Stored
 from stackctl.backup.repository import Repository, Unreadable
+from stackctl.backup.verify import Unread
 from stackctl.engine.base import Engine, Note
 from stackctl.engine.runner import Runner
-from stackctl.errors import Damaged, NothingToBuildOn, Problem, UsageError, WalGap
-from stackctl.operations.archives import damage_problem, gap_problems, held_archives
+from stackctl.errors import Damaged, EngineFailed, NothingToBuildOn, Problem, UsageError
+from stackctl.operations.archives import found_code, found_data, found_problem, gap_problems, held_archives
 from stackctl.operations.backup_section import with_backups
 from stackctl.operations.backups.engines import backups_of
 from stackctl.operations.engines import recorded_engine
@@ -117,14 +118,19 @@ def show_command(request: Request, runner: Runner, identifier: str) -> Result:
 
 
 def verify_command(request: Request, runner: Runner, identifier: str | None, note: Note) -> Result:
-    """Read every byte of one backup, or of all there is. Exit code 41 for one that changed, 43 for a gap in the WAL."""
+    """Read every byte of one backup, or of all there is. Exit code 41 for one that changed, 43 for a gap in the WAL.
+
+    It is 20 where something could not be read, which says nothing of its bytes.
+    """
     opened = open_backups(request, runner)
     with working(opened, "stackctl backup verify", note):
         stored = opened.backups.stored()
         chosen = [find(stored, identifier)] if identifier else stored.backups()
         found = opened.backups.verify(chosen, everything=identifier is None, note=note)
-    gaps = [] if identifier else gap_problems(held_archives(opened.backups.stored(), None))
-    data = {"verified": [backup.id for backup in chosen], "findings": [vars(finding) for finding in found]}
+    unread = {finding.what for finding in found if isinstance(finding, Unread)}
+    # Of an archive that cannot be read, nobody knows what it lacks.
+    gaps = [] if identifier or unread else gap_problems(held_archives(opened.backups.stored(), None))
+    data = {"verified": [backup.id for backup in chosen if backup.id not in unread], **found_data(found)}
     if not found and not gaps:
         what = "1 backup is as it was" if len(chosen) == 1 else f"{len(chosen)} backups are as they were"
         return Result(data, [Line(f"{what} written.", "good")], opened.recorded.warnings)
@@ -132,17 +138,22 @@ def verify_command(request: Request, runner: Runner, identifier: str | None, not
         data,
         [Table(["backup", "what is wrong"], [[finding.what, finding.reason] for finding in found])] if found else [],
         opened.recorded.warnings,
-        errors=[*(damage_problem(finding) for finding in found), *gaps],
-        exit_code=Damaged.exit_code if found else WalGap.exit_code,
+        errors=[*(found_problem(finding) for finding in found), *gaps],
+        exit_code=found_code(found, gaps),
     )
 
 
 def find(stored: Stored, identifier: str) -> Backup:
-    """The backup with this id. Raises UsageError where there is none, Damaged where it cannot be read."""
+    """The backup with this id.
+
+    Raises UsageError where there is none, Damaged where its record is, EngineFailed where that cannot be read now.
+    """
     for entry in stored.entries():
         if entry.id != identifier:
             continue
         if isinstance(entry, Unreadable):
+            if entry.error is not None:
+                raise EngineFailed(f"{entry.id}: {entry.reason}", hint="mend what is named, and try again")
             hint = "take a new backup; this one may still be restored by hand"
             raise Damaged(f"{entry.id}: {entry.reason}", hint=hint)
         return entry

@@ -8,13 +8,22 @@ from typing import Any
 from stackctl.backup.windows import Window
 from stackctl.engine.base import Engine, Note
 from stackctl.engine.runner import Runner
-from stackctl.errors import Damaged, Problem, StackError, WalGap
+from stackctl.errors import Damaged, Problem, StackError
 from stackctl.health.archiving import ArchiveUse
 from stackctl.health.model import Status
 from stackctl.health.probes import ask_receiver, asked_archiver
 from stackctl.health.receiver import judge_receiver
 from stackctl.health.receiving import ReceiverUse
-from stackctl.operations.archives import Held, archive_data, damage_problem, gap_problems, gap_warnings, held_archives
+from stackctl.operations.archives import (
+    Held,
+    archive_data,
+    found_code,
+    found_data,
+    found_problem,
+    gap_problems,
+    gap_warnings,
+    held_archives,
+)
 from stackctl.operations.backup import Opened, open_backups, working
 from stackctl.operations.candidates import candidates
 from stackctl.operations.receiver import tail_data, tail_table
@@ -57,6 +66,8 @@ def _read(opened: Opened, use: ArchiveUse | None) -> tuple[list[Held], list[Wind
 def verify_command(request: Request, runner: Runner, note: Note) -> Result:
     """Read every archived byte. Exit code 41 where one is not as it was archived, 43 where a segment is missing.
 
+    It is 20 where something could not be read, which says nothing of its bytes.
+
     Raises Locked where a run that changes the repository is at work.
     """
     opened = open_backups(request, runner)
@@ -65,8 +76,9 @@ def verify_command(request: Request, runner: Runner, note: Note) -> Result:
     with working(opened, "stackctl wal verify", note, shared=True):
         findings = opened.backups.verify_wal(note)
         held = held_archives(opened.backups.stored(), use)
-    errors = [damage_problem(finding) for finding in findings] + gap_problems(held)
-    data = {"archives": [archive_data(each) for each in held], "findings": [vars(finding) for finding in findings]}
+    gaps = gap_problems(held)
+    errors = [found_problem(finding) for finding in findings] + gaps
+    data = {"archives": [archive_data(each) for each in held], **found_data(findings)}
     files = sum(row["files"] for row in data["archives"])
     shown: list[Block] = [Table(["problem"], [[each.message] for each in errors])]
     return Result(
@@ -74,7 +86,7 @@ def verify_command(request: Request, runner: Runner, note: Note) -> Result:
         shown if errors else [Line(f"{files} archived files are as they were archived, without a gap.", "good")],
         (*opened.recorded.warnings, *silence),
         errors=errors,
-        exit_code=Damaged.exit_code if findings else WalGap.exit_code if errors else 0,
+        exit_code=found_code(findings, gaps),
     )
 
 

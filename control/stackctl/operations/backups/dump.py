@@ -14,10 +14,10 @@ from stackctl.backup.inspection import check_pages
 from stackctl.backup.model import Kind
 from stackctl.backup.native import Cluster
 from stackctl.backup.repository import DATA, Repository
-from stackctl.backup.verify import verify_backup
+from stackctl.backup.verify import refuse, verify_backup
 from stackctl.engine.base import Note
 from stackctl.engine.runner import Runner
-from stackctl.errors import Damaged, RestoreRefused
+from stackctl.errors import RestoreRefused
 from stackctl.operations.backup import backup_data, find, open_backups, working
 from stackctl.operations.backups.access import make_reachable
 from stackctl.operations.backups.native import CLUSTER, asked
@@ -69,8 +69,7 @@ def restore_dump_command(request: Request, runner: Runner, note: Note, wanted: W
         if backup.kind is not Kind.LOGICAL:
             raise RestoreRefused(f"{backup.id} is no dump", hint="only a dump has parts: stackctl backup --logical")
         note(f"comparing {backup.id} with its checksums")
-        if found := verify_backup(repository, backup):
-            raise Damaged(f"{found[0].what}: {found[0].reason}", hint="restore another backup with --backup")
+        refuse(verify_backup(repository, backup), "restore another backup with --backup")
         with restore.working(repository) as folder:
             # The account builds beside the backups, and reads the dump where it is.
             programs.own(folder)

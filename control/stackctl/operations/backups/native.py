@@ -22,7 +22,7 @@ from stackctl.backup.restore import Replay, Restored
 from stackctl.backup.restore_plan import Candidate, refuse_later
 from stackctl.backup.tail_check import TailCheck
 from stackctl.backup.target import Target
-from stackctl.backup.verify import Finding, verify_all, verify_archive, verify_backup
+from stackctl.backup.verify import Finding, Unread, verify_all, verify_archive, verify_backup
 from stackctl.backup.wal_name import Lsn
 from stackctl.backup.windows import Window
 from stackctl.engine.base import Engine, Note, Programs, Throwaway
@@ -113,7 +113,7 @@ class NativeEngine:
             yield programs.paced(share)
 
     def verify(self, chosen: Sequence[Backup], *, everything: bool, note: Note) -> list[Finding]:
-        """Compare every byte with the checksums."""
+        """Compare every byte with the checksums. What cannot be read of a backup leaves its record as it is."""
         repository = self._repository
         told = Progress(note, sum(backup.bytes for backup in chosen)).told
         found = (
@@ -121,8 +121,12 @@ class NativeEngine:
             if everything
             else [finding for backup in chosen for finding in verify_backup(repository, backup, told)]
         )
-        bad = {finding.what for finding in found}
+        unread = {finding.what for finding in found if isinstance(finding, Unread)}
+        bad = {finding.what for finding in found if not isinstance(finding, Unread)}
         for backup in chosen:
+            if backup.id in unread - bad:
+                # Nobody knows; a disk or a mount that comes back may have all of it.
+                continue
             # What only a drill can find is not healed by bytes that are as they were written.
             status = Status.DAMAGED if backup.id in bad or backup.drill_failed else Status.OK
             repository.update(replace(backup, status=status, verified_at=_now()))

@@ -1,0 +1,147 @@
+"""What a disk, a mount or a mode keeps from being read is no damage; what is there and wrong is."""
+
+import errno
+import os
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+import pytest
+
+from stackctl.backup import restore
+from stackctl.backup.model import Backup, Kind, Status
+from stackctl.backup.repository import Repository
+from stackctl.errors import Damaged, EngineFailed
+from stackctl.operations import backup, wal
+from stackctl.operations.result import Request
+from stopped_stack import stopped
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+SEGMENT = "000000010000000000000001"
+# What `cksum` prints of three bytes.
+ARCHIVED = f"{SEGMENT}-3233806716-3"
+
+
+@pytest.fixture
+def repository(tmp_path):
+    """Two backups of one file each, and one archived segment."""
+    made = Repository(tmp_path / "backups")
+    made.create()
+    for _ in range(2):
+        identifier, folder = made.begin(Kind.FULL, NOON)
+        (folder / "data").mkdir()
+        (folder / "data" / "PG_VERSION").write_text("17\n")
+        made.finish(folder, Backup(identifier, Kind.FULL, "native", NOON, NOON, 0, 17, "7", ""))
+    archive = made.wal_folder / "7"
+    archive.mkdir()
+    (archive / ARCHIVED).write_bytes(b"wal")
+    (archive / "archived.txt").write_text(f"{ARCHIVED}\n")
+    return made
+
+
+@pytest.fixture
+def verify(tmp_path, monkeypatch, repository):
+    request = stopped(tmp_path, repository.root, monkeypatch)
+    return lambda identifier=None: backup.verify_command(request, None, identifier, print)
+
+
+@contextmanager
+def failing(path, number):
+    """One file fails with this error for whoever opens it."""
+    opened = os.open
+
+    def instead(name, *words, **more):
+        if os.fspath(name) == str(path):
+            raise OSError(number, os.strerror(number), str(path))
+        return opened(name, *words, **more)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "open", instead)
+        yield
+
+
+def data(repository, known):
+    return repository.path(known.id) / "data" / "PG_VERSION"
+
+
+def known(repository):
+    return [(each.status, each.verified_at is not None) for each in repository.backups()]
+
+
+def codes(result):
+    return [(each.code, each.message) for each in result.errors]
+
+
+UNKNOWN, GOOD, BAD = (Status.OK, False), (Status.OK, True), (Status.DAMAGED, True)
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE, errno.EACCES, errno.EMFILE])
+def test_a_file_that_cannot_be_read_is_told_and_condemns_nothing(repository, verify, number):
+    first, second = repository.backups()
+    with failing(data(repository, first), number):
+        result = verify()
+    said = ("unread", f"{first.id}: data/PG_VERSION: cannot be read: {os.strerror(number)}")
+    assert (result.exit_code, codes(result)) == (20, [said])
+    assert "says nothing of its bytes" in result.errors[0].hint
+    assert (result.data["verified"], result.data["findings"]) == ([second.id], [])
+    assert known(repository) == [UNKNOWN, GOOD]
+    assert (verify().exit_code, known(repository)) == (0, [GOOD, GOOD])
+
+
+def test_what_is_damaged_beside_it_is_told_and_marked(repository, verify):
+    first, second = repository.backups()
+    data(repository, second).write_text("18\n")
+    with failing(repository.path(first.id) / "checksums.txt", errno.EIO):
+        result = verify()
+    assert (result.exit_code, [code for code, _ in codes(result)]) == (20, ["unread", "damaged"])
+    assert known(repository) == [UNKNOWN, BAD]
+
+
+def test_nor_is_a_record_that_cannot_be_read(repository, verify):
+    first, _ = repository.backups()
+    with failing(repository.path(first.id) / "backup.json", errno.EIO):
+        result = verify()
+        with pytest.raises(EngineFailed, match=f"{first.id}: backup.json"):
+            verify(first.id)
+    assert (result.exit_code, [code for code, _ in codes(result)]) == (20, ["unread"])
+
+
+@pytest.mark.parametrize("name", [ARCHIVED, "archived.txt"])
+def test_nor_is_wal(tmp_path, repository, verify, name):
+    with failing(repository.wal_folder / "7" / name, errno.EIO):
+        result = verify()
+    said = ("unread", f"{name if name == ARCHIVED else repository.wal_folder / '7' / name}: cannot be read: ")
+    assert (result.exit_code, codes(result)) == (20, [(said[0], said[1] + os.strerror(errno.EIO))])
+    assert known(repository) == [GOOD, GOOD]
+
+
+def test_wal_verify_says_so_too(tmp_path, repository, verify):
+    with failing(repository.wal_folder / "7" / ARCHIVED, errno.ESTALE):
+        result = wal.verify_command(Request(str(tmp_path), environ={}), None, print)
+    assert (result.exit_code, result.data["findings"], len(result.data["unread"])) == (20, [], 1)
+
+
+def linked(path):
+    path.rename(path.with_name("elsewhere"))
+    path.symlink_to("elsewhere")
+
+
+@pytest.mark.parametrize("change", [os.unlink, linked, lambda path: path.write_text("18\n")])
+def test_what_is_missing_or_other_is_damage_until_it_is_right_again(repository, verify, change):
+    first, _ = repository.backups()
+    path = data(repository, first)
+    change(path)
+    assert (verify(first.id).exit_code, known(repository)) == (41, [BAD, UNKNOWN])
+    path.unlink(missing_ok=True)
+    (path.parent / "elsewhere").unlink(missing_ok=True)
+    path.write_text("17\n")
+    assert (verify(first.id).exit_code, known(repository)) == (0, [GOOD, UNKNOWN])
+
+
+def test_a_copy_is_not_made_of_it_and_it_is_not_called_damaged(tmp_path, repository):
+    """A drill marks what is called so."""
+    first, _ = repository.backups()
+    with failing(data(repository, first), errno.EIO), pytest.raises(EngineFailed, match="data/PG_VERSION"):
+        restore.build(repository, None, first, tmp_path, print)
+    data(repository, first).write_text("18\n")
+    with pytest.raises(Damaged, match="data/PG_VERSION"):
+        restore.build(repository, None, first, tmp_path, print)
