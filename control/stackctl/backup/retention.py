@@ -11,6 +11,9 @@ from stackctl.backup.model import Backup, Kind, Status
 from stackctl.backup.windows import Histories, leads
 from stackctl.units import counted
 
+# A damaged one may be all that is left of the data: much of it can be read by hand.
+_NONE_GOOD = ", and none is good"
+
 
 @dataclass(frozen=True)
 class Policy:
@@ -46,8 +49,8 @@ def retain(
     """Divide `backups`, oldest first; `used` are ids that a run needs now, `histories` those of each cluster's archive.
 
     Each cluster is judged as if there were no other: what one has is no backup of another's data. What a backup that
-    stays is built on stays too. A damaged backup counts for nothing, and goes when its time is over. One of a history
-    that a restore left counts for nothing but the window, while there are others.
+    stays is built on stays too. A damaged backup counts for nothing, and goes when its time is over, while there is a
+    good one. One of a history that a restore left counts for nothing but the window, while there are others.
     """
     reasons: dict[str, str] = {}
     rules, by_id = [_marked(used)], {backup.id: backup for backup in backups}
@@ -150,9 +153,10 @@ def _last(backups: Sequence[Backup], count: int, left: frozenset[str]) -> list[B
 def _redundant(left: frozenset[str]) -> _Rule:
     def rule(backups: Sequence[Backup], policy: Policy, _now: datetime) -> Reasons:
         for kind, name in ((Kind.FULL, "full backup"), (Kind.LOGICAL, "dump")):
-            good = [backup for backup in backups if backup.kind is kind and backup.status is Status.OK]
-            for backup in _last(good, policy.redundancy, left):
-                yield backup.id, f"one of the last {counted(policy.redundancy, name)}"
+            alike = [backup for backup in backups if backup.kind is kind]
+            good = [backup for backup in alike if backup.status is Status.OK]
+            for backup in _last(good or alike, policy.redundancy, left):
+                yield backup.id, f"one of the last {counted(policy.redundancy, name)}{'' if good else _NONE_GOOD}"
 
     return rule
 
@@ -180,8 +184,10 @@ def _firsts(
 
 def _minimum(left: frozenset[str]) -> _Rule:
     def rule(backups: Sequence[Backup], policy: Policy, _now: datetime) -> Reasons:
-        for backup in _last(restorable(backups), policy.minimum, left):
-            yield backup.id, f"never fewer than {counted(policy.minimum, 'good backup')}"
+        good = restorable(backups)
+        for backup in _last(good or _physical(backups), policy.minimum, left):
+            many = counted(policy.minimum, "good backup" if good else "backup")
+            yield backup.id, f"never fewer than {many}{'' if good else _NONE_GOOD}"
 
     return rule
 
@@ -194,4 +200,8 @@ def restorable(backups: Sequence[Backup]) -> list[Backup]:
         chain = [backup, *ancestors(backup, by_id)]
         return chain[-1].parent is None and all(each.status is Status.OK for each in chain)
 
-    return [backup for backup in backups if backup.kind is not Kind.LOGICAL and whole(backup)]
+    return [backup for backup in _physical(backups) if whole(backup)]
+
+
+def _physical(backups: Sequence[Backup]) -> list[Backup]:
+    return [backup for backup in backups if backup.kind is not Kind.LOGICAL]

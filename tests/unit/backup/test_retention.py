@@ -76,6 +76,19 @@ def test_the_minimum_holds_whatever_the_other_rules_say():
     assert expired([backup(1, 9)], nothing) == []
 
 
+def test_where_none_is_good_the_last_ones_stay_all_the_same():
+    """As where a disk failed under all of them: they may be all that is left."""
+    full = [backup(number, 40 - number, status=Status.DAMAGED) for number in (1, 2, 3)]
+    changed = backup(4, 20, Kind.INCREMENTAL, 2, status=Status.DAMAGED)
+    dumps = [backup(number, 20, Kind.LOGICAL, status=Status.DAMAGED) for number in (5, 6, 7)]
+    two = Policy(timedelta(0), redundancy=0, minimum=2)
+    # The incremental one is built on the second.
+    assert expired([*full, changed], two) == [1]
+    assert retain([*full, changed], two, NOW).reasons["000003"] == "never fewer than 2 backups, and none is good"
+    assert expired([*full, *dumps], Policy(timedelta(0), redundancy=1, minimum=0)) == [1, 2, 5, 6]
+    assert expired([*full, changed, backup(8, 1)], two) == [1, 2, 3, 4]
+
+
 def test_kept_and_used_backups_stay():
     backups = [backup(1, 30, kept="audit"), backup(2, 29), backup(3, 28), backup(4, 8)]
     assert expired(backups, used=["000003"]) == [2]

@@ -159,6 +159,16 @@ def test_no_cluster_has_fewer_good_ones_than_the_minimum_or_the_redundancy(backu
 
 @many
 @given(CLUSTERS, POLICIES)
+def test_a_cluster_of_which_nothing_is_good_keeps_its_minimum_of_what_there_is(backups, policy):
+    left = left_of(backups, retain(backups, policy, NOW))
+    for system in "12":
+        there, stays = ([b for b in of(system, some) if b.kind is not Kind.LOGICAL] for some in (backups, left))
+        if not restorable(there):
+            assert len(stays) >= min(policy.minimum, len(there))
+
+
+@many
+@given(CLUSTERS, POLICIES)
 def test_what_another_cluster_has_neither_keeps_nor_lets_go_any(backups, policy):
     reasons = retain(backups, policy, NOW).reasons
     alone = [retain(of(system, backups), policy, NOW).reasons for system in "12"]
