@@ -66,6 +66,8 @@ def choose(candidates: Sequence[Candidate], target: Target, *, named: bool = Fal
     Raises RestoreRefused where the target is before or behind all of them, WalGap where it lies in a gap.
     """
     good = good_ones(candidates)
+    if named and candidates:
+        _refuse_damaged(candidates[0].backup)
     if not good:
         raise RestoreRefused("there is no good backup to restore", hint="stackctl backup list")
     before = [each for each in good if _is_before(each.backup, target)]
@@ -81,6 +83,24 @@ def choose(candidates: Sequence[Candidate], target: Target, *, named: bool = Fal
     except WalGap as error:
         raise WalGap(f"{error}; {_reaching(good)}", hint=error.hint) from error
     return chosen
+
+
+def _refuse_damaged(backup: Backup) -> None:
+    """Raise RestoreRefused where a backup is marked damaged, with what found it, when, and what clears the mark."""
+    if backup.status is not Status.DAMAGED:
+        return
+    verified, drilled = backup.verified_at, backup.drill_tried_at
+    by_drill = backup.drill_failed or (drilled and backup.drill_failing and (verified is None or verified < drilled))
+    found = "its verification found bytes that are not those of the backup"
+    if by_drill:
+        found = f"its drill found it broken at {backup.drill_failed or backup.drill_failing}"
+    moment = drilled if by_drill else verified
+    # What only a drill can find, another look at the bytes does not take back.
+    clears = "drill" if backup.drill_failed else "verify"
+    raise RestoreRefused(
+        f"{backup.id} is marked damaged: {found}" + (f", on {spelled(moment)}" if moment else ""),
+        hint=f"stackctl backup {clears} {backup.id} clears that where it is right again; or leave out --backup",
+    )
 
 
 def _reaching(good: Sequence[Candidate]) -> str:

@@ -1,11 +1,11 @@
 """Which backups lead to the present history of a cluster."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from stackctl.backup.model import Backup, Kind
+from stackctl.backup.model import Backup, Kind, Status
 from stackctl.backup.restore_plan import (
     Candidate,
     choose,
@@ -67,6 +67,43 @@ def test_where_a_target_lies_in_a_gap_it_is_said_what_recovery_reaches():
     assert str(refused.value).startswith("the archive lacks 000000010000000000000005, so recovery ends at 0/5000000")
     assert str(refused.value).endswith(f"; recovery reaches {reached}")
     assert choose(both, Target(position=lsn("0/4000000"))).backup == one
+
+
+VERIFIED = "its verification found bytes that are not those of the backup"
+LATER = NOON + timedelta(days=1)
+# What is known of a damaged backup; then what is said of it, and which command clears it.
+MARKED = {
+    "verified": ({"verified_at": NOON}, f"{VERIFIED}, on 2026-03-01T12:00:00Z", "verify"),
+    "nobody knows when": ({}, VERIFIED, "verify"),
+    "drilled": (
+        {"verified_at": NOON, "drill_tried_at": LATER, "drill_failing": "bytes"},
+        "its drill found it broken at bytes, on 2026-03-02T12:00:00Z",
+        "verify",
+    ),
+    "verified since": (
+        {"verified_at": LATER, "drill_tried_at": NOON, "drill_failing": "bytes"},
+        f"{VERIFIED}, on 2026-03-02T12:00:00Z",
+        "verify",
+    ),
+    "broken itself": (
+        {"verified_at": LATER, "drill_tried_at": NOON, "drill_failing": "amcheck", "drill_failed": "amcheck: no row"},
+        "its drill found it broken at amcheck: no row, on 2026-03-01T12:00:00Z",
+        "drill",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", MARKED)
+def test_of_a_damaged_backup_that_somebody_named_it_is_said_why_and_what_clears_it(case):
+    fields, said, clears = MARKED[case]
+    found = candidate(1, "7", 1)
+    marked = replace(found, backup=replace(found.backup, status=Status.DAMAGED, **fields))
+    with pytest.raises(RestoreRefused) as refused:
+        choose([marked], Target(), named=True)
+    assert str(refused.value) == f"{marked.backup.id} is marked damaged: {said}"
+    assert refused.value.hint.startswith(f"stackctl backup {clears} {marked.backup.id} clears that")
+    with pytest.raises(RestoreRefused, match="there is no good backup to restore"):
+        choose([marked], Target())
 
 
 def test_recovery_that_stops_a_record_s_length_before_the_end_came_there():
