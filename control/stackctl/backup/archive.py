@@ -6,21 +6,19 @@ import errno
 import os
 import re
 import stat
-import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from stackctl.backup import archived_list
 from stackctl.backup.archived_list import LIST, Listed
 from stackctl.backup.plain_file import NotPlain, content, is_verdict, opened
+from stackctl.backup.posix_sum import PosixSum
 from stackctl.backup.wal_name import Branch, Segment, history_of, is_wal_file, parse_history, parse_segment
 
 _NAME = re.compile(r"(?P<name>[0-9A-F]{8,24}(?:\.[0-9A-Za-z.]+)?)-(?P<sum>\d+)-(?P<size>\d+)")
 # What the archive command is just writing, or was killed at.
 _DRAFT = re.compile(r"\.(?P<name>[0-9A-F]{8,24}(?:\.[0-9A-Za-z.]+)?)\.\d+")
-_REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
-_ALL_ONES = 0xFFFFFFFF
 _PIECE = 2**20
 # A history has a line for each restore; the list has 50 bytes for each segment of 16 MB.
 _MOST_HISTORY, _MOST_LISTED = 2**20, 2**30
@@ -94,7 +92,7 @@ class Archive:
         gone = list(files)
         folder = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         try:
-            _append(folder, archived_list.expiry(each.name for each in gone))
+            _note_expiry(folder, [each.name for each in gone])
             for each in gone:
                 os.unlink(each.path.name, dir_fd=folder)
         finally:
@@ -137,17 +135,18 @@ def history_in(path: Path) -> tuple[Branch, ...]:
         raise ValueError(f"{path.name} {error.strerror}") from error
 
 
-def _append(folder: int, line: bytes) -> None:
+def _note_expiry(folder: int, names: Sequence[str]) -> None:
     """Write a line to the list where there is one; to make it is the account's."""
     try:
-        file = os.open(LIST, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
+        file = os.open(LIST, os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
     except FileNotFoundError:
         return
-    with os.fdopen(file, "wb") as writing:
-        if not stat.S_ISREG(os.fstat(file).st_mode):
+    with os.fdopen(file, "r+b", buffering=0) as listing:
+        found = os.fstat(file)
+        if not stat.S_ISREG(found.st_mode) or found.st_size > _MOST_LISTED:
             raise OSError(errno.EINVAL, "no ordinary file", LIST)
-        writing.write(line)
-        writing.flush()
+        # What is archived meanwhile is written behind it, and stays behind it.
+        listing.write(archived_list.expiry(names, listing.read(found.st_size)))
         os.fsync(file)
 
 
@@ -167,16 +166,9 @@ def damage(file: Archived) -> str:
 
 
 def cksum(path: Path) -> int:
-    """The checksum that POSIX `cksum` prints.
-
-    It is CRC-32 over the bytes and then their number, highest bit first. That of zlib goes lowest bit first, so that
-    each byte is turned round for it.
-    """
-    value, size = _ALL_ONES, 0
+    """The checksum that POSIX `cksum` prints of a file."""
+    found = PosixSum()
     with opened(path) as file:
         while piece := file.read(_PIECE):
-            value = zlib.crc32(piece.translate(_REVERSED), value)
-            size += len(piece)
-    length = size.to_bytes((size.bit_length() + 7) // 8, "little")
-    value = zlib.crc32(length.translate(_REVERSED), value) ^ _ALL_ONES
-    return int(f"{value:032b}"[::-1], 2) ^ _ALL_ONES
+            found.update(piece)
+    return found.value

@@ -98,6 +98,8 @@ def _in_list(archive: Archive) -> Iterator[Finding]:
     if listed.wrong:
         yield Finding(archived_list.LIST, listed.wrong)
     yield from (Finding(archived_list.LIST, f"has the line {line!r}") for line in listed.damaged)
+    if listed.changed is not None:
+        yield Finding(archived_list.LIST, f"its first {listed.changed} bytes are not those that were written")
     yield from _unlisted(archive.unlisted())
     yield from (Finding(name, "is missing") for name in archive.lost() if parse_segment(name) is None)
 

@@ -26,7 +26,10 @@ SEED = 20260301
 
 @pytest.fixture(scope="module")
 def filled(stack: Stack) -> Iterator[Repository]:
-    """A copy of a stack's repository: a full backup, an incremental one, a dump, WAL with two labels and a history."""
+    """A copy of a stack's repository: a full backup, an incremental one, a dump, WAL with two labels and a history.
+
+    What no backup needs of the WAL is expired.
+    """
     taken = []
     for words in ([], stack.incremental(), ["--logical"]):
         stack.add_tools(f"before {words}")
@@ -46,7 +49,12 @@ def filled(stack: Stack) -> Iterator[Repository]:
     words = ["sh", str(SCRIPT), str(folder / "repository" / "wal"), str(folder / "00000002.history")]
     data = folder / "repository" / "backups" / taken[0]["id"] / "data"
     subprocess.run([*words, "00000002.history"], cwd=data, check=True)
-    yield Repository(folder / "repository")
+    made = Repository(folder / "repository")
+    archive, early = made.archive(taken[0]["system"]), made.unneeded_files(made.backups())
+    # The list says that they expired; whatever changes in it is found all the same.
+    archive.remove(early)
+    assert archive.listed().expired == {file.path.name for file in early} != set()
+    yield made
     shutil.rmtree(folder)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from stackctl.backup.archive import Archive, cksum, damage
-from stackctl.backup.archived_list import LIST
+from stackctl.backup.archived_list import LIST, expiry
 from stackctl.backup.verify import verify_archive
 from stackctl.backup.wal_name import Segment, lsn
 
@@ -126,6 +126,63 @@ def test_what_was_removed_is_not_missed_and_what_lies_before_it_neither(archive)
         "000000020000000000000003",
     ]
     assert (archive.lost(), archive.unlisted(), archive.listed().damaged) == ([], [], ("not a line",))
+
+
+SEGMENTS = [f"0000000100000000000000{number:02X}" for number in range(3, 8)]
+
+
+@pytest.fixture
+def thinned(archive):
+    """With two expiries, to segments 5 and 6, and files that were archived before, between and behind them."""
+    for begin, end in ((5, 6), (6, 8)):
+        for name in SEGMENTS:
+            if int(name, 16) & 0xFF < end and not list(archive.folder.glob(f"{name}-*")):
+                put(archive.folder, name, name.encode())
+        archive.remove(file for file in archive.files() if "." not in file.name and int(file.name, 16) & 0xFF < begin)
+    put(archive.folder, "00000002000000000000000A", b"last")
+    return archive
+
+
+def test_a_line_of_an_expiry_is_what_a_shell_can_compare(thinned):
+    lines = (thinned.folder / LIST).read_bytes().splitlines(keepends=True)
+    (at, line), *_ = [(at, line) for at, line in enumerate(lines) if line.startswith(b"before")]
+    before, said = b"".join(lines[:at]), line.rsplit(b" ", 1)[0]
+    sums = [subprocess.run(["cksum"], input=each, capture_output=True, check=True).stdout for each in (before, said)]
+    (whole, size), (own, _) = (each.split() for each in sums)
+    assert line == b"before 000000010000000000000005 expired %b %b %b\n" % (size, whole, own)
+
+
+@pytest.mark.parametrize("bits", [0x01, 0x02, 0x04])
+def test_every_flipped_byte_of_the_list_is_found_whatever_expired(thinned, bits):
+    path = thinned.folder / LIST
+    good = path.read_bytes()
+    assert (good.count(b"expired"), verify_archive(thinned), thinned.lost()) == (2, [], [])
+    for position in range(len(good)):
+        path.write_bytes(good[:position] + bytes([good[position] ^ bits]) + good[position + 1 :])
+        assert verify_archive(thinned) or thinned.lost(), (position, path.read_bytes())
+
+
+def test_a_list_of_an_earlier_version_is_read_and_then_covered(archive):
+    path = archive.folder / LIST
+    path.write_bytes(path.read_bytes() + b"before 000000010000000000000002 expired\n")
+    next(archive.folder.glob("000000010000000000000001-*")).unlink()
+    assert (verify_archive(archive), archive.lost()) == ([], [])
+    put(archive.folder, "000000010000000000000003", b"new")
+    archive.remove(file for file in archive.files() if file.name.startswith("0000000200"))
+    assert (verify_archive(archive), archive.lost()) == ([], [])
+    path.write_bytes(path.read_bytes().replace(b"02 expired\n", b"00 expired\n"))
+    assert [each.what for each in verify_archive(archive)] == [LIST]
+
+
+def test_what_is_just_being_listed_is_not_covered(archive):
+    """The archive command takes back a line that it could not write to its end."""
+    path = archive.folder / LIST
+    good = path.read_bytes()
+    path.write_bytes(good + b"0000000100000000")
+    files = archive.files()
+    line = expiry([files[0].name], path.read_bytes())
+    path.write_bytes(good + line)
+    assert archive.listed().changed is None
 
 
 def linked(path, elsewhere):

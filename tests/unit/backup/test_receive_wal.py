@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from stackctl.backup.archived_list import expiry
+
 SCRIPT = Path(__file__).resolve().parents[3] / "config" / "postgres" / "receive-wal"
 SEGMENT_SIZE = 16 * 2**20
 PARTIAL = "000000010000000000000007.partial"
@@ -110,3 +112,28 @@ def test_it_tries_again_however_soon_it_fails(tail: Tail) -> None:
     (tail.folder / "bin" / "pg_receivewal").write_text("#!/bin/sh\necho >>seen\n")
     tail.run("", lambda: len(tail.seen()) >= 50)
     assert not list((tail.folder / "run").iterdir())
+
+
+LISTED = b"000000010000000000000005-1-1\n"
+WHOLE = expiry(["000000010000000000000005"], LISTED)
+# Lists of an archive; then the segments that leave the tail, of 5 and 6.
+LISTS = {
+    "expired": (LISTED + WHOLE, "5"),
+    "of an earlier version": (LISTED + b"before 000000010000000000000006 expired\n", "5"),
+    "a flipped byte": (LISTED + WHOLE.replace(b"06 expired", b"07 expired"), ""),
+    "again, and cut off": (LISTED + WHOLE + b"before 000000010000000000000007 expired 65", ""),
+}
+
+
+@pytest.mark.parametrize("case", LISTS)
+def test_what_expired_leaves_the_tail_where_the_list_says_so_with_its_checksum(tail: Tail, case: str) -> None:
+    content, gone = LISTS[case]
+    folder, names = tail.stretch("00000001.000001"), ["000000010000000000000005", "000000010000000000000006"]
+    (tail.folder / "archive" / "42").mkdir()
+    (tail.folder / "archive" / "42" / "archived.txt").write_bytes(content)
+    # It is archived, and the last one that is looked at.
+    (tail.folder / "archive" / "42" / "00000001000000000000000F-4294967295-0").touch()
+    for name in (*names, "00000001000000000000000F"):
+        (folder / name).touch()
+    tail.run("exec /bin/sleep 60", lambda: not (folder / "00000001000000000000000F").exists())
+    assert [path.name for path in sorted(folder.iterdir())] == [name for name in names if name[-1] != gone]
