@@ -40,9 +40,20 @@ class Unread(Finding):
 def unread(what: str, error: OSError, inside: str = "") -> Unread:
     """Of a file that could not be read, for a reason that is no verdict; `inside` is its path in the backup."""
     failed = failed_disk(error, Path(what))
-    reason = f"{inside}: cannot be read" if inside else "cannot be read"
     hint = f"{failed.hint}; {_AGAIN}" if failed else _AGAIN
-    return Unread(what, f"{reason}: {error.strerror or error}", hint)
+    return Unread(what, _reason(error, inside), hint)
+
+
+def of_error(what: str, error: OSError, inside: str = "") -> Finding:
+    """What an error of reading says; `inside` as `unread` has it."""
+    if not is_verdict(error):
+        return unread(what, error, inside)
+    return Finding(what, _reason(error, inside))
+
+
+def _reason(error: OSError, inside: str) -> str:
+    reason = f"cannot be read: {error.strerror or error}"
+    return f"{inside}: {reason}" if inside else reason
 
 
 def refuse(found: Sequence[Finding], hint: str) -> None:
@@ -136,19 +147,12 @@ def verify_backup(repository: Repository, backup: Backup, told: Told = lambda _b
     except DamagedList as error:
         return [Finding(backup.id, f"{checksums.LIST}: {error}")]
     except OSError as error:
-        return [_of_error(backup.id, checksums.LIST, error)]
+        return [of_error(backup.id, error, checksums.LIST)]
     try:
         return _wrong(backup.id, folder, listed, told)
     except OSError as error:
         inside = Path(error.filename or folder)
-        return [_of_error(backup.id, str(inside.relative_to(folder)) if inside != folder else "", error)]
-
-
-def _of_error(identifier: str, path: str, error: OSError) -> Finding:
-    """What an error of reading says of a backup."""
-    if not is_verdict(error):
-        return unread(identifier, error, path)
-    return Finding(identifier, f"{path}: cannot be read: {error.strerror}" if path else "is missing")
+        return [of_error(backup.id, error, str(inside.relative_to(folder)) if inside != folder else "")]
 
 
 def _wrong(identifier: str, folder: Path, listed: Mapping[str, str], told: Told) -> list[Finding]:
@@ -163,4 +167,4 @@ def _wrong(identifier: str, folder: Path, listed: Mapping[str, str], told: Told)
         wanted = (folder / checksums.FOLDERS).read_bytes()
         sentences += checksums.folder_differences(wanted, checksums.folders_below(folder))
     found = [Finding(identifier, sentence) for sentence in sentences]
-    return found + [_of_error(identifier, path, error) for path, error in failed.items()]
+    return found + [of_error(identifier, error, path) for path, error in failed.items()]

@@ -22,7 +22,7 @@ from stackctl.backup.restore import Replay, Restored
 from stackctl.backup.restore_plan import Candidate, refuse_later
 from stackctl.backup.tail_check import TailCheck
 from stackctl.backup.target import Target
-from stackctl.backup.verify import Finding, Unread, verify_all, verify_archive, verify_backup
+from stackctl.backup.verify import Finding, Unread, of_error, verify_all, verify_archive, verify_backup
 from stackctl.backup.wal_name import Lsn
 from stackctl.backup.windows import Window
 from stackctl.engine.base import Engine, Note, Programs, Throwaway
@@ -117,20 +117,23 @@ class NativeEngine:
         repository = self._repository
         told = Progress(note, sum(backup.bytes for backup in chosen)).told
         found = (
-            verify_all(repository, told)
+            verify_all(repository, told) + self._damage_received(note)
             if everything
             else [finding for backup in chosen for finding in verify_backup(repository, backup, told)]
         )
         unread = {finding.what for finding in found if isinstance(finding, Unread)}
         bad = {finding.what for finding in found if not isinstance(finding, Unread)}
+        # Where it was all but the WAL, or a record, the times would say that everything was verified.
+        done = unread <= {backup.id for backup in chosen}
         for backup in chosen:
             if backup.id in unread - bad:
                 # Nobody knows; a disk or a mount that comes back may have all of it.
                 continue
             # What only a drill can find is not healed by bytes that are as they were written.
             status = Status.DAMAGED if backup.id in bad or backup.drill_failed else Status.OK
-            repository.update(replace(backup, status=status, verified_at=_now()))
-        return found + (self._damage_received(note) if everything else [])
+            moment = _now() if done or backup.id in bad else backup.verified_at
+            repository.update(replace(backup, status=status, verified_at=moment))
+        return found
 
     def verify_wal(self, note: Note) -> list[Finding]:
         """Compare every archived byte with the checksum in its file's name, and read what was received."""
@@ -145,15 +148,21 @@ class NativeEngine:
         if not self._repository.received():
             return []
         note("reading what was received and is not archived")
+        found: list[Finding] = []
+        # What was found elsewhere is told all the same.
         try:
             with self._engine.programs() as programs:
                 repository = Repository(self._repository.root, programs.group())
                 with restore.working(repository) as folder:
                     check = TailCheck(programs, folder)
-                    return [each for system, tail in repository.tails().items() for each in check.damaged(system, tail)]
-        except (StackError, OSError) as error:
-            # What was found elsewhere is told all the same.
-            return [Finding(str(self._repository.tail_folder), f"was not read: {error}")]
+                    for system, tail in repository.tails().items():
+                        found += check.damaged(system, tail)
+        except StackError as error:
+            # An engine that is away, or a reader that was killed, says nothing of the bytes.
+            found.append(Unread(str(self._repository.tail_folder), f"was not read: {error}", error.hint))
+        except OSError as error:
+            found.append(of_error(str(error.filename or self._repository.tail_folder), error))
+        return found
 
     def record(self, backup: Backup) -> None:
         """Write its record again."""

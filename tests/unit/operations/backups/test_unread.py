@@ -2,7 +2,7 @@
 
 import errno
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 
 import pytest
@@ -10,10 +10,12 @@ import pytest
 from stackctl.backup import restore
 from stackctl.backup.model import Backup, Kind, Status
 from stackctl.backup.repository import Repository
-from stackctl.errors import Damaged, EngineFailed
+from stackctl.backup.wal_name import SEGMENT_SIZE
+from stackctl.engine.runner import Completed
+from stackctl.errors import Damaged, EngineFailed, NoEngine
 from stackctl.operations import backup, wal
 from stackctl.operations.result import Request
-from stopped_stack import stopped
+from stopped_stack import Stopped, stopped
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SEGMENT = "000000010000000000000001"
@@ -111,7 +113,50 @@ def test_nor_is_wal(tmp_path, repository, verify, name):
         result = verify()
     said = ("unread", f"{name if name == ARCHIVED else repository.wal_folder / '7' / name}: cannot be read: ")
     assert (result.exit_code, codes(result)) == (20, [(said[0], said[1] + os.strerror(errno.EIO))])
-    assert known(repository) == [GOOD, GOOD]
+    assert known(repository) == [UNKNOWN, UNKNOWN], "the scheduler would take it for done"
+    assert (verify().exit_code, known(repository)) == (0, [GOOD, GOOD])
+
+
+@pytest.fixture
+def received(repository):
+    """A segment that is not archived yet."""
+    folder = repository.tail_folder / "7" / "00000001.000001"
+    folder.mkdir(parents=True)
+    path = folder / "000000010000000000000002"
+    path.write_bytes(bytes(SEGMENT_SIZE))
+    return path
+
+
+class Here:
+    """Where programs run; the reader of WAL is killed."""
+
+    def group(self):
+        return -1
+
+    def own(self, path):
+        """It is."""
+
+    def run(self, program, *_words, **_how):
+        return Completed((program,), 137, "", "")
+
+
+def test_what_was_received_is_not_judged_where_no_engine_reads_it(tmp_path, repository, verify, received, monkeypatch):
+    def away(_self):
+        raise NoEngine("Docker Engine does not answer", hint="start it")
+
+    monkeypatch.setattr(Stopped, "programs", away, raising=False)
+    result = verify()
+    said = ("unread", f"{repository.tail_folder}: was not read: Docker Engine does not answer")
+    assert (result.exit_code, codes(result), result.errors[0].hint) == (20, [said], "start it")
+    assert known(repository) == [UNKNOWN, UNKNOWN], "the scheduler would take it for done"
+    assert wal.verify_command(Request(str(tmp_path), environ={}), None, print).exit_code == 20
+
+
+def test_nor_where_its_reader_was_killed(repository, verify, received, monkeypatch):
+    monkeypatch.setattr(Stopped, "programs", lambda _self: nullcontext(Here()), raising=False)
+    result = verify()
+    assert (result.exit_code, codes(result)[0][0]) == (20, "unread")
+    assert "pg_waldump ended with 137" in codes(result)[0][1]
 
 
 def test_wal_verify_says_so_too(tmp_path, repository, verify):
