@@ -34,15 +34,21 @@ _GOING_BACK_SECONDS = 120.0
 
 
 @dataclass(frozen=True)
-class _Before:
-    """What the stack was run by until now: rendered files, and what opens the repository."""
+class Ready:
+    """The files to write, and what the stack was run by until now: its files, and what opens the repository."""
 
     files: tuple[File, ...]
+    before: tuple[File, ...]
     keys: Mapping[str, bytes] | None
 
 
 def apply(prepared: Prepared, changes: Changes, timeout: float, runner: Runner, note: Note) -> None:
     """Bring the stack to `prepared`. Raises what went wrong, after the previous stack runs again."""
+    carry_out(prepared, changes, make_ready(prepared, changes, runner, note), timeout, runner, note)
+
+
+def make_ready(prepared: Prepared, changes: Changes, runner: Runner, note: Note) -> Ready:
+    """Find out whether it can be, and have all at hand; the running stack goes on by the files that it has."""
     engine, project = prepared.engine, prepared.opened.project
     if frees_commits(changes):
         _free_commits(prepared, runner, note)
@@ -54,9 +60,14 @@ def apply(prepared: Prepared, changes: Changes, timeout: float, runner: Runner, 
         # Where the server could not archive to, its WAL would be given up in the end.
         usable_repository(engine)
     files, before = prepared.files(), snapshot(project.rendered)
-    keys = bring_keys(prepared)
+    return Ready(files, before, bring_keys(prepared))
+
+
+def carry_out(prepared: Prepared, changes: Changes, ready: Ready, timeout: float, runner: Runner, note: Note) -> None:
+    """Write the files and bring the services to them. Raises as `apply`."""
+    engine, project = prepared.engine, prepared.opened.project
     begin(project.private)
-    write(project.rendered, files)
+    write(project.rendered, ready.files)
     save(project.private, prepared.state)
     try:
         if not reload_suffices(changes):
@@ -71,7 +82,7 @@ def apply(prepared: Prepared, changes: Changes, timeout: float, runner: Runner, 
         # A full disk, too, may end it half way.
         note(f"failed: {error}")
         _show_logs(prepared, ["migrate"] if "migrate" in str(error) else [], note)
-        left = _go_back(prepared, _Before(before, keys), changes, timeout, runner, note)
+        left = _go_back(prepared, ready, changes, timeout, runner, note)
         if isinstance(error, StackError):
             error.problems += left
         raise
@@ -113,10 +124,10 @@ def _show_logs(prepared: Prepared, first: list[str], note: Note) -> None:
 
 
 def _go_back(
-    prepared: Prepared, was: _Before, changes: Changes, timeout: float, runner: Runner, note: Note
+    prepared: Prepared, was: Ready, changes: Changes, timeout: float, runner: Runner, note: Note
 ) -> tuple[Problem, ...]:
     """What kept the previous stack from running again; the mark stays then, so that the next `up` restarts it all."""
-    project, state, before = prepared.opened.project, prepared.opened.state, was.files
+    project, state, before = prepared.opened.project, prepared.opened.state, was.before
     try:
         put_back(project, was.keys)
         if changes.running and before and state is not None:

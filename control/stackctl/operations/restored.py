@@ -7,6 +7,7 @@ from stackctl.health.model import Check, Status
 from stackctl.operations.state import State
 
 _DECIDE = "stackctl restore --accept keeps it, stackctl restore --undo goes back"
+_FINISH = "stackctl up finishes it; what is written meanwhile may not be archived"
 
 
 def refuse_undecided(state: State | None) -> None:
@@ -16,7 +17,9 @@ def refuse_undecided(state: State | None) -> None:
 
 
 def judge_restored(state: State) -> tuple[Check, ...]:
-    """One check, where a restored copy waits for a decision."""
-    if state.generations.accepted:
-        return ()
-    return (Check("restored", Status.WARN, "nothing is archived until the restored copy is accepted", _DECIDE),)
+    """One check, where a restored copy waits for a decision, or for the end of one."""
+    if not state.generations.accepted:
+        return (Check("restored", Status.WARN, "nothing is archived until the restored copy is accepted", _DECIDE),)
+    if state.generations.replaced is not None:
+        return (Check("restored", Status.WARN, "what was decided about the restored copy is not finished", _FINISH),)
+    return ()

@@ -145,3 +145,24 @@ def test_a_copy_that_does_not_fit_is_refused_with_numbers(mine: Stack) -> None:
         subprocess.run(["umount", str(small)], check=True)
         small.rmdir()
     assert clean(mine)
+
+
+@pytest.mark.parametrize("engine", ["embedded"], indirect=True)
+def test_an_acceptance_that_fails_when_it_archives_already_cannot_be_undone(mine: Stack) -> None:
+    """Its history is the newest in the archive, and every later restore would follow it.
+
+    The last test, as the stack is on other data after it.
+    """
+    assert mine.run("restore", seconds=600).code == 0
+    mine.write(app={"directory": "/usr", "command": ["/bin/false"], "health_path": "/"})
+    failed = mine.run("restore", "--accept", "--yes")
+    assert (failed.code, "the copy is accepted all the same" in failed.said) == (20, True), failed.said
+    assert list(repository(mine).glob("wal/*/00000002.history*")), "the server has archived"
+    refused = mine.run("restore", "--undo", "--yes")
+    assert (refused.code, "the restored copy was accepted" in refused.said) == (42, True), refused.said
+    assert places(mine) == 2, "neither is removed before the stack runs as it is to"
+    mine.write()
+    mine.up()
+    assert (generations(mine)["replaced"], clean(mine)) == (None, True)
+    archived(mine)
+    assert mine.run("wal", "verify").code == 0

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from stackctl.backup.generation import Generations
-from stackctl.errors import RestoreRefused, UsageError
-from stackctl.operations.apply import apply
+from stackctl.errors import Problem, RestoreRefused, StackError, UsageError
+from stackctl.operations.apply import carry_out, make_ready
 from stackctl.operations.backups.engines import unready_repository
 from stackctl.operations.plan import find_changes
 from stackctl.operations.restoring.in_place import How, opened
@@ -19,6 +19,8 @@ from stackctl.operations.state import save
 
 _CONSENT = "data is removed for good: --yes consents, where there is no terminal to ask on"
 _NONE = "there is no restored copy to decide about"
+_FINISH = "stackctl up finishes it"
+_TOO_LATE = Problem("accepted", "the copy is accepted all the same: the archive may have its history by now", _FINISH)
 
 
 def undo_command(request: Request, how: How) -> Result:
@@ -56,24 +58,44 @@ def accept_command(request: Request, how: How) -> Result:
 
 
 def _accept(request: Request, how: How, prepared: Prepared, found: Generations) -> Prepared:
-    """Let the stack archive; where it does not get there, nothing is accepted."""
+    """Let the stack archive. What fails before the server may have done so accepts nothing; after that, it is accepted.
+
+    A history in the archive that is the newest there, and undone, would be taken for the present one.
+    """
     private, undecided = prepared.opened.project.private, prepared.opened.state or prepared.state
     save(private, undecided.on(found.content()))
     try:
         after = prepare(request, how.runner)
-        if after.engine.running() and (changes := find_changes(after)):
-            apply(after, changes, how.timeout, how.runner, how.note)
+        changes = find_changes(after) if after.engine.running() else None
+        ready = make_ready(after, changes, how.runner, how.note) if changes else None
     except BaseException:
         save(private, undecided)
         raise
+    if changes and ready:
+        try:
+            carry_out(after, changes, ready, how.timeout, how.runner, how.note)
+        except BaseException as error:
+            _tell_accepted(error, how)
+            raise
     return after
+
+
+def _tell_accepted(error: BaseException, how: How) -> None:
+    if isinstance(error, StackError):
+        error.problems += (_TOO_LATE,)
+    else:
+        how.note(f"{_TOO_LATE.message}; {_TOO_LATE.hint}")
 
 
 def _undecided(prepared: Prepared) -> Generations:
     found = prepared.state.generations
-    if found.accepted:
-        raise RestoreRefused(_NONE, hint="stackctl restore --dry-run shows what a restore would do")
-    return found
+    if not found.accepted:
+        return found
+    if found.replaced is not None:
+        # The copy has the higher number.
+        decided = "accepted" if found.current > found.replaced else "undone"
+        raise RestoreRefused(f"the restored copy was {decided}, and only that is not finished yet", hint=_FINISH)
+    raise RestoreRefused(_NONE, hint="stackctl restore --dry-run shows what a restore would do")
 
 
 def _decided(after: Prepared, how: How, text: str) -> Result:
