@@ -22,7 +22,7 @@ from stackctl.operations.repository_keys import keys_at_hand
 from stackctl.operations.restore import early_warning
 from stackctl.operations.restoring.candidate import Built, build_candidate
 from stackctl.operations.restoring.leftovers import finish_interrupted, remove_unfinished, settle
-from stackctl.operations.restoring.plan import Asked, Plan, make_plan, refuse_full
+from stackctl.operations.restoring.plan import Asked, Plan, make_plan, refuse_full, refuse_other
 from stackctl.operations.restoring.runs import remember
 from stackctl.operations.restoring.switch import switch
 from stackctl.operations.result import Line, Request, Result
@@ -91,7 +91,11 @@ def in_place_command(request: Request, how: How, asked: Asked, *, dry_run: bool)
         if not how.agreed(plan.lines()):
             raise UsageError("nothing was restored", hint="--yes answers the question")
         with backups.working("stackctl restore", how.note):
-            return _restore(request, how, prepared, backups, plan)
+            # While the question was open, others had the repository.
+            again = make_plan(prepared, backups, asked)
+            refuse_other(plan, again)
+            refuse_full(again)
+            return _restore(request, how, prepared, backups, again)
 
 
 def _restore(request: Request, how: How, prepared: Prepared, backups: BackupEngine, plan: Plan) -> Result:

@@ -15,7 +15,7 @@ from stackctl.backup.protocol import BackupEngine, Stored
 from stackctl.backup.restore_plan import Candidate, choose
 from stackctl.backup.retention import ancestors, restorable
 from stackctl.backup.target import Target, target
-from stackctl.backup.wal_name import SEGMENT_SIZE, segment_of
+from stackctl.backup.wal_name import SEGMENT_SIZE, Lsn, segment_of
 from stackctl.errors import EngineFailed, RestoreRefused, UsageError
 from stackctl.operations.backup import find
 from stackctl.operations.candidates import candidates, leading_to, present_candidates
@@ -135,6 +135,29 @@ def planned(backups: BackupEngine, stored: Stored, goal: Target, chosen: Candida
     needed = needed_bytes(size, files, stored.wal_size(chosen, files))
     seconds = expected_seconds(runs, size, files) if runs else by_drills(backups_there, size)
     return Plan(goal, chosen, chain, files, size, needed, (), seconds, last, datetime.now(UTC), After.UNTOUCHED)
+
+
+def refuse_other(shown: Plan, now: Plan) -> None:
+    """Raise RestoreRefused where the restore is not the one any more that was `shown`; more WAL makes it no other."""
+    parts = [(" + ".join(each.id for each in plan.chain), plan.timeline, _end(plan)) for plan in (shown, now)]
+    (chain, timeline, end), (new_chain, new_timeline, new_end) = parts
+    if chain != new_chain:
+        different = f"it would begin with {new_chain}, and not with {chain}"
+    elif timeline != new_timeline:
+        different = f"it would follow timeline {new_timeline}, and not {timeline}"
+    elif new_end < end:
+        different = f"the WAL behind {new_end} is not there any more"
+    else:
+        return
+    raise RestoreRefused(
+        f"the backups are not as they were when the plan was shown: {different}",
+        hint="nothing was changed; stackctl restore shows the new plan",
+    )
+
+
+def _end(plan: Plan) -> Lsn:
+    """Where the WAL ends that the restore may read."""
+    return plan.chosen.window.end if plan.chosen.window else Lsn(0)
 
 
 def refuse_full(plan: Plan) -> None:
