@@ -126,6 +126,9 @@ class BackupEngine(Protocol):
         Raises Locked at once where another run is in the way.
         """
 
+    def as_it_is(self, what: str) -> AbstractContextManager[None]:
+        """Hold the lock beside others that only read, and make and remove nothing. Raises Locked."""
+
     def adopt(self, cluster: str) -> None:
         """Let the repository take the WAL of the running cluster instead of that of `cluster`, as somebody asked.
 

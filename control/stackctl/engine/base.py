@@ -121,6 +121,9 @@ class Programs(Protocol):
         Only under the lock. Without containers there is nothing that is not found by its folders.
         """
 
+    def at_hand(self) -> bool:
+        """Whether they can be run with nothing fetched or made before."""
+
     def passes(self, folder: Path) -> bool:
         """Whether the account can pass through `folder`, which is there."""
 

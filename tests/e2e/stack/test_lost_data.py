@@ -106,6 +106,10 @@ def test_a_stack_whose_data_is_lost_comes_back(mine: Stack) -> None:
             assert docker("volume", "rm", name).code == 0
     else:
         shutil.rmtree(stack.home / "data")
+    before = files_of(stack)
+    planned = stack.run("restore", "--dry-run", "--json").data["plan"]
+    assert (planned["keeps_present_data"], planned["lost_after"] is not None) == (False, True)
+    assert files_of(stack) == before
     done = stack.run("restore", "--json", seconds=600)
     assert done.code == 0, done.said
     assert done.data["plan"]["keeps_present_data"] is False
@@ -120,3 +124,10 @@ def test_a_stack_whose_data_is_lost_comes_back(mine: Stack) -> None:
     assert stack.run("backup").code == 0
     assert stack.run("backup", "verify").code == 0
     assert [each["id"] for each in stack.run("health", "--json").data["checks"] if each["status"] == "fail"] == []
+
+
+def files_of(stack: Stack) -> dict[str, int]:
+    """What the stack and its backups consist of, and when each file was written; without the locks."""
+    places = [stack.private, repository(stack), *([stack.home] if stack.engine == "embedded" else [])]
+    found = [path for place in places for path in place.rglob("*") if "lock" not in path.name]
+    return {str(path): path.stat().st_mtime_ns if path.is_file() else 0 for path in found}

@@ -19,7 +19,11 @@ def test_killed_while_it_builds_a_copy_nothing_changed_and_the_next_command_clea
     eventually(lambda: list(folder.glob(".restore-*/data/postmaster.pid")), 120, "a server runs on the copy")
     process.send_signal(signal.SIGKILL)
     process.communicate(timeout=60)
-    assert generations(stack)["unfinished"] is not None
+    left, unfinished = sorted(folder.glob(".restore-*")), generations(stack)["unfinished"]
+    assert unfinished is not None
+    looked = stack.run("restore", "--dry-run")
+    assert (looked.code, f"what it left, data {unfinished}, is to be removed first" in looked.said) == (42, True)
+    assert (sorted(folder.glob(".restore-*")), generations(stack)["unfinished"]) == (left, unfinished)
     assert stack.healthy()
     assert stack.run("up").code == 0
     assert clean(stack)

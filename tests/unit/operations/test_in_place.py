@@ -1,4 +1,4 @@
-"""A restore in place while others have the repository too: what was shown is what is done, or nothing is."""
+"""A restore in place: what was shown is what is done, or nothing is; and what is only shown makes nothing."""
 
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,11 +15,12 @@ from stackctl.backup.wal_name import lsn
 from stackctl.backup.windows import Window
 from stackctl.engine.project import Project
 from stackctl.errors import RestoreRefused
-from stackctl.operations.restoring import in_place
+from stackctl.operations.restoring import in_place, look
 from stackctl.operations.restoring.in_place import How, in_place_command
 from stackctl.operations.restoring.plan import After, Asked, Plan, refuse_other
 from stackctl.operations.result import Request
 from stackctl.operations.state import State, load
+from stackctl.settings.pgbackrest import PgBackRest, Remote
 from stopped_stack import Stopped
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -40,6 +41,9 @@ class Lost(Stopped):
     def data_place(self):
         return self.folder
 
+    def programs(self):
+        raise FileNotFoundError(self.folder / "run")
+
     def places(self):
         return SimpleNamespace(there=lambda _number: False, taken=frozenset, copies=lambda: False)
 
@@ -52,10 +56,8 @@ def repository(tmp_path):
 
 
 @pytest.fixture
-def restore(tmp_path, repository, monkeypatch):
-    """A restore of which `meanwhile` happens while the question is open."""
-    (tmp_path / ".stackctl").mkdir()
-    prepared = SimpleNamespace(
+def prepared(tmp_path, repository):
+    return SimpleNamespace(
         state=State("shop", "embedded", "asked for", "", {"embedded": 17}),
         opened=SimpleNamespace(
             project=Project("shop", tmp_path, None, None),
@@ -64,7 +66,14 @@ def restore(tmp_path, repository, monkeypatch):
         ),
         choice=SimpleNamespace(images=""),
         engine=Lost(repository.root),
+        warnings=(),
     )
+
+
+@pytest.fixture
+def restore(tmp_path, prepared, monkeypatch):
+    """A restore of which `meanwhile` happens while the question is open."""
+    (tmp_path / ".stackctl").mkdir()
 
     @contextmanager
     def opened(*_):
@@ -88,6 +97,32 @@ def test_a_backup_that_goes_while_the_question_is_open_is_not_restored_from_anot
         restore(lambda: repository.remove(newer.id))
     assert "nothing was changed" in refused.value.hint
     assert load(tmp_path / ".stackctl") is None, "no copy was begun"
+
+
+@pytest.fixture
+def dry_run(tmp_path, prepared, monkeypatch):
+    monkeypatch.setattr(look, "prepare", lambda *_: prepared)
+    how = How(None, print, lambda _: True, 60)
+    return lambda: in_place_command(Request(str(tmp_path)), how, Asked("latest"), dry_run=True)
+
+
+def test_on_a_machine_on_which_nothing_ran_yet_a_dry_run_tells_what_it_can_and_makes_nothing(
+    dry_run, repository, tmp_path
+):
+    taken = take(repository, 0)
+    before = sorted(tmp_path.rglob("*"))
+    done = dry_run()
+    assert (done.data["backup"], done.data["plan"]["lost_after"]) == (taken.id, None)
+    assert [warning.code for warning in done.warnings] == ["wal_unread"]
+    assert [path.name for path in sorted(tmp_path.rglob("*")) if path not in before] == ["lock"]
+
+
+def test_without_the_keys_a_dry_run_refuses_a_repository_of_pgbackrest(dry_run, prepared, monkeypatch, tmp_path):
+    prepared.opened.project = Project("shop", tmp_path, None, PgBackRest(Remote("s3", "shop", "/")))
+    monkeypatch.setattr(look, "backups_of", lambda *_: None)
+    with pytest.raises(RestoreRefused, match="--dry-run makes nothing"):
+        dry_run()
+    assert not (tmp_path / ".stackctl").exists()
 
 
 def plan(end, timeline=1):

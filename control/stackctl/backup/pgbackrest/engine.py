@@ -85,9 +85,9 @@ class PgBackRestEngine:
                 if not shared:
                     self._told(note)
 
-    def alone(self, what: str) -> AbstractContextManager[None]:
+    def as_it_is(self, what: str, *, shared: bool = True) -> AbstractContextManager[None]:
         """Hold the lock, and leave alone what a killed run left. Raises Locked."""
-        return self._lock(what, False, lambda: None)
+        return self._lock(what, shared, lambda: None)
 
     def write_down(self) -> None:
         """Write down what the repository holds, for the observer. Raises StackError."""

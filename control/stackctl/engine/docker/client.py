@@ -11,6 +11,7 @@ from pathlib import Path
 
 from stackctl.engine.base import Share, Throwaway
 from stackctl.engine.docker import orphans
+from stackctl.engine.docker.containers import present
 from stackctl.engine.docker.repository import writes
 from stackctl.engine.docker.slow import cpus, slowed
 from stackctl.engine.docker.throwaway import serve
@@ -162,6 +163,10 @@ class DockerPrograms:
     def end_orphans(self) -> bool:
         """Containers, and programs in the database's."""
         return orphans.end_orphans(self.project, self.runner)
+
+    def at_hand(self) -> bool:
+        """Whether the image is here."""
+        return present(self.image)
 
     def passes(self, folder: Path) -> bool:
         """Yes: Docker mounts a folder from anywhere, and what lies above it is not in the way."""

@@ -101,6 +101,10 @@ class EmbeddedPrograms:
         """They are found by their folders."""
         return False
 
+    def at_hand(self) -> bool:
+        """Whether the account has them, and a folder to work in."""
+        return Path(self.server.program("postgres")).exists() and self.home.work.is_dir()
+
     def passes(self, folder: Path) -> bool:
         """Asked as the account: only the kernel knows all of the rules."""
         argv = ["test", "-x", str(folder)]

@@ -115,7 +115,7 @@ def _after_others(backups: PgBackRestEngine) -> Iterator[None]:
     with ExitStack() as stack:
         for _ in range(_TRIES):
             try:
-                stack.enter_context(backups.alone("stackctl up"))
+                stack.enter_context(backups.as_it_is("stackctl up", shared=False))
                 break
             except Locked:
                 time.sleep(_PAUSE)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -81,6 +81,11 @@ class NativeEngine:
             with repository.locked(what):
                 self._tidy(note)
                 yield
+
+    def as_it_is(self, what: str) -> AbstractContextManager[None]:
+        """Hold the lock beside others that read, where there is a repository."""
+        there = self._repository.backups_folder.is_dir()
+        return self._repository.shared(what, lambda: None) if there else nullcontext()
 
     def _tidy(self, note: Note) -> None:
         if self._repository.leftovers():

@@ -14,7 +14,7 @@ from stackctl.backup.model import spelled
 from stackctl.backup.protocol import BackupEngine
 from stackctl.engine.base import Note
 from stackctl.engine.runner import Runner
-from stackctl.errors import RestoreRefused, StackError, UsageError
+from stackctl.errors import Problem, RestoreRefused, StackError, UsageError
 from stackctl.operations.backups.engines import backups_of
 from stackctl.operations.lock import locked
 from stackctl.operations.project import project_folder
@@ -22,7 +22,8 @@ from stackctl.operations.repository_keys import keys_at_hand
 from stackctl.operations.restore import early_warning
 from stackctl.operations.restoring.candidate import Built, build_candidate
 from stackctl.operations.restoring.leftovers import finish_interrupted, remove_unfinished, settle
-from stackctl.operations.restoring.plan import Asked, Plan, make_plan, refuse_full, refuse_other
+from stackctl.operations.restoring.look import looking, plan_alone
+from stackctl.operations.restoring.plan import Asked, Plan, make_plan, refuse_full, refuse_other, refuse_other_engine
 from stackctl.operations.restoring.runs import remember
 from stackctl.operations.restoring.switch import switch
 from stackctl.operations.result import Line, Request, Result
@@ -56,7 +57,7 @@ def opened(request: Request, how: How) -> Iterator[Prepared]:
     with locked(private, "restore"):
         finish_interrupted(request, how.runner, private, how.note)
         prepared = prepare(request, how.runner)
-        _refuse_other_engine(prepared)
+        refuse_other_engine(prepared)
         make_secrets(prepared, changing=False)
         keys_at_hand(prepared)
         if not prepared.engine.running():
@@ -65,28 +66,17 @@ def opened(request: Request, how: How) -> Iterator[Prepared]:
         yield prepared
 
 
-def _refuse_other_engine(prepared: Prepared) -> None:
-    state = prepared.opened.state
-    if state is not None and state.engine != prepared.choice.engine:
-        raise RestoreRefused(
-            f"the data is on the {state.engine} engine, and stackctl.yaml says {prepared.choice.engine}",
-            hint="take it out, or let stackctl up move to the other engine first",
-        )
-
-
 def in_place_command(request: Request, how: How, asked: Asked, *, dry_run: bool) -> Result:
     """Plan, build a candidate, prove it, switch."""
+    if dry_run:
+        with looking(request, how.runner) as prepared:
+            _refuse_undecided(prepared)
+            return _planned(prepared, *plan_alone(prepared, asked))
     with opened(request, how) as prepared:
-        if not prepared.state.generations.accepted:
-            raise RestoreRefused(
-                "the stack runs on a restored copy that was not accepted yet",
-                hint="stackctl restore --undo goes back first; stackctl restore --accept keeps the copy",
-            )
+        _refuse_undecided(prepared)
         backups = backups_of(prepared.opened.project, prepared.engine, prepared.choice.images)
         with backups.working("stackctl restore", how.note, shared=True):
             plan = make_plan(prepared, backups, asked)
-        if dry_run:
-            return _planned(prepared, plan)
         refuse_full(plan)
         if not how.agreed(plan.lines()):
             raise UsageError("nothing was restored", hint="--yes answers the question")
@@ -96,6 +86,14 @@ def in_place_command(request: Request, how: How, asked: Asked, *, dry_run: bool)
             refuse_other(plan, again)
             refuse_full(again)
             return _restore(request, how, prepared, backups, again)
+
+
+def _refuse_undecided(prepared: Prepared) -> None:
+    if not prepared.state.generations.accepted:
+        raise RestoreRefused(
+            "the stack runs on a restored copy that was not accepted yet",
+            hint="stackctl restore --undo goes back first; stackctl restore --accept keeps the copy",
+        )
 
 
 def _restore(request: Request, how: How, prepared: Prepared, backups: BackupEngine, plan: Plan) -> Result:
@@ -119,9 +117,9 @@ def _restore(request: Request, how: How, prepared: Prepared, backups: BackupEngi
     return _done(after, plan, built, over - began, stopped)
 
 
-def _planned(prepared: Prepared, plan: Plan) -> Result:
+def _planned(prepared: Prepared, plan: Plan, unknown: Sequence[Problem]) -> Result:
     data = _data(plan, None, None, None) | {"generation": prepared.state.generations.current}
-    return Result(data, plan.shown(), prepared.warnings)
+    return Result(data, plan.shown(), (*prepared.warnings, *unknown))
 
 
 def _done(after: Prepared, plan: Plan, built: Built, seconds: float, stopped: datetime) -> Result:

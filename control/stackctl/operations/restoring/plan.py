@@ -10,7 +10,7 @@ from typing import Any
 
 from stackctl.backup.estimate import Room, Run, by_drills, expected_seconds, needed_bytes
 from stackctl.backup.model import Backup, spelled
-from stackctl.backup.named_point import Points
+from stackctl.backup.named_point import Points, nobody_knows
 from stackctl.backup.protocol import BackupEngine, Stored
 from stackctl.backup.restore_plan import Candidate, choose
 from stackctl.backup.retention import ancestors, restorable
@@ -112,21 +112,34 @@ class Plan:
         return f"what was committed after {_moment(self.last)}, {counted(round(minutes, 1), 'minute')} ago"
 
 
-def make_plan(prepared: Prepared, backups: BackupEngine, asked: Asked) -> Plan:
-    """Choose, and refuse what cannot be. Raises RestoreRefused, WalGap, Damaged or UsageError."""
+def refuse_other_engine(prepared: Prepared) -> None:
+    """Raise RestoreRefused where the data is on another engine than the stack is to run on."""
+    state = prepared.opened.state
+    if state is not None and state.engine != prepared.choice.engine:
+        raise RestoreRefused(
+            f"the data is on the {state.engine} engine, and stackctl.yaml says {prepared.choice.engine}",
+            hint="take it out, or let stackctl up move to the other engine first",
+        )
+
+
+def make_plan(prepared: Prepared, backups: BackupEngine, asked: Asked, *, reading: bool = True) -> Plan:
+    """Choose, and refuse what cannot be. Raises RestoreRefused, WalGap, Damaged or UsageError.
+
+    Without `reading`, which needs PostgreSQL's programs, nobody knows what is in the archived WAL.
+    """
     goal, engine = target(asked.to), prepared.engine
     here = present_data(engine, prepared.state.generations.current)
     stored = backups.stored()
-    chosen = _chosen(stored, goal, asked, here, backups.points)
+    chosen = _chosen(stored, goal, asked, here, backups.points if reading else nobody_knows)
     _refuse_version(chosen.backup, prepared)
     place, runs = engine.data_place(), measured(prepared.opened.project.private)
-    plan = planned(backups, stored, goal, chosen, runs)
+    plan = planned(backups if reading else None, stored, goal, chosen, runs)
     places = rooms(backups.workplace(), place, plan.needed, copies=engine.places().copies())
     return replace(plan, rooms=places, after=After.KEPT if here.there else After.NONE)
 
 
-def planned(backups: BackupEngine, stored: Stored, goal: Target, chosen: Candidate, runs: Sequence[Run]) -> Plan:
-    """The plan for what was chosen, before it is known where it goes. Raises RestoreRefused."""
+def planned(backups: BackupEngine | None, stored: Stored, goal: Target, chosen: Candidate, runs: Sequence[Run]) -> Plan:
+    """The plan for what was chosen, before it is known where it goes; None reads no WAL. Raises RestoreRefused."""
     last = _last(backups, chosen, goal)
     backups_there = stored.backups()
     by_id = {backup.id: backup for backup in backups_there}
@@ -219,11 +232,11 @@ def _refuse_version(backup: Backup, prepared: Prepared) -> None:
         )
 
 
-def _last(backups: BackupEngine, chosen: Candidate, goal: Target) -> datetime | None:
+def _last(backups: BackupEngine | None, chosen: Candidate, goal: Target) -> datetime | None:
     """The last commit that will be there, as far as it is known before."""
     if chosen.window is None or (goal.time is None and goal != Target()):
         return None
-    last = backups.last_commit(chosen, goal)
+    last = backups.last_commit(chosen, goal) if backups else None
     return goal.time or last
 
 
