@@ -5,13 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from stackctl.backup import drill
+from stackctl.backup.drill import Check
+from stackctl.backup.inspection import hindered
 from stackctl.engine.base import Throwaway
-from stackctl.errors import Damaged
+from stackctl.errors import Damaged, EngineFailed, Unhealthy
+
+# What kept us from looking is no verdict on the copy.
+UNPROVED = "copy_unproved"
 
 _DATABASES = "SELECT datname AS name FROM pg_database WHERE datallowconn ORDER BY 1"
 _HAS = "SELECT 1 FROM pg_extension WHERE extname = 'amcheck'"
 _CAN = "SELECT 1 FROM pg_available_extensions WHERE name = 'amcheck'"
-_HOURS = 3600.0
 
 
 @dataclass(frozen=True)
@@ -24,14 +28,21 @@ class Proof:
 
 
 def prove(server: Throwaway) -> Proof:
-    """Read what there is. Raises Damaged with PostgreSQL's own words."""
+    """Read what there is.
+
+    Raises Damaged with PostgreSQL's own words, EngineFailed where something kept it from looking: that says nothing of
+    the backup.
+    """
     counted, rows = drill.tables(server)
     for check in (drill.catalogue(server), counted):
         if not check.ok:
-            raise _damaged(check.evidence)
-    checked = bool(server.query(_CAN))
-    if checked:
-        _amcheck(server)
+            raise _verdict(check)
+    try:
+        checked = bool(server.query(_CAN))
+        if checked:
+            _amcheck(server)
+    except Unhealthy as error:
+        raise _verdict(Check("amcheck", False, str(error), hindered(str(error)))) from error
     return Proof(len(rows), sum(rows.values()), checked)
 
 
@@ -39,15 +50,21 @@ def _amcheck(server: Throwaway) -> None:
     """The extension is there for the check only, but where it was before."""
     names = [row["name"] for row in server.query(_DATABASES)]
     without = [name for name in names if not server.query(_HAS, name)]
-    done = server.run("pg_amcheck", "--all", "--install-missing", "--jobs=2", check=False, timeout=24 * _HOURS)
-    if done.returncode != 0:
-        lines = [line.strip() for line in (done.stdout or done.stderr).splitlines() if line.strip()]
-        raise _damaged("; ".join(lines[:2]) or "pg_amcheck gave no word")
+    check = drill.structure(server, "--jobs=2")
+    if not check.ok:
+        raise _verdict(check)
     for name in without:
         server.run("psql", "-X", "-q", "-d", name, "-c", "DROP EXTENSION IF EXISTS amcheck")
 
 
-def _damaged(reason: str) -> Damaged:
+def _verdict(check: Check) -> Damaged | EngineFailed:
+    if check.hindered:
+        return EngineFailed(
+            f"the restored copy was not looked at: {check.name}: {check.evidence}",
+            hint="this says nothing of the backup: mend what it names, and restore again",
+            code=UNPROVED,
+        )
     return Damaged(
-        f"the restored copy is damaged: {reason}", hint="restore another backup with --backup, or an earlier moment"
+        f"the restored copy is damaged: {check.evidence}",
+        hint="restore another backup with --backup, or an earlier moment",
     )

@@ -11,7 +11,7 @@ from typing import Any
 from stackctl.backup import restore
 from stackctl.backup.model import spelled
 from stackctl.backup.named_point import Points, nobody_knows
-from stackctl.backup.proof import Proof, prove
+from stackctl.backup.proof import UNPROVED, Proof, prove
 from stackctl.backup.protocol import Stored
 from stackctl.backup.restore import Restored
 from stackctl.backup.restore_plan import Candidate, choose, ended_early, refuse_several_clusters
@@ -20,7 +20,7 @@ from stackctl.backup.target import Target, target
 from stackctl.engine.base import Note, Throwaway
 from stackctl.engine.embedded.generations import postmaster_of
 from stackctl.engine.runner import Runner
-from stackctl.errors import Damaged, Problem, RestoreRefused
+from stackctl.errors import Damaged, EngineFailed, Problem, RestoreRefused
 from stackctl.hardware.detect import on_one_device
 from stackctl.operations.backup import Opened, find, open_backups, working
 from stackctl.operations.candidates import candidates, leading_to, present_candidates
@@ -42,11 +42,14 @@ class Wanted:
 
 @dataclass
 class _Look:
-    """What was found in the copy. Damage is told and the copy stays: it may be all that there is."""
+    """What was found in the copy. Damage is told and the copy stays: it may be all that there is.
+
+    So it does where something kept us from looking.
+    """
 
     note: Note
     proof: Proof | None = None
-    wrong: str = ""
+    wrong: tuple[Problem, ...] = ()
 
     def inspect(self, server: Throwaway) -> None:
         """Look into the recovered server."""
@@ -54,7 +57,11 @@ class _Look:
         try:
             self.proof = prove(server)
         except Damaged as error:
-            self.wrong = str(error)
+            self.wrong = (Problem("copy_damaged", str(error), "compare an older backup: --backup ID"),)
+        except EngineFailed as error:
+            if error.problems[0].code != UNPROVED:
+                raise
+            self.wrong = error.problems
 
     def line(self) -> list[Line]:
         """What is sound."""
@@ -63,10 +70,6 @@ class _Look:
         found = f"{counted(self.proof.rows, 'row')} in {counted(self.proof.tables, 'table')}"
         checked = "every page compared, all read by amcheck" if self.proof.amcheck else "every page compared"
         return [Line(f"{found}, {checked}.")]
-
-    def problems(self) -> list[Problem]:
-        """What is not."""
-        return [Problem("copy_damaged", self.wrong, "compare an older backup: --backup ID")] if self.wrong else []
 
 
 def restore_command(request: Request, runner: Runner, note: Note, wanted: Wanted, *, dry_run: bool = False) -> Result:
@@ -90,7 +93,7 @@ def restore_command(request: Request, runner: Runner, note: Note, wanted: Wanted
     how = f"start PostgreSQL {chosen.backup.postgres} on it as the owner of the folder"
     text = f"{into} is {chosen.backup.id} recovered to {restored.reached}; {how}"
     early = early_warning(chosen, goal, restored)
-    warnings = (*opened.recorded.warnings, *_gap_warning(chosen, goal), *early, *look.problems())
+    warnings = (*opened.recorded.warnings, *_gap_warning(chosen, goal), *early, *look.wrong)
     return Result(data_out, [Line(text, "good"), *look.line()], warnings)
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from stackctl.backup.drill import catalogue, structure, tables
 from stackctl.backup.inspection import check_files, check_pages
+from stackctl.backup.proof import prove
 from stackctl.engine.runner import Completed, failed
 from stackctl.errors import Damaged, EngineFailed, Unhealthy
 
@@ -113,3 +114,26 @@ def test_a_query_that_fails_tells_of_the_data_only_where_the_server_says_so(said
 def test_amcheck_tells_of_the_data_only_where_it_names_something_in_it(code, said, hindered):
     check = structure(Saying(code, "", said))
     assert (check.ok, check.hindered) == (False, hindered)
+
+
+class Sound(Saying):
+    """A server in which all is well as far as queries tell, and pg_amcheck ends with these words."""
+
+    def query(self, sql, *_):
+        return [{"?column?": 1}] if "amcheck" in sql else []
+
+
+@pytest.mark.parametrize(
+    ("server", "error"),
+    [(Answering(1, each), EngineFailed) for each in AWAY]
+    + [(Answering(1, each), Damaged) for each in BROKEN]
+    + [
+        (Sound(2, "", 'btree index "app.public.t_i":\n    ERROR:  out of memory\n'), EngineFailed),
+        (Sound(1, "pg_amcheck: error: query failed: ERROR:  frozen\n"), EngineFailed),
+        (Sound(2, "", 'btree index "app.public.t_i":\n    ERROR:  item order invariant violated\n'), Damaged),
+    ],
+)
+def test_a_restore_finds_damage_where_a_drill_does_and_gives_no_verdict_where_it_could_not_look(server, error):
+    with pytest.raises(error) as found:
+        prove(server)
+    assert found.value.exit_code == (20 if error is EngineFailed else 41)

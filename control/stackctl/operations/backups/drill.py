@@ -170,7 +170,8 @@ def _along(chosen: Candidate) -> Replay:
 
 def _ask(trial: _Trial, programs: Programs, data: Path, questions: Mapping[str, str]) -> None:
     with programs.serve(data, {**drill.LIMITS, **UNHINDERED}, [data.parent], _HOURS) as server:
-        trial.checks.append(drill.structure(server))
+        # Each row is to be found in its indexes.
+        trial.checks.append(drill.structure(server, "--heapallindexed"))
         trial.checks.append(drill.catalogue(server))
         counted, trial.tables = drill.tables(server)
         trial.checks.append(counted)
