@@ -16,6 +16,7 @@ from typing import Any
 
 from stackctl import assets
 from stackctl.backup.inspection import check_files, check_pages
+from stackctl.backup.limits import at_least, highest, limits, too_small
 from stackctl.backup.model import Backup
 from stackctl.backup.moving import copy_tree, move_whole
 from stackctl.backup.progress import Progress, growing
@@ -173,12 +174,22 @@ def run_to(
     """
     settings = {**UNHINDERED, **(_LIVE if how.live else {}), **how.settings, **settings}
     note("starting the copy" + (f", recovering to {target}" if target else ""))
-    try:
-        with programs.serve(data, settings, folders, 24 * _HOURS) as server:
-            reached = _reached(server)
-            how.inspect(server)
-    except EngineFailed as error:
-        raise explained(error, target) from error
+    least = limits(programs, data)
+    while True:
+        try:
+            return _run(programs, data, at_least(settings, least), folders, how)
+        except EngineFailed as error:
+            # WAL of a server that was given more on its way says so, and the control file has it then.
+            more = highest(least, limits(programs, data)) if too_small(str(error)) else least
+            if more == least:
+                raise explained(error, target) from error
+            least = more
+
+
+def _run(programs: Programs, data: Path, settings: Mapping[str, str], folders: Sequence[Path], how: Replay) -> Restored:
+    with programs.serve(data, settings, folders, 24 * _HOURS) as server:
+        reached = _reached(server)
+        how.inspect(server)
     return Restored(data, lsn(reached["lsn"] or reached["now"]), _moment(reached["time"]))
 
 

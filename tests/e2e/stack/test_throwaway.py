@@ -7,7 +7,8 @@ import pwd
 import shutil
 import signal
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,8 +17,11 @@ import pytest
 
 from e2e.stack.server_programs import identity, place, programs_of
 from stackctl.backup.inspection import check_pages
+from stackctl.backup.restore import Replay, ask_for_recovery, run_to
+from stackctl.backup.target import Target
 from stackctl.engine import throwaway
-from stackctl.engine.embedded.throwaway import EmbeddedThrowaway
+from stackctl.engine.base import Throwaway
+from stackctl.engine.embedded.throwaway import EmbeddedThrowaway, serve
 from stackctl.engine.runner import Completed, Runner, SystemUser
 from stackctl.errors import Damaged, EngineFailed
 
@@ -34,6 +38,15 @@ class Local:
     def run(self, program: str, *words: str, check: bool = True, **_: object) -> Completed:
         argv = [str(self.folder / program), *words]
         return Runner().run(argv, user=self.user, cwd=Path("/"), env={"LC_ALL": "C.UTF-8"}, clean=True, check=check)
+
+    def serve(
+        self, data: Path, settings: Mapping[str, str], _folders: object, timeout: float
+    ) -> AbstractContextManager[EmbeddedThrowaway]:
+        return serve(self.folder, Runner(), self.user, data, settings, timeout)
+
+    def own(self, path: Path) -> None:
+        if self.user:
+            shutil.chown(path, self.user.uid, self.user.gid)
 
 
 @pytest.fixture
@@ -53,8 +66,7 @@ def server(local: Local) -> Iterator[EmbeddedThrowaway]:
     data, socket = folder / "data", folder / "socket"
     for path in (data, socket):
         path.mkdir(mode=0o700)
-        if local.user:
-            shutil.chown(path, local.user.uid, local.user.gid)
+        local.own(path)
     local.run("initdb", "-D", str(data), "-U", "postgres", "-A", "trust", "-N", "-k")
     made = EmbeddedThrowaway(local.folder, Runner(), local.user, data, socket)
     try:
@@ -105,3 +117,46 @@ def test_a_server_that_died_before_is_an_error(server: EmbeddedThrowaway) -> Non
         each.kill()
     with pytest.raises(EngineFailed, match="did not end cleanly"):
         replace(server, end_seconds=20).stop()
+
+
+def backed_up(server: EmbeddedThrowaway, local: Local) -> Path:
+    """A copy of the running server, by its own program."""
+    copy = server.data.with_name("copy")
+    hba = server.data.with_name("pg_hba.conf")
+    hba.write_text(hba.read_text() + "local replication postgres trust\n")
+    server.run("psql", "-XAtq", "-c", "SELECT pg_reload_conf()")
+    copy.mkdir(mode=0o700)
+    local.own(copy)
+    server.run("pg_basebackup", "--pgdata", str(copy), "--checkpoint=fast")
+    return copy
+
+
+def prepared(local: Local, data: Path, settings: Mapping[str, str], goal: Target | None) -> list[str]:
+    """The transactions that are prepared in a copy, once it is recovered as a drill does it."""
+    found: list[str] = []
+
+    def inspect(copy: Throwaway) -> None:
+        found.extend(row["gid"] for row in copy.query("SELECT gid FROM pg_prepared_xacts"))
+
+    how = Replay(settings={"max_connections": "20", "shared_buffers": "16MB"}, inspect=inspect)
+    run_to(local, data, settings, [], goal, lambda _: None, how)  # type: ignore[arg-type]
+    return found
+
+
+def test_a_copy_comes_back_with_its_prepared_transactions(server: EmbeddedThrowaway, local: Local) -> None:
+    """The server that wrote them was given room for them after its backup."""
+    copy = backed_up(server, local)
+    server.stop()
+    more = {"max_prepared_transactions": "3", "max_connections": "30", "fsync": "off"}
+    server.start(throwaway.settings(server.data.with_name("pg_hba.conf"), server.place, more), 60)
+    server.run("psql", "-XAtq", "-c", "BEGIN; INSERT INTO t VALUES (0); PREPARE TRANSACTION 'paid'")
+    server.drop()
+    shutil.copytree(server.data / "pg_wal", server.data.with_name("archive"), ignore_dangling_symlinks=True)
+    server.data.with_name("archive").chmod(0o755)
+    for each in server.data.with_name("archive").iterdir():
+        each.chmod(0o755)
+    ask_for_recovery(copy)
+    local.own(copy / "recovery.signal")
+    command = {"restore_command": f"cp {server.data.with_name('archive')}/%f %p", "recovery_target_action": "promote"}
+    assert prepared(local, copy, command, Target()) == ["paid"]
+    assert prepared(local, copy, {}, None) == ["paid"], "as its control file asks for"

@@ -13,6 +13,7 @@ from typing import Any
 from stackctl.backup import drill
 from stackctl.backup.drill import Check
 from stackctl.backup.inspection import check_pages
+from stackctl.backup.limits import at_least, limits
 from stackctl.backup.model import Backup, Kind, Status
 from stackctl.backup.protocol import AWAY, Stored, Workshop
 from stackctl.backup.restore import UNHINDERED, Replay
@@ -169,7 +170,8 @@ def _along(chosen: Candidate) -> Replay:
 
 
 def _ask(trial: _Trial, programs: Programs, data: Path, questions: Mapping[str, str]) -> None:
-    with programs.serve(data, {**drill.LIMITS, **UNHINDERED}, [data.parent], _HOURS) as server:
+    settings = at_least({**drill.LIMITS, **UNHINDERED}, limits(programs, data))
+    with programs.serve(data, settings, [data.parent], _HOURS) as server:
         # Each row is to be found in its indexes.
         trial.checks.append(drill.structure(server, "--heapallindexed"))
         trial.checks.append(drill.catalogue(server))
