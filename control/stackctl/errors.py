@@ -119,6 +119,10 @@ class Damaged(StackError):
     code = "damaged"
 
 
+class DamagedCopy(Damaged):
+    """The server on a copy says that this is broken: what it was made of is of no use, whatever its bytes say."""
+
+
 class RestoreRefused(StackError):
     """A restore that cannot be what was meant."""
 

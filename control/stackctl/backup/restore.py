@@ -148,7 +148,8 @@ def replay(
 ) -> Restored:
     """Start the copy, replay the WAL to `target` (None: only to the end of the backup), and stop it.
 
-    Raises RestoreRefused where the WAL ends before the target, EngineFailed where the copy does not start.
+    Raises RestoreRefused where the WAL ends before the target, EngineFailed where the copy does not start,
+    Damaged where that is for what it is made of.
     """
     settings: Mapping[str, str] = {}
     if target is not None:

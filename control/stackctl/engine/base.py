@@ -109,7 +109,8 @@ class Programs(Protocol):
         """Start a server on `data` with `settings` before all others, and stop it cleanly at the end.
 
         Where `settings` and recovery.signal ask for recovery, it is over when the server takes connections. Raises
-        EngineFailed with the server's own words where it does not start, TimedOut after `timeout` seconds.
+        EngineFailed with the server's own words where it does not start, DamagedCopy where that is for its files,
+        TimedOut after `timeout` seconds.
         """
 
     def end_strays(self, folders: Sequence[Path]) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from stackctl.engine.query import PSQL, as_json, rows
 from stackctl.engine.runner import Completed
-from stackctl.errors import EngineFailed, StackError, TimedOut, Unhealthy
+from stackctl.errors import DamagedCopy, EngineFailed, StackError, TimedOut, Unhealthy
 
 # Nobody but the account itself comes in; nothing is archived from a copy.
 _HBA = "local all postgres trust\n"
@@ -19,6 +19,19 @@ _HBA = "local all postgres trust\n"
 END_SECONDS = 3600
 # What those hear who ask whether it is ready.
 _TURNED_AWAY = re.compile(r"FATAL:\s+the database system is ")
+
+# What a server says of the files that it is to start from, in PostgreSQL 15 to 18 (xlog.c, xlogrecovery.c, xlogutils.c,
+# miscinit.c, relmapper.c, twophase.c, md.c, bufmgr.c); of memory, disks and settings it says other things.
+_DAMAGE = re.compile(
+    r"could not locate (?:a valid|required) checkpoint record|could not find redo location"
+    r"|invalid redo in checkpoint record|WAL ends before (?:end of online backup|consistent recovery point)"
+    r"|WAL contains references to invalid pages|incorrect checksum in control file"
+    r"|control file contains invalid (?:checkpoint location|database cluster state)"
+    r'|invalid data in file "backup_label"|backup_label contains data inconsistent with control file'
+    r'|is not a valid data directory|relation mapping file ".*" contains|corrupted two-phase state'
+    r"|could not read (?:file|blocks?) .*: read (?:only )?\d+ of \d+|invalid page in block"
+    r'|could not open file "(?:.*/)?(?:global|base|pg_(?:wal|xact|multixact|twophase))/.*": No such file or directory'
+)
 
 
 def write_hba(folder: Path) -> Path:
@@ -52,13 +65,16 @@ def options(found: Mapping[str, str]) -> list[str]:
     return [word for name, value in found.items() for word in ("-c", f"{name}={value}")]
 
 
-def not_started(log: str) -> EngineFailed:
-    """The error for a server that ended while it started: its last FATAL or PANIC says why."""
+def not_started(log: str) -> EngineFailed | DamagedCopy:
+    """The error for a server that ended while it started: its last FATAL or PANIC says why, and of what."""
     lines = [
         line for line in log.splitlines() if ("FATAL:" in line or "PANIC:" in line) and not _TURNED_AWAY.search(line)
     ]
     reason = lines[-1].split(": ", 1)[-1].strip() if lines else (log.strip().splitlines() or ["no word"])[-1]
-    return EngineFailed(f"the restored server does not start: {reason}", hint="its log is above, with --verbose")
+    said = f"the restored server does not start: {reason}"
+    if _DAMAGE.search(reason):
+        return DamagedCopy(said, hint="restore another backup with --backup; its log is above, with --verbose")
+    return EngineFailed(said, hint="its log is above, with --verbose")
 
 
 def not_ended(log: str, reason: str) -> EngineFailed:
@@ -92,7 +108,10 @@ class Reached(ABC):
         return rows(done.stdout)
 
     def wait(self, timeout: float) -> None:
-        """Wait until it takes connections, which is after recovery. Raises EngineFailed where it ended, or TimedOut."""
+        """Wait until it takes connections, which is after recovery.
+
+        Raises EngineFailed where it ended, DamagedCopy where that is for its files, or TimedOut.
+        """
         deadline = time.monotonic() + timeout
         while self.run("pg_isready", "-q", check=False).returncode != 0:
             if not self.alive():

@@ -143,7 +143,7 @@ def list_again(folder: Path) -> None:
     (folder / catalog.RECORD).write_bytes(catalog.encode(known))
 
 
-def test_one_damaged_page_fails_a_drill_although_every_byte_is_as_listed(stack: Stack, taken: dict[str, Any]) -> None:
+def test_what_was_damaged_before_its_bytes_were_listed_fails_a_drill(stack: Stack, taken: dict[str, Any]) -> None:
     page = Path(taken["path"]) / "data" / stack.sql("SELECT pg_relation_filepath('tools')")
 
     def flip(content: bytearray) -> None:
@@ -159,6 +159,13 @@ def test_one_damaged_page_fails_a_drill_although_every_byte_is_as_listed(stack: 
         assert record(stack, taken)["status"] == "damaged"
         assert stack.run("backup", "verify").code == 0
         assert record(stack, taken)["status"] == "damaged", "the same bytes do not make it good"
+    with damaged(Path(taken["path"]) / "data" / "global" / "pg_control", lambda content: content.__setitem__(40, 255)):
+        done = drilled(stack, taken["id"])
+        failed = [(check["name"], check["hindered"]) for check in done.data["checks"] if not check["ok"]]
+        assert (done.code, failed) == (41, [("starts", False)]), done.said
+        found = record(stack, taken)
+        assert (found["status"], "incorrect checksum" in found["drill_failed"]) == ("damaged", True)
+        assert stack.run("restore", "--dry-run").code == 42, "there is no good one"
     assert drilled(stack, taken["id"]).code == 0
     assert record(stack, taken)["status"] == "ok"
 

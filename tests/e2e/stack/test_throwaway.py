@@ -23,7 +23,7 @@ from stackctl.engine import throwaway
 from stackctl.engine.base import Throwaway
 from stackctl.engine.embedded.throwaway import EmbeddedThrowaway, serve
 from stackctl.engine.runner import Completed, Runner, SystemUser
-from stackctl.errors import Damaged, EngineFailed
+from stackctl.errors import Damaged, DamagedCopy, EngineFailed
 
 __all__ = ["place"]
 
@@ -160,3 +160,42 @@ def test_a_copy_comes_back_with_its_prepared_transactions(server: EmbeddedThrowa
     command = {"restore_command": f"cp {server.data.with_name('archive')}/%f %p", "recovery_target_action": "promote"}
     assert prepared(local, copy, command, Target()) == ["paid"]
     assert prepared(local, copy, {}, None) == ["paid"], "as its control file asks for"
+
+
+def flip(path: Path, place: int) -> None:
+    content = bytearray(path.read_bytes())
+    content[place] ^= 1
+    path.write_bytes(content)
+
+
+def starting(local: Local, data: Path, **settings: str) -> None:
+    run_to(local, data, {"shared_buffers": "16MB", **settings}, [], None, lambda _: None)  # type: ignore[arg-type]
+
+
+def test_a_copy_that_does_not_start_is_damaged_where_the_server_says_so(
+    server: EmbeddedThrowaway, local: Local
+) -> None:
+    """What the machine lacks says nothing of it."""
+    copy = backed_up(server, local)
+    with pytest.raises(EngineFailed, match="could not map anonymous shared memory"):
+        starting(local, copy, shared_buffers="8000GB")
+    (segment,) = (copy / "pg_wal").glob("0*")
+    wal = segment.rename(copy.parent / "segment")
+    with pytest.raises(DamagedCopy, match="could not locate required checkpoint record") as lacking:
+        starting(local, copy)
+    assert lacking.value.exit_code == 41
+    wal.rename(segment)
+    control = copy / "global" / "pg_control"
+    flip(control, 100)
+    with pytest.raises(DamagedCopy, match="incorrect checksum in control file"):
+        starting(local, copy)
+    flip(control, 100)
+    control.rename(copy.parent / "control")
+    with pytest.raises(DamagedCopy, match=r"pg_control\": No such file or directory"):
+        starting(local, copy)
+    (copy.parent / "control").rename(control)
+    starting(local, copy)
+    for each in (copy / "pg_wal").glob("0*"):
+        each.write_bytes(bytes(each.stat().st_size))
+    with pytest.raises(DamagedCopy, match="could not locate a valid checkpoint record"):
+        starting(local, copy)

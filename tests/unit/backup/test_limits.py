@@ -39,10 +39,10 @@ def test_it_asks_for_what_the_server_of_the_backup_had(tmp_path):
 
 
 def test_numbers_that_do_not_fit_their_checksum_ask_for_nothing(tmp_path):
-    until_17 = "WARNING: Calculated CRC checksum does not match value stored in file.\n"
-    from_18 = "pg_controldata: warning: calculated CRC checksum does not match value stored in control file\n"
-    assert limits(Printing(until_17 + CONTROL), tmp_path) == {}
-    assert limits(Printing(CONTROL, from_18), tmp_path) == {}
+    older = "WARNING: Calculated CRC checksum does not match value stored in file.\n"
+    newer = "pg_controldata: warning: calculated CRC checksum does not match value stored in control file\n"
+    assert limits(Printing(older + CONTROL), tmp_path) == {}
+    assert limits(Printing(CONTROL, newer), tmp_path) == {}
     assert limits(Printing(""), tmp_path) == {}
 
 

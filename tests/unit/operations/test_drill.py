@@ -5,13 +5,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from stackctl.backup.model import Backup, Kind
+from stackctl.backup.model import Backup, Kind, Status
 from stackctl.backup.repository import Repository
 from stackctl.backup.wal_name import lsn
 from stackctl.engine.inside.engine import InsideEngine
 from stackctl.engine.runner import Runner
-from stackctl.errors import RestoreRefused, Unhealthy, UsageError
-from stackctl.operations.backups.drill import _own, newest
+from stackctl.errors import Damaged, DamagedCopy, EngineFailed, RestoreRefused, Unhealthy, UsageError
+from stackctl.operations.backups.drill import _judged, _noted, _own, _Trial, newest
 from stackctl.operations.state import State
 from stanza import Stanza
 
@@ -84,3 +84,20 @@ def test_in_a_store_too_it_takes_those_of_its_own_or_of_the_cluster_that_was_nam
         newest(store.stored(), None, "9")
     with pytest.raises(RestoreRefused, match="backups of 2 clusters"):
         newest(store.stored(), None, None)
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "found"),
+    [
+        (DamagedCopy("incorrect checksum in control file", hint=""), Status.DAMAGED, True),
+        (Damaged("000000010000000000000005 in the archive is damaged", hint=""), Status.OK, True),
+        (EngineFailed("could not map anonymous shared memory", hint=""), Status.OK, False),
+    ],
+)
+def test_a_copy_that_does_not_start_condemns_its_backup_where_its_files_are_why(repository, error, status, found):
+    trial = _Trial()
+    with _noted(trial, "starts", ""):
+        raise error
+    done = _judged(take(repository, "7"), trial, NOON)
+    assert (done.status, bool(trial.found), done.drill_failing) == (status, found, "starts")
+    assert done.drill_failed == (f"starts: {error}" if status is Status.DAMAGED else "")

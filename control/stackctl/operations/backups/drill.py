@@ -24,6 +24,7 @@ from stackctl.engine.base import Note, Programs
 from stackctl.engine.runner import Runner
 from stackctl.errors import (
     Damaged,
+    DamagedCopy,
     EngineFailed,
     NoEngine,
     Problem,
@@ -49,9 +50,10 @@ _HOURS = 3600.0
 
 @dataclass
 class _Trial:
-    """What is known so far. Times are in seconds."""
+    """What is known so far. Times are in seconds; `useless` is what a server that did not start says of its files."""
 
     checks: list[Check] = field(default_factory=list)
+    useless: str = ""
     tables: Mapping[str, int] = field(default_factory=dict)
     rto: float | None = None
     rpo: float | None = None
@@ -188,16 +190,19 @@ def _noted(trial: _Trial, name: str, good: str) -> Iterator[None]:
     except (Damaged, EngineFailed, TimedOut, Unhealthy) as error:
         if error.problems[0].code == AWAY:
             raise
+        if isinstance(error, DamagedCopy):
+            trial.useless = f"{name}: {error}"
         trial.checks.append(Check(name, False, str(error), hindered=not isinstance(error, Damaged)))
     else:
         trial.checks.append(Check(name, True, good))
 
 
 def _judged(backup: Backup, trial: _Trial, moment: datetime) -> Backup:
-    broken = next((f"{check.name}: {check.evidence}" for check in trial.found if check.name in _BROKEN), "")
+    named = (f"{check.name}: {check.evidence}" for check in trial.found if check.name in _BROKEN)
+    broken = trial.useless or next(named, "")
     tried = replace(backup, drill_tried_at=moment, drill_failing=trial.failed[0].name if trial.failed else "")
     if trial.failed:
-        damaged = any(check.name in _OWN for check in trial.found)
+        damaged = trial.useless or any(check.name in _OWN for check in trial.found)
         status = Status.DAMAGED if damaged else backup.status
         return replace(tried, status=status, drill_failed=broken or backup.drill_failed)
     rto, rpo = round(trial.rto or 0.0, 1), round(trial.rpo or 0.0, 1)
