@@ -5,15 +5,57 @@ from __future__ import annotations
 import errno
 import os
 import re
+import secrets
 import shutil
 import stat
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from stackctl.backup.plain_file import opened
-from stackctl.errors import unwritable
+from stackctl.backup.repository import KEPT
+from stackctl.errors import EngineFailed, StackError, unwritable
 
 _PIECE = 2**20
+# A folder that cannot be removed, and may be filled: a mount point, or one in a folder that is not ours to write to.
+_STAYS = (errno.EBUSY, errno.EACCES, errno.EPERM, errno.EROFS)
+
+
+def landing(into: Path) -> Path:
+    """The folder that is written to so that a copy becomes `into`: the one around it.
+
+    Or itself, where it cannot be replaced as a whole: a mount point, or a folder in one that is not ours to write to.
+    """
+    replaced = not into.is_dir() or (os.access(into.parent, os.W_OK | os.X_OK) and not into.is_mount())
+    return into.parent if replaced else into
+
+
+def hand_over(data: Path, into: Path) -> None:
+    """Move a finished data directory out of its working folder to its place, which is empty or not there.
+
+    Raises EngineFailed where it cannot be put there; then it lies beside that working folder, and the error says where.
+    """
+    try:
+        _put(data, into)
+    except (OSError, StackError) as error:
+        kept = data.parent.with_name(f"{KEPT}{secrets.token_hex(4)}")
+        data.rename(kept)
+        said = f"{error}; the finished copy is in {kept}"
+        raise EngineFailed(said, hint="mend that, and move it; or start a server on it where it is") from error
+
+
+def _put(data: Path, into: Path) -> None:
+    try:
+        into.rmdir()
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        if error.errno not in _STAYS:
+            raise unwritable(into, error) from error
+        _fill(data, into)
+        return
+    move_whole(data, into)
 
 
 def move_whole(source: Path, target: Path) -> None:
@@ -27,8 +69,41 @@ def move_whole(source: Path, target: Path) -> None:
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise unwritable(target, error) from error
-        _copy(source, target)
-        shutil.rmtree(source)
+        with _draft(source, target.parent, target) as draft:
+            draft.rename(target)
+            _sync(target.parent)
+        shutil.rmtree(source, ignore_errors=True)
+
+
+def _fill(source: Path, target: Path) -> None:
+    """Move what is in `source` into the empty folder `target`, which gets its owner and mode; errors are the same."""
+    try:
+        # The working folder itself may be in it.
+        if any(each not in source.parents for each in target.iterdir()):
+            raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY))
+        _alike(source, target)
+        target.chmod(stat.S_IMODE(source.stat().st_mode))
+        _pour(source, target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise unwritable(target, error) from error
+        with _draft(source, target, target) as draft:
+            _pour(draft, target)
+        shutil.rmtree(source, ignore_errors=True)
+
+
+def _pour(source: Path, target: Path) -> None:
+    """All of it or nothing; the file by which others know a data directory comes last."""
+    moved: list[Path] = []
+    try:
+        for each in sorted(source.iterdir(), key=lambda path: path.name == "PG_VERSION"):
+            each.rename(target / each.name)
+            moved.append(each)
+    except BaseException:
+        for each in moved:
+            (target / each.name).rename(each)
+        raise
+    _sync(target)
 
 
 def copy_tree(source: Path, target: Path) -> None:
@@ -63,18 +138,24 @@ def _copy_file(one: str, other: str) -> None:
         os.utime(target.fileno(), ns=(found.st_atime_ns, found.st_mtime_ns))
 
 
-def _copy(source: Path, target: Path) -> None:
-    draft = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+@contextmanager
+def _draft(source: Path, folder: Path, target: Path) -> Iterator[Path]:
+    """A copy of `source` in `folder`, for `target`: safe on that disk, as the source goes then. Removed at the end."""
+    draft: Path | None = None
     try:
+        draft = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=folder))
         copy_tree(source, draft)
-        _own_alike(source, draft)
-        draft.rename(target)
+        for folder_of, folders, names in os.walk(source):
+            there = draft / Path(folder_of).relative_to(source)
+            for name in (".", *folders, *names):
+                _alike(Path(folder_of) / name, there / name)
+        _sync_all(draft)
+        yield draft
     except OSError as error:
-        shutil.rmtree(draft, ignore_errors=True)
         raise unwritable(target, error) from error
-    except BaseException:
-        shutil.rmtree(draft, ignore_errors=True)
-        raise
+    finally:
+        if draft is not None:
+            shutil.rmtree(draft, ignore_errors=True)
 
 
 def _first(error: shutil.Error) -> OSError:
@@ -84,9 +165,24 @@ def _first(error: shutil.Error) -> OSError:
     return OSError(int(match[1]), match[2]) if match else OSError(words)
 
 
-def _own_alike(source: Path, copy: Path) -> None:
-    for folder, folders, names in os.walk(source):
-        there = copy / Path(folder).relative_to(source)
-        for name in (".", *folders, *names):
-            owner = (Path(folder) / name).lstat()
-            os.chown(there / name, owner.st_uid, owner.st_gid, follow_symlinks=False)
+def _alike(one: Path, other: Path) -> None:
+    """Give `other` the owner of `one`."""
+    owner, now = one.lstat(), other.lstat()
+    if (owner.st_uid, owner.st_gid) != (now.st_uid, now.st_gid):
+        os.chown(other, owner.st_uid, owner.st_gid, follow_symlinks=False)
+
+
+def _sync_all(folder: Path) -> None:
+    for inside, _, names in os.walk(folder):
+        for path in (Path(inside), *(Path(inside) / name for name in names)):
+            if not path.is_symlink():
+                _sync(path)
+
+
+def _sync(path: Path) -> None:
+    """Have a file, or the names in a folder, on the disk."""
+    number = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)

@@ -27,6 +27,8 @@ _NEW = ".new-"
 _MOST_RECORDED = 2**20
 _GONE = ".gone-"
 COPY = ".restore-"
+# A finished copy that could not be put into its place.
+KEPT = "restored-"
 LOCK = "lock"
 # A project that asked for pgBackRest before, or will, has its repository beside this one.
 _OURS = ("backups", "wal", "tail", "pgbackrest", LOCK)
@@ -104,9 +106,9 @@ class Repository:
         return sorted(str(path.relative_to(self.root)) for path in found)
 
     def _listed(self, folder: Path) -> list[Path]:
-        """What is in a folder, but for the work of a run that is not over."""
+        """What is in a folder, but for the work of a run that is not over, and for copies that were kept."""
         there = folder.iterdir() if folder.is_dir() else ()
-        return [path for path in there if not (path.is_dir() and path.name.startswith((_NEW, ".restore-")))]
+        return [path for path in there if not (path.is_dir() and path.name.startswith((_NEW, COPY, KEPT)))]
 
     def path(self, identifier: str) -> Path:
         """The folder of one backup."""

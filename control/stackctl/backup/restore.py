@@ -18,7 +18,7 @@ from stackctl import assets
 from stackctl.backup.inspection import check_files, check_pages
 from stackctl.backup.limits import at_least, highest, limits, too_small
 from stackctl.backup.model import Backup
-from stackctl.backup.moving import copy_tree, move_whole
+from stackctl.backup.moving import copy_tree
 from stackctl.backup.progress import Progress, growing
 from stackctl.backup.repository import COPY, DATA, Repository
 from stackctl.backup.retention import ancestors
@@ -230,13 +230,6 @@ def explained(error: EngineFailed, target: Target | None) -> StackError:
             hint="stackctl wal verify; restore to a moment before it, or from a backup behind it",
         )
     return error
-
-
-def hand_over(data: Path, into: Path) -> None:
-    """Move a finished data directory to its place, which is empty or not there."""
-    if into.is_dir():
-        into.rmdir()
-    move_whole(data, into)
 
 
 def _recovery(folder: Path, wal: Path, tail: Path, target: Target, timeline: int | None) -> Mapping[str, str]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from stackctl.backup import restore
 from stackctl.backup.model import spelled
+from stackctl.backup.moving import hand_over, landing
 from stackctl.backup.named_point import Points, nobody_knows
 from stackctl.backup.proof import UNPROVED, Proof, prove
 from stackctl.backup.protocol import Stored
@@ -87,7 +88,7 @@ def restore_command(request: Request, runner: Runner, note: Note, wanted: Wanted
             note(line)
         with opened.backups.restoring(plan.chosen, goal, into, look.inspect, note) as done:
             restored = done.restored
-            restore.hand_over(restored.data, into)
+            hand_over(restored.data, into)
     chosen = plan.chosen
     data_out = _data(plan, restored, time.monotonic() - began, moment)
     how = f"start PostgreSQL {chosen.backup.postgres} on it as the owner of the folder"
@@ -104,8 +105,9 @@ def _plan(opened: Opened, goal: Target, identifier: str | None, into: Path) -> P
     chosen = choose_backup(stored, goal, identifier, opened.backups.points)
     plan = planned(opened.backups, stored, goal, chosen, runs)
     # It is built where the backups are, and moved; pgBackRest fetches to the disk on which it is to be.
-    build = into.parent if opened.settings.pgbackrest else opened.backups.workplace()
-    return replace(plan, rooms=rooms(build, into.parent, plan.needed, copies=not on_one_device(build, into.parent)))
+    place = landing(into)
+    build = place if opened.settings.pgbackrest else opened.backups.workplace()
+    return replace(plan, rooms=rooms(build, place, plan.needed, copies=not on_one_device(build, place)))
 
 
 def choose_backup(stored: Stored, goal: Target, identifier: str | None, points: Points = nobody_knows) -> Candidate:
@@ -134,8 +136,12 @@ def early_warning(chosen: Candidate, goal: Target, restored: Restored) -> list[P
 
 
 def empty_folder(into: Path) -> Path:
-    """The folder to restore into, made absolute. Raises RestoreRefused where something is in it."""
-    folder = into.absolute()
+    """The folder to restore into, absolute, and no link.
+
+    Raises RestoreRefused where something is in it, or nothing can be put there.
+    """
+    # A link to a folder cannot be replaced by the copy.
+    folder = into.resolve() if into.is_symlink() else into.absolute()
     if pid := postmaster_of(folder):
         raise RestoreRefused(
             f"a server runs on {folder} (process {pid})",
@@ -145,6 +151,8 @@ def empty_folder(into: Path) -> Path:
         raise RestoreRefused(f"{folder} is not empty", hint="name a folder that is empty or not there")
     if not folder.parent.is_dir():
         raise RestoreRefused(f"{folder.parent} is not there", hint="make it first")
+    if not os.access(place := landing(folder), os.W_OK | os.X_OK):
+        raise RestoreRefused(f"{place} cannot be written to", hint="name another folder, or see its owner and its disk")
     return folder
 
 

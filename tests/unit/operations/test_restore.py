@@ -11,7 +11,7 @@ from stackctl.backup.target import Target
 from stackctl.backup.wal_name import lsn
 from stackctl.errors import RestoreRefused
 from stackctl.operations.backups.expire import judge
-from stackctl.operations.restore import choose_backup
+from stackctl.operations.restore import choose_backup, empty_folder
 from stackctl.settings.backup import BackupSettings
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -73,3 +73,14 @@ def test_where_the_own_cluster_is_known_nothing_of_another_expires(repository):
     assert going("9") == ([], []), "as after the data was lost"
     assert going(None) == ([mine[0].id, other[0].id], ["7", "8"]), "each by itself"
     assert judge(repository, policy, "7").retention.reasons[other[0].id] == "of another cluster (8)"
+
+
+def test_a_link_to_an_empty_folder_leads_to_it(tmp_path):
+    """It could not be replaced by a copy that took hours."""
+    (tmp_path / "disk" / "empty").mkdir(parents=True)
+    for name in ("empty", "new"):
+        (tmp_path / name).symlink_to(tmp_path / "disk" / name)
+        assert empty_folder(tmp_path / name) == tmp_path / "disk" / name
+    (tmp_path / "lost").symlink_to(tmp_path / "away" / "copy")
+    with pytest.raises(RestoreRefused, match="away is not there"):
+        empty_folder(tmp_path / "lost")

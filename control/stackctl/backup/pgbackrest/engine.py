@@ -11,6 +11,7 @@ from pathlib import Path
 
 from stackctl.backup.inspection import check_pages
 from stackctl.backup.model import Backup, Kind, Status, spelled
+from stackctl.backup.moving import landing
 from stackctl.backup.named_point import nobody_knows
 from stackctl.backup.noted import note_backups
 from stackctl.backup.pgbackrest.catalogue import Looked, look
@@ -273,7 +274,7 @@ class PgBackRestEngine:
         self, chosen: Candidate, goal: Target, into: Path, inspect: Callable[[Throwaway], None], note: Note
     ) -> Iterator[Restoration]:
         """Restore near `into`."""
-        with self._tool.engine.programs() as programs, near(into.parent, programs, self._folder) as folder:
+        with self._tool.engine.programs() as programs, near(landing(into), programs, self._folder) as folder:
             shop = ContainerWorkshop(programs, programs.with_repository(), self._tool, folder, note, compare=False)
             data = shop.build(chosen.backup)
             how = Replay(chosen.window.timeline if chosen.window else None, inspect=inspect)

@@ -12,6 +12,7 @@ from stackctl.backup import dump, restore
 from stackctl.backup.dump import Part
 from stackctl.backup.inspection import check_pages
 from stackctl.backup.model import Kind
+from stackctl.backup.moving import hand_over
 from stackctl.backup.native import Cluster
 from stackctl.backup.repository import DATA, Repository
 from stackctl.backup.verify import refuse, verify_backup
@@ -75,7 +76,7 @@ def restore_dump_command(request: Request, runner: Runner, note: Note, wanted: W
             programs.own(folder)
             data = dump.restore(programs, repository.path(backup.id) / DATA, folder, wanted.part, _cpus(), note)
             check_pages(programs, data)
-            restore.hand_over(data, into)
+            hand_over(data, into)
     out = {
         "backup": backup.id,
         "target": "latest",
