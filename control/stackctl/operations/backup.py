@@ -16,6 +16,7 @@ from stackctl.errors import Damaged, EngineFailed, NothingToBuildOn, Problem, Us
 from stackctl.operations.archives import found_code, found_data, found_problem, gap_problems, held_archives
 from stackctl.operations.backup_section import with_backups
 from stackctl.operations.backups.engines import backups_of
+from stackctl.operations.backups.tablespaces import refuse_tablespaces
 from stackctl.operations.engines import recorded_engine
 from stackctl.operations.project import Recorded, open_recorded
 from stackctl.operations.restored import refuse_undecided
@@ -76,6 +77,7 @@ def take_command(
     opened = open_backups(request, runner)
     refuse_undecided(opened.recorded.state)
     with working(opened, "stackctl backup", note):
+        refuse_tablespaces(opened.engine)
         kind = Kind.INCREMENTAL if incremental else Kind.FULL
         gently = opened.settings.pace != FULL
         if adopt is not None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from archived_stack import archived
 from own_repository import configured, listed
 from running_stack import Stack, alive, eventually
 from stackctl.backup.repository import Repository
@@ -227,3 +230,33 @@ def test_a_fault_elsewhere_in_the_file_stops_no_backup_and_one_in_the_section_do
             assert (done.code, "backup.minimum: 0 is outside 1 to 1000" in done.said) == (10, True), done.said
     finally:
         stack.write()
+
+
+@pytest.fixture
+def tablespace(stack: Stack, place: Path) -> Iterator[Path]:
+    """Made after a good backup; a folder of the server's account."""
+    backup(stack)
+    folder = Path(tempfile.mkdtemp(prefix="tablespace-", dir="/var/tmp"))
+    owner = Path(f"/proc/{stack.postmaster()}").stat()
+    os.chown(folder, owner.st_uid, owner.st_gid)
+    stack.sql(f"CREATE TABLESPACE elsewhere LOCATION '{folder}'")
+    stack.sql("CREATE UNLOGGED TABLE there TABLESPACE elsewhere AS SELECT 'live'::text AS name")
+    try:
+        archived(stack)
+        yield folder
+    finally:
+        stack.sql("DROP TABLE there")
+        stack.sql("DROP TABLESPACE elsewhere")
+        # What a crash would replay must not need the folder.
+        stack.sql("CHECKPOINT")
+        shutil.rmtree(folder)
+
+
+def test_tablespaces_are_refused_and_no_copy_writes_into_those_of_the_stack(stack: Stack, tablespace: Path) -> None:
+    done = stack.run("backup")
+    assert (done.code, f"elsewhere in {tablespace}" in done.said) == (40, True), done.said
+    drill = stack.run("backup", "drill", seconds=600)
+    assert (drill.code, str(tablespace) in drill.said) == (20, True), drill.said
+    (status,) = {each["status"] for each in stack.run("backup", "list", "--json").data["backups"]}
+    assert (status, stack.sql("SELECT name FROM there")) == ("ok", "live")
+    assert stack.run("backup", "--logical").code == 0

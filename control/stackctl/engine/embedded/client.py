@@ -16,7 +16,7 @@ from stackctl.engine.embedded.stop_and_go import slowed
 from stackctl.engine.embedded.throwaway import serve
 from stackctl.engine.ownership import give
 from stackctl.engine.runner import Completed, Runner
-from stackctl.errors import ProfileError
+from stackctl.errors import EngineFailed, ProfileError
 from stackctl.units import Bytes
 
 
@@ -91,7 +91,19 @@ class EmbeddedPrograms:
         self, data: Path, settings: Mapping[str, str], folders: Sequence[Path], timeout: float
     ) -> AbstractContextManager[Throwaway]:
         """A server on `data`, as the account."""
+        self._refuse_tablespaces(data)
         return serve(self.server.folder, self.runner, self.home.user, data, settings, timeout)
+
+    def _refuse_tablespaces(self, data: Path) -> None:
+        """WAL names the folders of tablespaces as they are here: a copy would write into those of the stack."""
+        replays = any((data / name).exists() for name in ("recovery.signal", "backup_label"))
+        folder = self.home.data(self.server.major) / "pg_tblspc"
+        found = [path for path in folder.iterdir() if path.is_symlink()] if replays and folder.is_dir() else []
+        if found:
+            raise EngineFailed(
+                f"the database has a tablespace in {found[0].readlink()}, into which a copy beside it would write",
+                hint="move what is in it (ALTER TABLE ... SET TABLESPACE pg_default), and drop it; nothing was started",
+            )
 
     def end_strays(self, folders: Sequence[Path]) -> None:
         """Processes that have one of the folders in their command line, or work in it."""
