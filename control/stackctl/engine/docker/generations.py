@@ -14,6 +14,18 @@ from stackctl.engine.runner import Completed, Runner
 from stackctl.render.stack import DATA_VOLUME
 
 _HOURS = 3600.0
+# Copy $1 to $2, a folder of the mount $4, for the account $3; what did not come along, or not whole, is an error.
+INSTALL = """set -e
+sizes() { cd "$1"; find . -type f -exec stat -c '%s %n' {} + | sort; }
+mkdir -p "$2"
+cp -a "$1/." "$2/"
+chmod 0700 "$2"
+chown -R "$3" "$4"
+sync -f "$2"
+proven=$(sizes "$1")
+copied=$(sizes "$2")
+[ "$proven" = "$copied" ] || { echo "the copy in the volume has other files than $1" >&2; exit 1; }
+"""
 # Compose takes a volume with these for its own.
 _COMPOSE = "com.docker.compose"
 
@@ -58,14 +70,15 @@ class DockerPlaces:
         refuse_taken(self, generation)
         note(f"copying it into the volume {name}")
         self.make(volume_key(generation))
-        script = (
-            'set -e; mkdir -p "$2"; cp -a "$1/." "$2/"; chmod 0700 "$2"; chown -R "$3" "$4"; sync -f "$2"',
-            *("sh", str(candidate), self.data, f"{DATABASE_USER.uid}:{DATABASE_USER.gid}", self.mount),
-        )
+        account = f"{DATABASE_USER.uid}:{DATABASE_USER.gid}"
+        script = (INSTALL, "sh", str(candidate), self.data, account, self.mount)
         mounts = ["--mount", bind(candidate, str(candidate)), *self._mounted(generation)]
         # Root in the container alone can read the operator's files and give them to the account.
         rights = [f"--cap-add={each}" for each in ("CHOWN", "DAC_OVERRIDE", "FOWNER")]
         self.one_off([*mounts, "--user", "0:0", *rights], ["sh", "-c", *script], timeout=24 * _HOURS)
+        # What was proven is the candidate; this is what the server will run on.
+        note("checking every page of what is in the volume")
+        self._on(generation, ["pg_checksums", "--check", "--pgdata", self.data], timeout=24 * _HOURS)
 
     def remove(self, generation: int) -> None:
         """Remove the volume."""
@@ -115,9 +128,9 @@ class DockerPlaces:
     def _mounted(self, generation: int) -> list[str]:
         return ["--mount", f"type=volume,source={self._volume(generation)},target={self.mount}"]
 
-    def _on(self, generation: int, words: list[str], *, check: bool = True) -> Completed:
+    def _on(self, generation: int, words: list[str], *, check: bool = True, timeout: float = 120) -> Completed:
         user = f"{DATABASE_USER.uid}:{DATABASE_USER.gid}"
-        return self.one_off([*self._mounted(generation), "--user", user], words, check=check)
+        return self.one_off([*self._mounted(generation), "--user", user], words, check=check, timeout=timeout)
 
     def one_off(self, options: list[str], words: list[str], *, check: bool = True, timeout: float = 120) -> Completed:
         """A container of the database's image without a network, that ends with its command."""
