@@ -136,7 +136,7 @@ def _enter_archiving(ledger: Ledger, profile: HardwareProfile, possible: bool) -
     ledger.set(
         "summarize_wal",
         on,
-        "incremental backups need it; reading its own WAL takes up to a tenth of a bulk load",
+        "incremental backups need it; reading its own WAL takes a tenth to a quarter of a bulk load",
         "requirement B1, measured",
     )
     if profile.wal is Wal.SYNC:
