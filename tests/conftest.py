@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
+import hypothesis
 import pytest
 
 import running_stack
+
+# How long an example takes says how busy the machine is.
+hypothesis.settings.register_profile("untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("untimed")
 
 # Its outages are waited for: at the end of a run it would keep all other processes waiting too.
 _FIRST = "test_object_store.py"

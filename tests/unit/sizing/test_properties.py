@@ -46,7 +46,7 @@ BUILDS = st.sampled_from([PORTABLE_BUILD, FULL_BUILD])
 CONNECTIONS = st.integers(20, 1000)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(MACHINES, BUILDS)
 def test_the_shares_fit_the_machine(profile, build):
     sizing = sized(profile, build)
@@ -55,7 +55,7 @@ def test_the_shares_fit_the_machine(profile, build):
     assert all(item.cpus >= 0.01 and item.memory >= 32 * MIB for item in sizing.budget)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 # Once 15 workers by its CPUs left this machine too little for the database.
 @example(changed(ram_mib=4096, cpus=15, app_workers=default_workers(Bytes(4 * GIB), 15)), FULL_BUILD)
 @example(changed(ram_mib=512, cpus=1, app_workers=1, disk_gib=10), FULL_BUILD)
@@ -70,7 +70,7 @@ def test_sized_values_pass_the_memory_proof(profile, build):
     assert not REFUSED & {warning.code for warning in sizing.warnings}
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(MACHINES, st.integers(1, 256))
 def test_with_any_workers_it_fits_or_is_refused(profile, workers):
     sizing = sized(replace(profile, app_workers=workers))
@@ -83,7 +83,7 @@ def test_with_any_workers_it_fits_or_is_refused(profile, workers):
     assert fits is not bool(refused)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(MACHINES)
 def test_connections_fit_the_server(profile):
     sizing = sized(profile)
@@ -104,7 +104,7 @@ def test_connections_fit_the_server(profile):
     assert sum(limits.values()) + kept <= shape.max_connections
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(MACHINES)
 def test_wal_and_temporary_files_fit_the_disk(profile):
     sizing = sized(profile)
@@ -115,7 +115,7 @@ def test_wal_and_temporary_files_fit_the_disk(profile):
     assert int(sizing.value("max_wal_senders")) >= 3
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(MACHINES, BUILDS)
 def test_the_catalogue_of_the_version_takes_every_value(profile, build):
     sizing, known = sized(profile, build), catalog(profile.postgres)
@@ -152,7 +152,7 @@ def _amounts(sizing, postgres):
     )
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @example(changed(ram_mib=1023, cpus=2, app_workers=1), 1, 20)
 @example(changed(ram_mib=2047, cpus=2, app_workers=2), 1, 25)
 @example(changed(ram_mib=4095, cpus=64, workload=Workload.OLAP), 1, 100)
@@ -166,7 +166,7 @@ def test_more_ram_never_gives_less_of_anything(profile, more_mib, connections):
     assert {name: (old, after[name]) for name, old in before.items() if after[name] < old} == {}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(MACHINES, CONNECTIONS)
 def test_pools_follow_a_pinned_max_connections(profile, wanted):
     shape = sized(profile, max_connections=str(wanted)).connections
@@ -182,7 +182,7 @@ def test_pools_follow_a_pinned_max_connections(profile, wanted):
         assert shape.pool_size + shape.max_overflow == 1
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(MACHINES, BUILDS)
 def test_the_same_input_gives_the_same_bytes(profile, build):
     assert repr(sized(profile, build)) == repr(sized(replace(profile), build))
@@ -193,7 +193,7 @@ def test_pins_do_not_depend_on_their_order():
     assert first.memory == sized(REFERENCE, shared_buffers="2GB", jit="on", work_mem="16MB").memory
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 # Once only 20 to 22 connections left the server enough: halving stepped over them, to 11, which are too few.
 @example(SMALL, "max_connections", 3)
 @given(

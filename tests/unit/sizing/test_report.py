@@ -97,7 +97,7 @@ def test_a_pin_that_breaks_the_proof_is_refused_with_the_largest_that_passes(pin
     assert not REFUSED & {warning.code for warning in sized(**{**pins, name: most}).warnings}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(MACHINES, st.integers(1, 4096), st.integers(0, 12))
 def test_with_any_report_it_fits_or_is_refused(profile, work_mem_mib, connections):
     pins = {"PG_REPORT_WORK_MEM": f"{work_mem_mib}MB", "PG_REPORT_CONNECTIONS": str(connections)}
@@ -106,7 +106,7 @@ def test_with_any_report_it_fits_or_is_refused(profile, work_mem_mib, connection
     assert fits is not bool(REFUSED & {warning.code for warning in sizing.warnings})
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(MACHINES)
 def test_a_report_has_at_least_the_apps_work_mem(profile):
     sizing = sized(profile)
