@@ -11,7 +11,7 @@ from stackctl.backup.repository import Unreadable
 from stackctl.backup.retention import Policy, Retention, retain
 from stackctl.engine.base import Note
 from stackctl.engine.runner import Runner
-from stackctl.errors import Problem, StackError, Unhealthy, UsageError
+from stackctl.errors import EngineFailed, Problem, StackError, Unhealthy, UsageError
 from stackctl.operations.archives import known_histories
 from stackctl.operations.backup import Opened, backup_data, find, open_backups, working
 from stackctl.operations.restoring.present import present_data
@@ -73,7 +73,8 @@ def expire_command(request: Request, runner: Runner, note: Note, *, apply: bool,
     """Show what the policy lets go, and why the others stay; with `apply`, delete it.
 
     Of the stack's own cluster, or of `cluster`: another may belong to a project whose policy is another, or be all that
-    is left of data that was lost. Raises Unhealthy where something is to be deleted and neither is known.
+    is left of data that was lost. Raises Unhealthy where something is to be deleted and neither is known, EngineFailed
+    where a record cannot be read just now.
     """
     opened = open_backups(request, runner)
     stored = opened.backups.stored()
@@ -87,6 +88,7 @@ def expire_command(request: Request, runner: Runner, note: Note, *, apply: bool,
     else:
         with working(opened, "stackctl backup expire", note):
             stored = opened.backups.stored()
+            _refuse_unread(stored)
             verdict = judge(stored, opened.settings, wanted)
             going, staying = verdict.retention.expired, _kept(stored, verdict.retention)
             opened.backups.expire(going, staying, wal=verdict.wal_files > 0, cluster=wanted)
@@ -124,6 +126,13 @@ def keep_command(request: Request, runner: Runner, note: Note, identifier: str, 
 def _refuse_unknown(stored: Stored, cluster: str) -> None:
     if cluster not in _clusters(stored):
         raise UsageError(f"no backup is of cluster {cluster}", hint="stackctl backup show ID says of which it is")
+
+
+def _refuse_unread(stored: Stored) -> None:
+    """What is built on a backup whose record cannot be read just now would count for nothing, and go."""
+    for entry in stored.entries():
+        if isinstance(entry, Unreadable) and entry.error is not None:
+            raise EngineFailed(f"{entry.id}: {entry.reason}: nothing was deleted", hint="mend what is named")
 
 
 def _clusters(stored: Stored) -> set[str]:

@@ -14,6 +14,7 @@ from stackctl.backup.wal_name import SEGMENT_SIZE
 from stackctl.engine.runner import Completed
 from stackctl.errors import Damaged, EngineFailed, NoEngine
 from stackctl.operations import backup, wal
+from stackctl.operations.backups.expire import expire_command
 from stackctl.operations.result import Request
 from stopped_stack import Stopped, stopped
 
@@ -105,6 +106,14 @@ def test_nor_is_a_record_that_cannot_be_read(repository, verify):
         with pytest.raises(EngineFailed, match=f"{first.id}: backup.json"):
             verify(first.id)
     assert (result.exit_code, [code for code, _ in codes(result)]) == (20, ["unread"])
+
+
+def test_nothing_expires_while_a_record_cannot_be_read(tmp_path, repository, verify):
+    request = Request(str(tmp_path), environ={})
+    with failing(repository.path(repository.backups()[0].id) / "backup.json", errno.EIO):
+        with pytest.raises(EngineFailed, match="nothing was deleted"):
+            expire_command(request, None, print, apply=True, cluster="7")
+        assert expire_command(request, None, print, apply=False, cluster="7").exit_code == 0
 
 
 @pytest.mark.parametrize("name", [ARCHIVED, "archived.txt"])
