@@ -27,6 +27,11 @@ class Project:
         return os.path.relpath(folder, self.rendered) if folder.is_relative_to(self.folder) else str(folder)
 
     @property
+    def away(self) -> bool:
+        """Whether the backups are in an object store, and so on no disk of this machine."""
+        return self.pgbackrest is not None and self.pgbackrest.remote is not None
+
+    @property
     def private(self) -> Path:
         """`.stackctl/`, mode 0700."""
         return self.folder / ".stackctl"

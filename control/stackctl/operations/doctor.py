@@ -12,7 +12,6 @@ from stackctl.hardware.detect import available_memory, free_disk, on_one_device
 from stackctl.hardware.model import Pooler
 from stackctl.health.host import HostFacts, judge_host
 from stackctl.operations.alerting.receivers import judge_receivers, judge_secrets
-from stackctl.operations.backups.engines import away
 from stackctl.operations.engines import (
     DOCKER,
     EMBEDDED,
@@ -74,7 +73,7 @@ def _facts(opened: Opened, runner: Runner) -> HostFacts:
 
 
 def _beside(opened: Opened, docker: bool, runner: Runner) -> bool | None:
-    return False if away(opened.project) else on_one_device(*_places(opened, docker, runner))
+    return False if opened.project.away else on_one_device(*_places(opened, docker, runner))
 
 
 def _places(opened: Opened, docker: bool, runner: Runner) -> tuple[Path, Path]:

@@ -20,7 +20,6 @@ from stackctl.engine.runner import Runner
 from stackctl.errors import EngineFailed, NoEngine, UsageError
 from stackctl.operations.backup import Opened, open_backups
 from stackctl.operations.backup_section import with_backups
-from stackctl.operations.backups.engines import away
 from stackctl.operations.engines import recorded_engine
 from stackctl.operations.observing.backups import Archive
 from stackctl.operations.observing.collectors import SERVER, Collector, of_disk, of_rendered, of_server
@@ -153,7 +152,7 @@ def _lanes(request: Request, runner: Runner, note: Note) -> Sequence[Lane]:
         return found
 
     looks = Collector(_BACKUPS, _BACKUPS_SECONDS, lambda: archive.backups(opened), asks=False)
-    disks = () if away(recorded.project) else (of_disk("repository", folder),)
+    disks = () if recorded.project.away else (of_disk("repository", folder),)
     return Lane(server, note), Lane((looks, *disks), note), Lane((late,), note), disk
 
 

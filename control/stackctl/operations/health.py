@@ -17,7 +17,7 @@ from stackctl.health.probes import collect
 from stackctl.operations.alerting.checks import alert_checks
 from stackctl.operations.backup_health import judge_backups, judge_schedule, scheduled_jobs
 from stackctl.operations.backup_section import with_backups
-from stackctl.operations.backups.engines import away, backups_of
+from stackctl.operations.backups.engines import backups_of
 from stackctl.operations.engines import recorded_engine
 from stackctl.operations.own_app import metrics_url
 from stackctl.operations.plan import find_changes
@@ -37,7 +37,7 @@ def health_command(request: Request, runner: Runner, *, strict: bool = False) ->
         return checked(judge(Facts()), opened.warnings, strict=strict)
     engine = recorded_engine(opened, runner)
     facts = collect(engine, metrics_url(opened.state.app, opened.state.ports))
-    if away(opened.project):
+    if opened.project.away:
         facts = replace(facts, backups_beside_data=False)
     # A server that hangs is asked once.
     if facts.connections is not None:

@@ -11,7 +11,7 @@ from rendered_repository import rendered_conf
 from stackctl.backup.model import Kind
 from stackctl.engine.project import Project
 from stackctl.errors import BackupFailed, EngineFailed, Locked, ProfileError, Unhealthy
-from stackctl.operations.backups.engines import away, backups_of, refuse_unscheduled
+from stackctl.operations.backups.engines import backups_of, refuse_unscheduled
 from stackctl.settings.backup import BackupSettings
 from stackctl.settings.pgbackrest import PgBackRest, Remote
 
@@ -91,7 +91,7 @@ def test_another_folder_waits_for_up_too(tmp_path, was):
     ("chosen", "elsewhere"), [(None, False), (PgBackRest(encryption=True), False), (PgBackRest(STORE), True)]
 )
 def test_only_an_object_store_is_away_from_this_machine(tmp_path, chosen, elsewhere):
-    assert away(project(tmp_path, chosen)) is elsewhere
+    assert project(tmp_path, chosen).away is elsewhere
 
 
 @pytest.mark.parametrize("chosen", [PgBackRest(), PgBackRest(STORE)])

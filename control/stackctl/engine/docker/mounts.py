@@ -19,10 +19,9 @@ def extra(project: Project, repository: Path, spelled: Callable[[Path], str]) ->
     # The repository of pgBackRest has keys of its own, and is only read by that program: what it holds is written down.
     seen, listed = (None, project.work / noted.FOLDER) if project.pgbackrest else (repository, None)
     memory, work = (spelled(folder) for folder in (project.private / FOLDER, project.work))
-    at_hand = project.pgbackrest is None or project.pgbackrest.remote is None
     return {
         "archive": place.archive(spelled(repository / WAL)),
-        "scheduler": place.scheduler(repository, spelled(repository) if at_hand else None, memory, work),
+        "scheduler": place.scheduler(repository, None if project.away else spelled(repository), memory, work),
         "observer": place.observer(seen, spelled(listed or repository)),
         "tail": place.tail(spelled(repository / TAIL), operator()),
     }

@@ -19,8 +19,7 @@ _WRITING = ("annotate", "expire")
 
 def folder_of(project: Project, repository: Path) -> Path | None:
     """Where the repository is on this machine; None where it is in an object store."""
-    chosen = project.pgbackrest
-    return repository / NAME if chosen is not None and chosen.remote is None else None
+    return repository / NAME if project.pgbackrest and not project.away else None
 
 
 def extra(project: Project, sizing: Sizing, source: str | None, keys: str = _KEYS) -> Mapping[str, Any]:
@@ -32,9 +31,9 @@ def extra(project: Project, sizing: Sizing, source: str | None, keys: str = _KEY
     return {
         "pgbackrest": pgbackrest.settings(sizing, chosen, source),
         "archive": mount,
-        "archive_command": pgbackrest.archive_command(project.name, sizing.profile, local=chosen.remote is None),
+        "archive_command": pgbackrest.archive_command(project.name, sizing.profile, local=not project.away),
         "keys": {"source": keys, "target": pgbackrest.KEYS},
-        "way_out": chosen.remote is not None,
+        "way_out": project.away,
     }
 
 

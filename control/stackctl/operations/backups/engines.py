@@ -81,11 +81,6 @@ def _folder(engine: Engine) -> Path:
     return engine.repository() / "pgbackrest"
 
 
-def away(project: Project) -> bool:
-    """Whether the backups are in an object store, and so on no disk of this machine."""
-    return project.pgbackrest is not None and project.pgbackrest.remote is not None
-
-
 def pgbackrest_engine(project: Project, engine: Engine) -> PgBackRestEngine:
     """pgBackRest for the stanza of this project, which has the project's name."""
     assert project.pgbackrest is not None, project.name  # noqa: S101
