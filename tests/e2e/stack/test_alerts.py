@@ -86,6 +86,7 @@ def test_the_secret_is_in_no_rendered_file_and_no_container_but_one(told: tuple[
         assert "alert_" not in docker("exec", stack.container("app"), "ls", "/run/secrets").out
 
 
+@pytest.mark.full_on("embedded")
 def test_what_follows_from_a_database_that_is_down_is_held_back(told: tuple[Stack, WebReceiver]) -> None:
     stack, web = told
     labels = [

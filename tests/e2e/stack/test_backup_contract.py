@@ -454,6 +454,7 @@ def test_a_folder_of_pgbackrest_of_an_operator_who_is_not_root(docker_engine: No
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@pytest.mark.full
 def test_a_folder_of_pgbackrest(docker_engine: None, new_stack: Callable[..., Stack], open_place: Path) -> None:
     """In the ordinary run: what differs from an object store, which is where its files are."""
     stack = new_stack("docker")

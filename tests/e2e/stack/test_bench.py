@@ -132,6 +132,7 @@ def test_every_workload_runs_and_is_counted(project: Stack) -> None:
 ALL = "prepared,analytical,index,bulk,tpcb,backup,storm,storm-direct,storm-pooler,api-crowd,mix,large,crash"
 
 
+@pytest.mark.full_on("docker")
 def test_what_the_app_asks_is_asked_again_of_a_copy_of_its_rows(new_stack: Callable[[str], Stack], engine: str) -> None:
     """Two lists and a row: their values come from the tables, and nothing of it reaches the running database."""
     stack = new_stack(engine)
@@ -178,6 +179,7 @@ def test_what_was_measured_until_an_interruption_is_told(project: Stack) -> None
     assert left(project) == []
 
 
+@pytest.mark.full_on("embedded")
 def test_own_sql_is_measured_within_the_limits_and_a_killed_bench_leaves_nothing(project: Stack) -> None:
     script = project.folder / "own.sql"
     script.write_text("\\set aid random(1, 100000 * :scale)\nSELECT filler FROM pgbench_accounts WHERE aid = :aid;\n")

@@ -43,6 +43,7 @@ def reload_by_hand(stack: Stack) -> None:
     eventually(lambda: stack.sql("SELECT pg_conf_load_time()") != before, 10, "the server has reloaded")
 
 
+@pytest.mark.full_on("docker")
 def test_alter_system_beside_the_profile_is_told_and_left_as_it_is(stack: Stack) -> None:
     before = stack.identity()
     with alter_system(stack, work_mem="1GB", jit="off"):
@@ -116,6 +117,7 @@ def test_a_change_that_alter_system_hides_is_written_and_not_called_effective(st
     assert stack.identity() == before
 
 
+@pytest.mark.full_on("docker")
 def test_a_restart_also_brings_into_force_what_alter_system_left_waiting(stack: Stack) -> None:
     begun = stack.sql("SELECT pg_postmaster_start_time()")
     with alter_system(stack, max_connections="55"):

@@ -243,6 +243,7 @@ def frozen(stack: Stack, taken: dict[str, Any]) -> Iterator[None]:
         archived(stack)
 
 
+@pytest.mark.full_on("docker")
 def test_a_trigger_that_refuses_commands_is_not_in_the_way(stack: Stack, frozen: None, tmp_path: Path) -> None:
     """amcheck is an extension, which must be there to look."""
     done = drilled(stack)

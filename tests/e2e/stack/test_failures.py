@@ -44,6 +44,7 @@ def settled(stack: Stack) -> bool:
     return done.code == 0
 
 
+@pytest.mark.full_on("embedded")
 def test_a_server_that_does_not_start_is_taken_back_to_what_it_was(stack: Stack) -> None:
     if Path("/proc/sys/vm/nr_hugepages").read_text().strip() != "0":
         pytest.skip("this machine has huge pages, so the server would start")
@@ -154,6 +155,7 @@ def test_a_first_start_that_fails_leaves_nothing_running_and_can_be_put_right(ne
     assert stack.healthy()
 
 
+@pytest.mark.full_on("embedded")
 @pytest.mark.parametrize("engine", ENGINES)
 def test_an_interrupted_first_up_is_finished_by_the_next(new_stack: NewStack, engine: str) -> None:
     stack = new_stack(engine)

@@ -70,6 +70,7 @@ def test_a_hundred_clients_for_a_minute_see_no_error_and_share_the_connections(
     eventually(lambda: pool_is_idle(stack), 30, "the pool is idle again")
 
 
+@pytest.mark.full_on("embedded")
 def test_five_hundred_requests_in_a_second_leave_the_database_a_third_of_its_cpu(
     stack: Stack, record_property: Record
 ) -> None:

@@ -220,6 +220,7 @@ def archived(stack: Stack) -> str:
     return name
 
 
+@pytest.mark.full
 def test_a_restore_in_place_is_accepted(kept: Stack) -> None:
     """The last test: the stack has a history of its own afterwards."""
     kept.add_tools("before the moment")

@@ -102,6 +102,7 @@ def families(stack: Stack) -> set[str]:
     return {family.name for family in text_string_to_metric_families(page(stack)) if family.samples}
 
 
+@pytest.mark.full_on("embedded")
 def test_prometheus_has_all_families_within_a_scrape_of_200_ms(observed: Stack) -> None:
     assert state(observed, "observer") == "healthy"
     eventually(lambda: value(observed, 'up{job="stackctl"}') == 1, 60, "Prometheus gets the page")
@@ -126,6 +127,7 @@ def test_a_table_and_its_index_are_measured(observed: Stack) -> None:
     assert re.findall(r'stackctl_index_bloat_ratio\{[^}]*indexrelname="load_pkey"[^}]*\} \S+', once)
 
 
+@pytest.mark.full_on("embedded")
 def test_drift_and_what_waits_for_a_restart_are_counted(observed: Stack) -> None:
     observed.sql("ALTER SYSTEM SET max_connections = 77", "postgres")
     observed.sql("ALTER SYSTEM SET work_mem = '3MB'", "postgres")
@@ -160,6 +162,7 @@ def test_cpu_of_short_lived_connections_is_counted_within_5_percent(observed: St
     assert counted == pytest.approx(used, rel=0.05, abs=0.4)
 
 
+@pytest.mark.full_on("embedded")
 def test_without_a_database_the_rest_stays(observed: Stack) -> None:
     stop(observed)
     try:
@@ -178,6 +181,7 @@ def test_without_a_database_the_rest_stays(observed: Stack) -> None:
     eventually(lambda: value(observed, "stackctl_up") == 1, 120, "it is seen again")
 
 
+@pytest.mark.full_on("docker")
 def test_a_table_that_is_locked_holds_nothing_up(observed: Stack) -> None:
     began = time.monotonic()
     with holding(observed, "LOCK TABLE load IN ACCESS EXCLUSIVE MODE"):
@@ -187,6 +191,7 @@ def test_a_table_that_is_locked_holds_nothing_up(observed: Stack) -> None:
     assert time.monotonic() - began < 20
 
 
+@pytest.mark.full_on("embedded")
 def test_a_table_that_is_locked_takes_one_collector_of_the_exporter_and_no_scrape(observed: Stack) -> None:
     """A scrape that times out is PostgresExporterDown, which holds back the alerts that tell of the lock."""
     eventually(lambda: value(observed, 'up{job="postgres"}') == 1, 60, "the exporter is asked")

@@ -138,6 +138,7 @@ def test_a_target_behind_the_last_commit_is_refused_while_planning(written: Writ
     assert (code, "no archived WAL has it" in said) == (42, True), said
 
 
+@pytest.mark.full_on("docker")
 def test_a_named_point_before_the_newest_backup_is_reached_from_an_older_one(written: Written, place: Path) -> None:
     """With a point of the same name behind the newest one too, that one is meant."""
     stack = written.stack

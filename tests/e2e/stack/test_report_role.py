@@ -156,6 +156,7 @@ def without_reports(text: str) -> str:
     return "".join(line for line in blocks.splitlines(keepends=True) if "report" not in line)
 
 
+@pytest.mark.full_on("docker")
 @pytest.mark.parametrize("engine", ENGINES)
 def test_up_adds_it_to_a_stack_that_is_older(new_stack: NewStack, engine: str) -> None:
     stack = new_stack(engine)

@@ -24,6 +24,7 @@ def restore(stack: Stack, *words: str) -> dict[str, Any]:
     return done.data
 
 
+@pytest.mark.full_on("embedded")
 def test_a_wrong_delete_is_undone_and_the_restore_too(running: Stack) -> None:
     """And both histories can be recovered to for good: the one that was left, and the one that went on."""
     stack = running
