@@ -122,6 +122,8 @@ class Damaged(StackError):
 class DamagedCopy(Damaged):
     """The server on a copy says that this is broken: what it was made of is of no use, whatever its bytes say."""
 
+    code = "damaged_copy"
+
 
 class RestoreRefused(StackError):
     """A restore that cannot be what was meant."""

@@ -147,7 +147,7 @@ class World:
         store.take("F1", NOON)
         store.archive(2, 3, 4)
         self.stored, self.server, self.seconds, self.said = store.stored(), server(), 100.0, []
-        project = SimpleNamespace(rendered=rendered, pgbackrest=SimpleNamespace(remote="s3"))
+        project = SimpleNamespace(rendered=rendered, away=True)
         monkeypatch.setattr(exporter, "open_recorded", lambda _: SimpleNamespace(project=project))
         monkeypatch.setattr(exporter, "recorded_engine", lambda *_: self.server)
         monkeypatch.setattr(exporter, "open_backups", lambda *_: opened(self.stored))
