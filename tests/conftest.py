@@ -82,7 +82,8 @@ def _group(item: pytest.Item) -> str:
 
 def _engine(item: pytest.Item) -> str:
     found = getattr(item, "callspec", None)
-    return str(found.params.get("engine", "")) if found is not None else ""
+    # Its fixture may be called `engine`, or be what runs on it.
+    return next((each for each in found.params.values() if each in ("docker", "embedded")), "") if found else ""
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
