@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from stackctl.backup.model import Backup, backup_of
+from stackctl.durable import sync
 
 RECORD = "backup.json"
 _SELF = "sha256"
@@ -50,11 +51,7 @@ def write_whole(path: Path, content: bytes) -> None:
 
 def sync_folder(folder: Path) -> None:
     """Make what a folder lists durable. Raises OSError."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync(folder, os.O_DIRECTORY)
 
 
 def _text(data: dict[str, Any]) -> bytes:

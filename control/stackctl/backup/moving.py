@@ -15,6 +15,7 @@ from pathlib import Path
 
 from stackctl.backup.plain_file import opened
 from stackctl.backup.repository import KEPT
+from stackctl.durable import sync
 from stackctl.errors import EngineFailed, StackError, unwritable
 
 _PIECE = 2**20
@@ -71,7 +72,7 @@ def move_whole(source: Path, target: Path) -> None:
             raise unwritable(target, error) from error
         with _draft(source, target.parent, target) as draft:
             draft.rename(target)
-            _sync(target.parent)
+            sync(target.parent, os.O_NOFOLLOW)
         shutil.rmtree(source, ignore_errors=True)
 
 
@@ -103,7 +104,7 @@ def _pour(source: Path, target: Path) -> None:
         for each in moved:
             (target / each.name).rename(each)
         raise
-    _sync(target)
+    sync(target, os.O_NOFOLLOW)
 
 
 def copy_tree(source: Path, target: Path) -> None:
@@ -176,13 +177,4 @@ def _sync_all(folder: Path) -> None:
     for inside, _, names in os.walk(folder):
         for path in (Path(inside), *(Path(inside) / name for name in names)):
             if not path.is_symlink():
-                _sync(path)
-
-
-def _sync(path: Path) -> None:
-    """Have a file, or the names in a folder, on the disk."""
-    number = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)
+                sync(path, os.O_NOFOLLOW)

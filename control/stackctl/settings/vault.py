@@ -12,6 +12,7 @@ import stat
 from collections.abc import Collection
 from pathlib import Path
 
+from stackctl.durable import sync
 from stackctl.errors import ProfileError
 from stackctl.settings import exporter_login, scram
 from stackctl.settings.secret import Secret
@@ -86,7 +87,7 @@ class Vault:
             raise self._unusable(error) from error
         finally:
             draft.unlink(missing_ok=True)
-        _sync(self.directory)
+        sync(self.directory, os.O_DIRECTORY)
         return True
 
     def drop(self, prefix: str, wanted: Collection[str]) -> None:
@@ -233,7 +234,7 @@ class Vault:
             return False
         finally:
             draft.unlink(missing_ok=True)
-        _sync(self.directory)
+        sync(self.directory, os.O_DIRECTORY)
         return True
 
     def _userlist(self) -> str:
@@ -262,11 +263,3 @@ def _write(path: Path, text: str) -> None:
         file.write(text)
         file.flush()
         os.fsync(descriptor)
-
-
-def _sync(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
