@@ -49,6 +49,10 @@ class Loop:
             self._tell(f"the scheduler goes on after: {error}")
             return False
 
+    def tries_again(self) -> bool:
+        """Whether a job that failed has waited long enough."""
+        return any(self._again.get(name, 0.0) <= self.clock.seconds() for name in self.failures)
+
     def _turn(self) -> bool:
         now = self.clock.now()
         self.memory.note_seen([job.name for job in self.jobs], now)

@@ -35,7 +35,8 @@ from stackctl.settings.project_file import load_section
 from stackctl.settings.schedule import jobs
 
 _TURN_SECONDS = 20.0
-# Each look at an object store lists it, which takes requests that are paid for: it gets one in five minutes.
+# Each look at an object store lists it, which takes requests that are paid for: it gets one in five minutes,
+# but for a job that said it would be tried again sooner.
 _TURNS_OF_A_STORE = 15
 
 
@@ -130,6 +131,8 @@ def _run(
             for _ in range(_TURNS_OF_A_STORE if store else 1):
                 beat()
                 time.sleep(_TURN_SECONDS)
+                if loop.tries_again():
+                    break
 
 
 def _in_force(folder: Path) -> BackupSettings:

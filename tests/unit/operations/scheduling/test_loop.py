@@ -105,6 +105,22 @@ def test_locked_by_another_run_is_tried_each_minute(tmp_path):
     assert len(world.pass_by(70)) == 9
 
 
+def test_a_job_that_failed_says_when_it_is_to_be_tried_again(tmp_path):
+    """Beside a store, the next look is minutes away."""
+    world = World(tmp_path, {"full": "0 13 * * *"})
+    assert not world.loop.tries_again()
+    world.codes["full"] = 44
+    world.pass_by(62)
+    assert len(world.ran) == 1
+    world.monotonic -= 1
+    assert not world.loop.tries_again()
+    world.monotonic += 1
+    assert world.loop.tries_again()
+    del world.codes["full"]
+    world.pass_by(1)
+    assert (len(world.ran), world.loop.tries_again()) == (1, False)
+
+
 def test_a_gap_is_healed_at_once_and_not_without_end(tmp_path):
     world = World(tmp_path, {"expire": "0 4 * * *"}, gaps=["000000010000000000000007"])
     assert world.pass_by(5) == ["backup --full"]
