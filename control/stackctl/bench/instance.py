@@ -18,6 +18,7 @@ from stackctl.errors import EngineFailed, StackError, TimedOut, Unhealthy
 CLIENT = "client"
 _HOURS = 3600.0
 _START_SECONDS = 600.0
+_KILLED = "was terminated by signal 9"
 # In the server, whose own folder the program runs in; `COPY FROM` takes a path in it.
 _LARGE_ROW_BYTES = 1024
 _LARGE = """
@@ -73,6 +74,10 @@ class Instance:
         """At once; its data is of no use any more."""
         self.room.run("pg_ctl", "-D", str(self.room.data), "-m", "immediate", "-w", "stop", check=False, timeout=60)
 
+    def killed(self) -> bool:
+        """Whether one of its processes was killed and the server began anew, as its log tells."""
+        return _KILLED in self.room.log()
+
     def fill(self, scale: int) -> None:
         """pgbench's tables, an empty one for bulk loads, and a file with rows for it."""
         self.room.run("createdb", pgbench.DATABASE)
@@ -96,6 +101,11 @@ class Instance:
         """Run statements, one after the other."""
         for statement in statements:
             self.room.run("psql", *PSQL, "-d", pgbench.DATABASE, "-c", statement, timeout=_HOURS)
+
+    def end_copies(self) -> None:
+        """Break off what is copying the server's files, wherever it is at."""
+        sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'walsender'"
+        self.room.run("psql", *PSQL, "-d", pgbench.DATABASE, "-c", sql, check=False, timeout=60)
 
     def load(self, dump: Path) -> None:
         """A user's database out of a dump, which nothing changes from then on."""

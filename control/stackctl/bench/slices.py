@@ -172,20 +172,25 @@ class Field:
 
 @contextmanager
 def _going_on(instance: Instance, words: Sequence[str]) -> Iterator[None]:
-    """Run a program in the server's room again and again, and to the end of its last time.
+    """Run a program in the server's room again and again; nobody waits for the end of its last time.
 
     Raises EngineFailed where it cannot do its work.
     """
     failed: list[Completed] = []
+    enough = threading.Event()
 
     def work(over: threading.Event) -> None:
-        while not over.is_set() and not failed:
+        while not (over.is_set() or enough.is_set() or failed):
             done = instance.room.run(*words, check=False, timeout=_HOURS)
-            if done.returncode != 0:
+            if done.returncode != 0 and not enough.is_set():
                 failed.append(done)
 
     with beside(work):
-        yield
+        try:
+            yield
+        finally:
+            enough.set()
+            instance.end_copies()
     if failed:
         raise EngineFailed(f"{words[0]}: {_reason(failed[0].stderr)}", hint=f"it ran beside {instance.name}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import re
 import time
@@ -62,6 +63,8 @@ class Storm:
 
     def blow(self, seconds: float) -> Stormed:
         """Let it blow for `seconds`. What is under way then ends uncounted. Raises psycopg.Error without its pool."""
+        # It warns of each client that has no place to be cancelled from, which is what an interrupted storm is full of.
+        logging.getLogger("psycopg").addHandler(logging.NullHandler())
         return asyncio.run(self._blow(seconds))
 
     async def _blow(self, seconds: float) -> Stormed:

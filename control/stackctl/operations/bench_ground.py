@@ -24,6 +24,7 @@ from stackctl.operations.bench_report import Compared
 from stackctl.operations.bench_statements import Statements
 from stackctl.operations.stack import Prepared
 from stackctl.sizing.model import Sizing
+from stackctl.units import human
 
 # Of its 100 three are the administrator's, and some are ours, to look at it with.
 _STOCK_CONNECTIONS = 90
@@ -47,10 +48,11 @@ def rooms_of(prepared: Prepared, runner: Runner, note: Note, *, pooler: bool) ->
         supply = images.supply(kind, postgres, (service,))
         try:
             images.ensure(supply, runner, note)
-        except ImageUnavailable:
+        except ImageUnavailable as error:
             # One workload needs the pooler, and says so in its turn; the others go on.
             if service == "postgres":
                 raise
+            note(str(error))
             continue
         known |= supply.references()
     name = prepared.opened.project.name
@@ -105,10 +107,19 @@ class Ground:
             try:
                 found.append(pair.measure(workload))
             except (EngineFailed, ImageUnavailable) as error:
-                failed.append(error)
-                self.tell(f"{workload.name} was not measured: {error}", error.hint)
+                failed.append(self._explained(pair, error))
+                self.tell(f"{workload.name} was not measured: {failed[-1]}", failed[-1].hint)
         if failed and not found:
             raise failed[0]
+
+    def _explained(self, pair: Pair, error: StackError) -> StackError:
+        """The error for what kept a workload from being measured, which for want of memory only the server knows."""
+        killed = [each.name for each in (pair.ours, pair.theirs) if each.killed()]
+        if not killed:
+            return error
+        what = f"the kernel killed a process of {' and '.join(killed)}, as it does where memory is short: {error}"
+        hint = f"{human(self.limits.memory)} are what a server has here: a larger --ram, or smaller settings"
+        return EngineFailed(what, hint=hint)
 
     def tell(self, said: str, hint: str) -> None:
         """A problem of the run, once."""

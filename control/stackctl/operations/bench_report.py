@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import lru_cache
+from itertools import pairwise
 from statistics import median
 from typing import Any
 
@@ -22,6 +24,7 @@ from stackctl.units import MIB, Bytes, human
 
 _MARKS = {Verdict.FASTER: "faster", Verdict.SLOWER: "slower", Verdict.NOISE: "~", Verdict.NOT_COUNTED: "not counted"}
 _MEAN = "geometric mean"
+_THIRDS = 3
 
 
 @dataclass(frozen=True)
@@ -128,15 +131,19 @@ def _side(slices: Sequence[Slice]) -> dict[str, Any]:
 
 def rate_of(found: Measured, seed: int) -> Ratio:
     """How many times as fast as stock."""
-    return paired([each.rate for each in found.ours], [each.rate for each in found.theirs], seed)
+    return _paired(tuple(each.rate for each in found.ours), tuple(each.rate for each in found.theirs), seed)
 
 
 def latency_of(found: Measured, seed: int) -> Ratio | None:
     """The 95th percentile as a part of stock's; None where a slice is one operation."""
-    ours, theirs = [each.p95 for each in found.ours], [each.p95 for each in found.theirs]
+    ours, theirs = tuple(each.p95 for each in found.ours), tuple(each.p95 for each in found.theirs)
     if found.workload.measure not in (Measure.TIMED, Measure.STORM, Measure.API) or not min(*ours, *theirs):
         return None
-    return paired(ours, theirs, seed)
+    return _paired(ours, theirs, seed)
+
+
+# The document and two tables show the same interval, which takes 50 ms to find.
+_paired = lru_cache(paired)
 
 
 def _blocks(run: Run) -> list[Block]:
@@ -166,6 +173,7 @@ def _blocks(run: Run) -> list[Block]:
         Table(columns, rates, f"Times as fast as {STOCK}, with the interval of 95 %"),
         *([Table(columns, slow, f"95th percentile of latency, as a part of {STOCK}'s")] if slow else []),
         *(_costs(found) for found in run.compared),
+        *(table for found in run.compared if (table := _upkeep(found)).rows),
         *(_plans(found) for found in run.compared if found.plans),
         Line("~: within the noise of this run. A machine's drift meets both sides of a round.", "dim"),
     ]
@@ -203,6 +211,35 @@ def _costs(found: Compared) -> Table:
         "memory at the end",
     ]
     return Table(columns, rows, f"What the work took: {STOCK}, {found.contender.name}")
+
+
+def _upkeep(found: Compared) -> Table:
+    """What updates left behind and what was done about it, stock before ours."""
+    rows = []
+    for each in found.measured:
+        stock, ours = _side(each.theirs), _side(each.ours)
+        if stock["updates"] and ours["updates"]:
+            hot, our_hot = (side["hot_updates"] / side["updates"] for side in (stock, ours))
+            rows.append(
+                [
+                    each.workload.name,
+                    _both(stock["updates"], ours["updates"], "{:.0f}"),
+                    _both(hot, our_hot, "{:.0f}", 100),
+                    _both(stock["autovacuums"], ours["autovacuums"], "{:.0f}"),
+                    _both(stock["growth_bytes"], ours["growth_bytes"], "{:.1f}", 1 / MIB),
+                    ", ".join(_over_time(side["p95s_ms"]) for side in (stock, ours)),
+                ]
+            )
+    columns = ["workload", "rows updated", "HOT, %", "autovacuums", "MiB grown", "p95 ms, first to last third"]
+    return Table(columns, rows, f"What updates left behind: {STOCK}, {found.contender.name}")
+
+
+def _over_time(slow: Sequence[float]) -> str:
+    """The median of each third of the rounds, which shows what grows slower as its tables grow."""
+    if len(slow) < _THIRDS or not any(slow):
+        return "-"
+    ends = [round(len(slow) * third / _THIRDS) for third in range(_THIRDS + 1)]
+    return " ".join(f"{median(slow[begin:end]):.1f}" for begin, end in pairwise(ends))
 
 
 def _plans(found: Compared) -> Table:
