@@ -15,9 +15,11 @@ def folder(stack: Stack) -> Path:
     return Path(archive["path"])
 
 
-def write(stack: Stack) -> str:
-    """Commit something and end the segment; gives back its name."""
-    return stack.sql("INSERT INTO faults VALUES (1); SELECT pg_walfile_name(pg_switch_wal())").splitlines()[-1]
+def write(stack: Stack, number: int = 1) -> str:
+    """Commit a row and end the segment; gives back its name."""
+    stack.sql(f"INSERT INTO faults VALUES ({number})")
+    # By itself, as the row's commit would else come after the end.
+    return stack.sql("SELECT pg_walfile_name(pg_switch_wal())")
 
 
 def archived(stack: Stack, name: str) -> None:

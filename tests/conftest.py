@@ -31,6 +31,10 @@ def pytest_configure(config: pytest.Config) -> None:
     running_stack.embedded_version = config.getoption("--postgres")
 
 
+# As tests/e2e/stack names them.
+_ENGINES = ("docker", "embedded", "embedded-15")
+
+
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None, object, object]:
     """Leave the exhaustive matrices to `make test-full`; a part of each is in the ordinary run."""
@@ -83,7 +87,7 @@ def _group(item: pytest.Item) -> str:
 def _engine(item: pytest.Item) -> str:
     found = getattr(item, "callspec", None)
     # Its fixture may be called `engine`, or be what runs on it.
-    return next((each for each in found.params.values() if each in ("docker", "embedded")), "") if found else ""
+    return next((each for each in found.params.values() if each in _ENGINES), "") if found else ""
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -109,6 +109,7 @@ class Stack:
     folder: Path
     engine: str
     ports: dict[str, int] = field(default_factory=dict)
+    postgres: int | None = None
     python: Path | None = None
     user: dict[str, Any] = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)
@@ -120,8 +121,8 @@ class Stack:
         known = {"profile": PROFILE, "ports": self.ports, "engine": self.engine}
         if self.engine == "docker":
             known["images"] = "debian"
-        elif embedded_version is not None:
-            known["profile"] = {**PROFILE, "postgres": embedded_version}
+        elif version := self.postgres or embedded_version:
+            known["profile"] = {**PROFILE, "postgres": version}
         content = {key: value for key, value in {**known, **changes}.items() if value is not None}
         (self.folder / "stackctl.yaml").write_text(yaml.safe_dump(content, allow_unicode=True))
 

@@ -13,6 +13,8 @@ from promised_engine import require_engine
 from running_stack import Stack, docker
 
 ENGINES = ("embedded", "docker")
+# The embedded engine with the oldest version of PostgreSQL, for tests that ask for it.
+OLDEST = "embedded-15"
 NewStack = Callable[..., Stack]
 
 
@@ -38,10 +40,16 @@ def engine(request: pytest.FixtureRequest) -> str:
     return name
 
 
+def on(engine: str, folder: Path) -> Stack:
+    """A project on an engine, with the version that its name may say."""
+    name, _, version = engine.partition("-")
+    return Stack(folder, name, postgres=int(version) if version else None)
+
+
 @pytest.fixture(scope="session")
 def stack(engine: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A stack that runs; tests leave it running with the same configuration."""
-    made = Stack(tmp_path_factory.mktemp(f"shared-{engine}"), engine)
+    made = on(engine, tmp_path_factory.mktemp(f"shared-{engine}"))
     made.write()
     try:
         made.up()
@@ -53,7 +61,7 @@ def stack(engine: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sta
 @pytest.fixture(scope="module")
 def mine(engine: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A stack with a backup for the tests of one file; each leaves it running on data 0."""
-    made = Stack(tmp_path_factory.mktemp(f"restore-{engine}"), engine)
+    made = on(engine, tmp_path_factory.mktemp(f"restore-{engine}"))
     made.write()
     try:
         made.up()
@@ -81,7 +89,7 @@ def new_stack(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[NewSta
             request.getfixturevalue("docker_engine")
         place = folder or tmp_path / f"project-{len(made)}"
         place.mkdir(parents=True, exist_ok=True)
-        found = Stack(place, engine)
+        found = on(engine, place)
         found.write()
         made.append(found)
         return found

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 import pytest
 
 from broken_archive import archived, folder, give_up, unreachable, write
-from e2e.stack.conftest import NewStack
+from e2e.stack.conftest import OLDEST, NewStack
 from running_stack import Stack, eventually
 
-pytestmark = pytest.mark.parametrize("engine", ["embedded"], indirect=True)
+pytestmark = pytest.mark.parametrize("engine", ["embedded", OLDEST], indirect=True)
 
 
 @pytest.fixture
@@ -23,6 +23,8 @@ def table(stack: Stack) -> Iterator[None]:
     stack.sql("DROP TABLE faults")
 
 
+# That the disk of the oldest version's archive is full is a test of its own.
+@pytest.mark.full_on(OLDEST)
 @pytest.mark.usefixtures("table")
 def test_an_archive_that_was_away_is_told_and_catches_up_without_a_gap(stack: Stack) -> None:
     with unreachable(folder(stack)):

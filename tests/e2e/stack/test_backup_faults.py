@@ -13,11 +13,12 @@ from pathlib import Path
 import pytest
 
 from archived_stack import archived
+from e2e.stack.conftest import OLDEST
 from own_repository import configured, listed
 from running_stack import Stack, alive, eventually
 from stackctl.backup.repository import Repository
 
-pytestmark = pytest.mark.parametrize("engine", ["embedded"], indirect=True)
+pytestmark = pytest.mark.parametrize("engine", ["embedded", OLDEST], indirect=True)
 
 
 def backup(stack: Stack) -> str:
@@ -73,6 +74,7 @@ def small_disk(place: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
     subprocess.run(["umount", str(place)], check=True)
 
 
+@pytest.mark.full_on(OLDEST)
 def test_a_copy_that_cannot_fit_is_not_begun(stack: Stack, small_disk: Path) -> None:
     done = stack.run("backup", "--json")
     assert (done.code, done.document["errors"][0]["code"]) == (40, "no_room"), done.said
@@ -99,6 +101,7 @@ def fill(disk: Path, left: int) -> None:
         os.posix_fallocate(filler.fileno(), 0, free - left)
 
 
+@pytest.mark.full_on(OLDEST)
 @pytest.mark.parametrize("small_disk", ["400m"], indirect=True)
 def test_a_disk_that_a_copy_would_fill_is_told_and_nothing_is_left_on_it(
     stack: Stack, small_disk: Path, tmp_path: Path
@@ -141,6 +144,7 @@ def test_a_damaged_page_of_the_live_data_is_told_and_older_backups_stay(stack: S
     assert "no damaged page was met" in stack.run("health").said
 
 
+@pytest.mark.full_on(OLDEST)
 def test_whoever_comes_second_is_refused_at_once(stack: Stack, place: Path, tmp_path: Path) -> None:
     identifier = backup(stack)
     commands = [
@@ -160,6 +164,7 @@ def test_whoever_comes_second_is_refused_at_once(stack: Stack, place: Path, tmp_
     assert stack.run("backup", "verify").code == 0
 
 
+@pytest.mark.full_on(OLDEST)
 def test_expire_shows_first_keeps_what_it_must_and_deletes_the_rest(stack: Stack, place: Path) -> None:
     first, second, third, fourth = (backup(stack) for _ in range(4))
     system = stack.run("backup", "show", first, "--json").data["system"]
@@ -185,6 +190,7 @@ def test_expire_shows_first_keeps_what_it_must_and_deletes_the_rest(stack: Stack
         assert stack.run("backup", "verify").code == 0
 
 
+@pytest.mark.full_on(OLDEST)
 def test_status_says_what_to_do_next(stack: Stack, place: Path) -> None:
     nothing = stack.run("backup", "status", "--json").data
     assert (nothing["backups"], nothing["newest"]) == (0, None)
@@ -198,6 +204,7 @@ def test_status_says_what_to_do_next(stack: Stack, place: Path) -> None:
     assert found["policy"]["recovery_window_seconds"] == 1_209_600
 
 
+@pytest.mark.full_on(OLDEST)
 def test_a_place_that_the_account_cannot_reach_is_named(stack: Stack, tmp_path: Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("without root, programs run as the operator, who reaches what they made")
@@ -210,6 +217,7 @@ def test_a_place_that_the_account_cannot_reach_is_named(stack: Stack, tmp_path: 
     assert f"{blocking}: the account" in done.document["errors"][0]["message"]
 
 
+@pytest.mark.full_on(OLDEST)
 def test_a_place_that_is_open_to_others_is_refused(stack: Stack, place: Path) -> None:
     identifier = backup(stack)
     (place / "backups").chmod(0o755)
@@ -218,6 +226,7 @@ def test_a_place_that_is_open_to_others_is_refused(stack: Stack, place: Path) ->
     assert listed(stack) == [identifier]
 
 
+@pytest.mark.full_on(OLDEST)
 def test_a_fault_elsewhere_in_the_file_stops_no_backup_and_one_in_the_section_does(stack: Stack, place: Path) -> None:
     try:
         stack.write(backup={"repository": str(place)}, profile={"ram": "lots"})
@@ -252,6 +261,7 @@ def tablespace(stack: Stack, place: Path) -> Iterator[Path]:
         shutil.rmtree(folder)
 
 
+@pytest.mark.full_on(OLDEST)
 def test_tablespaces_are_refused_and_no_copy_writes_into_those_of_the_stack(stack: Stack, tablespace: Path) -> None:
     done = stack.run("backup")
     assert (done.code, f"elsewhere in {tablespace}" in done.said) == (40, True), done.said

@@ -69,6 +69,7 @@ def test_a_project_may_want_all_of_it_at_once(busy_app: Stack, place: Path) -> N
     assert (done.code, SLOW in done.said) == (0, False), done.said
 
 
+@pytest.mark.full_on("embedded")
 def test_a_backup_that_is_killed_while_it_is_held_back_leaves_nothing_at_work(busy_app: Stack, place: Path) -> None:
     with busy_app.start("backup") as running:
         eventually(lambda: held_back(busy_app, place), 60, "the copy is held back")

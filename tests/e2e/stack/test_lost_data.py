@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from archived_stack import archived
+from e2e.stack.conftest import ENGINES, OLDEST
 from restores_in_place import clean, generations, repository
 from running_stack import Stack, docker
 from stackctl.backup.repository import Repository
@@ -95,6 +96,7 @@ def test_a_new_cluster_in_the_place_of_lost_data_is_told_and_kept_apart(new_stac
     assert stack.tools() == {"of the new"}
 
 
+@pytest.mark.parametrize("engine", [*ENGINES, OLDEST], indirect=True)
 def test_a_stack_whose_data_is_lost_comes_back(mine: Stack) -> None:
     """The last test here, as there is no way back from it."""
     stack = mine

@@ -13,18 +13,20 @@ from typing import Any
 
 import pytest
 
+from broken_archive import archived, folder, write
+from e2e.stack.conftest import OLDEST, on
 from restored import program, rows
-from running_stack import PROFILE, Stack, eventually
+from running_stack import Stack, eventually
 
 
 @pytest.fixture(scope="module")
 def oldest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    made = Stack(tmp_path_factory.mktemp("oldest"), "embedded")
-    made.write(profile={**PROFILE, "postgres": 15})
+    made = on(OLDEST, tmp_path_factory.mktemp("oldest"))
+    made.write()
     try:
         made.up()
         assert made.sql("SHOW server_version_num")[:2] == "15"
-        made.sql("CREATE TABLE ledger (id int)")
+        made.sql("CREATE TABLE faults (id int)")
         yield made
     finally:
         made.remove()
@@ -35,7 +37,7 @@ def taken(oldest: Stack) -> dict[str, Any]:
     """A backup, then a row, a named point, a row, all of it archived."""
     done = oldest.run("backup", "--json")
     assert done.code == 0, done.said
-    oldest.sql("INSERT INTO ledger VALUES (1)")
+    oldest.sql("INSERT INTO faults VALUES (1)")
     oldest.sql("SELECT pg_create_restore_point('between')")
     archived(oldest, write(oldest, 2))
     return done.data
@@ -48,22 +50,6 @@ def place() -> Iterator[Path]:
     folder.chmod(0o755)
     yield folder
     shutil.rmtree(folder)
-
-
-def archive(stack: Stack) -> Path:
-    (found,) = stack.run("wal", "status", "--json").data["archives"]
-    return Path(found["path"])
-
-
-def write(stack: Stack, number: int) -> str:
-    """Commit a row and end the segment; gives back its name."""
-    stack.sql(f"INSERT INTO ledger VALUES ({number})")
-    return stack.sql("SELECT pg_walfile_name(pg_switch_wal())")
-
-
-def archived(stack: Stack, name: str) -> None:
-    folder = archive(stack)
-    eventually(lambda: list(folder.glob(f"{name}-*")), 90, f"{name} is archived")
 
 
 def test_an_incremental_backup_is_refused_with_the_reason(oldest: Stack) -> None:
@@ -79,11 +65,11 @@ def test_recovery_ends_where_it_should(
     done = oldest.run("restore", "--to", target, "--into", str(into), "--json")
     assert (done.code, done.data.get("backup")) == (0, taken["id"]), done.said
     assert program(oldest, "pg_checksums", "--check", "-D", str(into), data=into).code == 0
-    assert rows(oldest, into, "ledger", "id") == expected
+    assert rows(oldest, into, "faults", "id") == expected
 
 
 def test_a_damaged_segment_ends_recovery(oldest: Stack, taken: dict[str, Any], place: Path) -> None:
-    path = max(archive(oldest).glob("0" * 7 + "1*-*"), key=lambda path: path.name)
+    path = max(folder(oldest).glob("0" * 7 + "1*-*"), key=lambda path: path.name)
     good = path.read_bytes()
     path.write_bytes(good[:70] + bytes([good[70] ^ 1]) + good[71:])
     done = oldest.run("restore", "--into", str(place / "copy"))
@@ -117,9 +103,9 @@ def fill(stack: Stack) -> str:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk")
 def test_a_full_disk_of_the_archive_is_told_and_catches_up_without_a_gap(oldest: Stack, taken: dict[str, Any]) -> None:
-    folder = archive(oldest)
+    place = folder(oldest)
     try:
-        with on_a_small_disk(folder):
+        with on_a_small_disk(place):
             names = [fill(oldest) for _ in range(4)]
             failing = "SELECT failed_count > 0 AND last_failed_time > last_archived_time FROM pg_stat_archiver"
             eventually(lambda: oldest.sql(failing) == "t", 60, "archiving fails")
@@ -130,7 +116,7 @@ def test_a_full_disk_of_the_archive_is_told_and_catches_up_without_a_gap(oldest:
         for name in names:
             archived(oldest, name)
         assert oldest.run("wal", "verify").code == 0
-        assert [path.name for path in folder.iterdir() if path.name.startswith(".")] == []
+        assert [path.name for path in place.iterdir() if path.name.startswith(".")] == []
     finally:
         oldest.run("down")
-        subprocess.run(["umount", str(folder)], check=True)
+        subprocess.run(["umount", str(place)], check=True)

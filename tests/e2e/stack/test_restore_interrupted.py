@@ -7,6 +7,7 @@ import signal
 import pytest
 
 from archived_stack import archived
+from e2e.stack.conftest import ENGINES, OLDEST
 from restores_in_place import clean, generations, places, repository
 from running_stack import Stack, eventually
 
@@ -23,6 +24,7 @@ def test_killed_while_it_builds_a_copy_nothing_changed_and_the_next_command_clea
     assert unfinished is not None
     looked = stack.run("restore", "--dry-run")
     assert (looked.code, f"what it left, data {unfinished}, is to be removed first" in looked.said) == (42, True)
+    assert stack.run("restore", "--into", str(stack.folder / "copy"), "--dry-run").code == 0
     assert (sorted(folder.glob(".restore-*")), generations(stack)["unfinished"]) == (left, unfinished)
     assert stack.healthy()
     assert stack.run("up").code == 0
@@ -62,6 +64,7 @@ def test_killed_while_it_undoes_the_copy_stays_until_the_old_data_runs(mine: Sta
 
 
 @pytest.mark.full_on("docker")
+@pytest.mark.parametrize("engine", [*ENGINES, OLDEST], indirect=True)
 def test_interrupted_while_it_switches_it_goes_back(mine: Stack) -> None:
     stack = mine
     process = stack.start("restore", "--json")
