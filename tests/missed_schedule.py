@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,15 +11,16 @@ from running_stack import Stack, eventually
 
 # Once a year, so that nothing but what was missed comes due while the tests run.
 YEARLY = {"full": "0 0 1 1 *", "expire": "5 0 1 1 *", "drill": "10 0 1 1 *"}
+WITH_DUMPS = {"full": YEARLY["full"], "logical": "3 0 1 1 *", **YEARLY}
 _LONG_AGO = (datetime.now(UTC) - timedelta(days=800)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def remember_nothing_done(stack: Stack) -> None:
+def remember_nothing_done(stack: Stack, jobs: Iterable[str] = YEARLY) -> None:
     """What a scheduler remembers that knows its jobs for long, and did none of them."""
     stack.private.mkdir(mode=0o700)
     memory = stack.private / "scheduler"
     memory.mkdir(mode=0o700)
-    (memory / "done.json").write_text(json.dumps({"done": {}, "seen": dict.fromkeys(YEARLY, _LONG_AGO)}))
+    (memory / "done.json").write_text(json.dumps({"done": {}, "seen": dict.fromkeys(jobs, _LONG_AGO)}))
 
 
 def caught_up(stack: Stack) -> None:

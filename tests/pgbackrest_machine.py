@@ -24,6 +24,8 @@ from stackctl.errors import EngineFailed
 from stackctl.render.pgbackrest import CONFIG, KEYS, words
 
 STANZA, PORT = "shop", "28111"
+# PostgreSQL's, which are in no folder that a shell looks into.
+_OWN = ("initdb", "pg_ctl", "psql", "pg_waldump")
 # The oldest one that says what ours is asked for.
 _OLDEST = (2, 55)
 _CONFIG = """[global]
@@ -89,7 +91,7 @@ class Machine:
         quiet: bool = False,
     ) -> Completed:
         places = {CONFIG: f"{self.folder}/pgbackrest.conf", KEYS: f"{self.folder}/keys"}
-        argv = [str(self.programs_folder / program) if program in ("initdb", "pg_ctl", "psql") else program, *arguments]
+        argv = [str(self.programs_folder / program) if program in _OWN else program, *arguments]
         for place, mine in places.items():
             argv = [word.replace(place, mine) for word in argv]
         how: dict[str, Any] = {"capture_output": True, "text": True, "errors": "replace", "cwd": self.folder}
@@ -106,7 +108,11 @@ class Machine:
         return self
 
     def group(self) -> int:
-        return -1
+        return self.folder.stat().st_gid
+
+    def own(self, path: Path) -> None:
+        """To the account, whose the folder is."""
+        os.chown(path, self.folder.stat().st_uid, self.group())
 
     def beside(self, argv: Sequence[str], timeout: float, *, looking: bool = False) -> Completed:
         return self.run(*argv, check=False)

@@ -68,7 +68,7 @@ class Stanza:
     def archive(self, *segments: int, system: str = "7", timeline: int = 1) -> None:
         """Segments of `system`, compressed."""
         for number in segments:
-            name = f"{timeline:08X}{0:08X}{number:08X}"
+            name = f"{timeline:08X}{number // 256:08X}{number % 256:08X}"
             self.files[f"17-{self._id(system)}/{name[:16]}/{name}-{HEX}.zst"] = ""
 
     def history(self, timeline: int, text: str, system: str = "7") -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import subprocess
@@ -120,13 +121,44 @@ def test_options_of_each_command(name: str) -> None:
     assert table_options(text) == (own - PROFILE if own >= PROFILE else own)
 
 
-def test_no_document_names_an_option_of_stackctl_that_does_not_exist() -> None:
-    groups = [command.commands.values() for command in COMMANDS.values() if hasattr(command, "commands")]
-    every = [*COMMANDS.values(), *(command for group in groups for command in group)]
-    known = GLOBAL | {"--help"} | {option for command in every for option in options(command)}
+def unknown(told: str) -> set[str]:
+    """The command and the options in a command line, the words behind `stackctl`, that it does not have."""
+    words = re.sub(r"^--project \S+ ", "", told).split()
+    command = COMMANDS.get(words[0].strip(".,"))
+    if command is None:
+        return {words[0]}
+    known, below = options(command), getattr(command, "commands", {})
+    if len(words) > 1 and words[1].strip(".,") in below:
+        known = options(below[words[1].strip(".,")])
+    return set(_OPTION.findall(told)) - known - GLOBAL - {"--help"}
+
+
+def test_no_document_names_an_option_that_its_command_does_not_have() -> None:
     for path in documents():
-        for line in re.findall(r"(?m)^ *(?:\$ )?stackctl .*$", path.read_text(encoding="utf-8")):
-            assert set(_OPTION.findall(line)) <= known, f"{path.relative_to(ROOT)}: {line.strip()}"
+        text = path.read_text(encoding="utf-8")
+        told = re.findall(r"(?m)^ *(?:\$ )?stackctl (\S[^#|;\n]*)", text) + re.findall(
+            r"`stackctl ([a-z][^`#|;]*)`", text
+        )
+        assert {line: unknown(line) for line in told if line[0] != "[" and unknown(line)} == {}, path.relative_to(ROOT)
+
+
+def hints() -> Iterator[str]:
+    """The words of each hint; what is put into them counts as one word."""
+    for path in (ROOT / "control").rglob("*.py"):
+        given = (
+            node.value
+            for node in ast.walk(ast.parse(path.read_text()))
+            if isinstance(node, ast.keyword) and node.arg == "hint"
+        )
+        for hint in given:
+            pieces = (each for each in ast.walk(hint) if isinstance(each, ast.Constant) and isinstance(each.value, str))
+            yield "VALUE".join(piece.value for piece in pieces)
+
+
+def test_no_hint_names_a_command_or_an_option_that_does_not_exist() -> None:
+    told = [line for hint in hints() for line in re.findall(r"\bstackctl ([a-z].*?)(?: and |[;,(:]|$)", hint)]
+    assert len(told) > 90, "they are found"
+    assert {line: unknown(line) for line in told if unknown(line)} == {}
 
 
 def exit_codes() -> Iterator[int]:

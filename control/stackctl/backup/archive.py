@@ -7,7 +7,9 @@ import os
 import re
 import stat
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 
 from stackctl.backup import archived_list
@@ -92,7 +94,8 @@ class Archive:
         gone = list(files)
         folder = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         try:
-            _note_expiry(folder, [each.name for each in gone])
+            with _named(self.folder / LIST):
+                _note_expiry(folder, [each.name for each in gone])
             for each in gone:
                 os.unlink(each.path.name, dir_fd=folder)
         finally:
@@ -141,13 +144,36 @@ def _note_expiry(folder: int, names: Sequence[str]) -> None:
         file = os.open(LIST, os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
     except FileNotFoundError:
         return
-    with os.fdopen(file, "r+b", buffering=0) as listing:
+    with FileIO(file, "r+") as listing:
         found = os.fstat(file)
         if not stat.S_ISREG(found.st_mode) or found.st_size > _MOST_LISTED:
             raise OSError(errno.EINVAL, "no ordinary file", LIST)
         # What is archived meanwhile is written behind it, and stays behind it.
-        listing.write(archived_list.expiry(names, listing.read(found.st_size)))
+        _append(listing, archived_list.expiry(names, listing.read(found.st_size)))
         os.fsync(file)
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Name the file of an error: what has it open is told of none by the kernel."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = str(path)
+        raise
+
+
+def _append(listing: FileIO, line: bytes) -> None:
+    """Write all of it, or nothing: on a full disk the kernel takes a part, and says so only of the next."""
+    done = 0
+    try:
+        while done < len(line):
+            done += listing.write(line[done:])
+    except OSError:
+        # What is behind the part by now is the archive command's.
+        if done and os.fstat(listing.fileno()).st_size == listing.tell():
+            listing.truncate(listing.tell() - done)
+        raise
 
 
 def damage(file: Archived) -> str:

@@ -44,7 +44,8 @@ def read(content: bytes) -> Listed:
     # Every line is whole, so that nothing follows the last end of a line.
     damaged = [lines[-1]] if lines[-1] else []
     names, begin, sums = set(), 0, []
-    for line in lines[:-1]:
+    # An empty one is in front of what had to be kept apart from a line that did not stay.
+    for line in filter(None, lines[:-1]):
         match = _LINE.fullmatch(line)
         if match is None or not _is_whole(line, match["own"]):
             damaged.append(line)
@@ -76,7 +77,7 @@ def _changed(content: bytes, sums: Iterable[tuple[int, int]]) -> int | None:
 def expiry(names: Iterable[str], content: bytes) -> bytes:
     """The line for a list with this `content` which says that all up to the last of `names` may be gone.
 
-    Empty where none has a place.
+    Empty where none has a place. It begins on a line of its own, also where the last one has no end.
     """
     numbers = [number for name in names if (number := number_of(name)) is not None]
     if not numbers:
@@ -84,7 +85,8 @@ def expiry(names: Iterable[str], content: bytes) -> bytes:
     # Of a line that is just being written, nobody knows whether it stays.
     whole = content[: content.rfind(b"\n") + 1]
     said = f"before {Segment(1, max(numbers) + 1).name} expired {len(whole)} {posix_sum(whole)}"
-    return f"{said} {posix_sum(said.encode())}\n".encode()
+    apart = "" if whole == content else "\n"
+    return f"{apart}{said} {posix_sum(said.encode())}\n".encode()
 
 
 def number_of(name: str) -> int | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from stackctl.backup.model import Backup, backup_of
 from stackctl.durable import sync
 
 RECORD = "backup.json"
+# What proves itself, and what a run that was killed left of writing it again.
+PROVEN = frozenset({RECORD, f".{RECORD}.new"})
 _SELF = "sha256"
 
 
@@ -41,11 +44,19 @@ def decode(content: bytes) -> Backup:
 def write_whole(path: Path, content: bytes) -> None:
     """Put a file in place, whole and durable, or leave what was there. Raises OSError."""
     draft = path.with_name(f".{path.name}.new")
-    with draft.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
+    try:
+        with draft.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    except BaseException as error:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename is None:
+            # What writes to an open file is told of no path by the kernel.
+            error.filename = str(path)
+        raise
     sync_folder(path.parent)
 
 

@@ -72,7 +72,11 @@ def move_whole(source: Path, target: Path) -> None:
             raise unwritable(target, error) from error
         with _draft(source, target.parent, target) as draft:
             draft.rename(target)
-            sync(target.parent, os.O_NOFOLLOW)
+            try:
+                sync(target.parent, os.O_NOFOLLOW)
+            except BaseException:
+                target.rename(draft)
+                raise
         shutil.rmtree(source, ignore_errors=True)
 
 
@@ -100,11 +104,11 @@ def _pour(source: Path, target: Path) -> None:
         for each in sorted(source.iterdir(), key=lambda path: path.name == "PG_VERSION"):
             each.rename(target / each.name)
             moved.append(each)
+        sync(target, os.O_NOFOLLOW)
     except BaseException:
         for each in moved:
             (target / each.name).rename(each)
         raise
-    sync(target, os.O_NOFOLLOW)
 
 
 def copy_tree(source: Path, target: Path) -> None:

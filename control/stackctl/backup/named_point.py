@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import re
-import shutil
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
-from stackctl.backup.repository import Repository
 from stackctl.backup.restore_plan import Candidate, good_ones
-from stackctl.backup.tail import reachable
 from stackctl.backup.target import Target
-from stackctl.backup.wal_name import Lsn, Segment, last_segment, lsn, parse_segment, segment_of
+from stackctl.backup.wal_files import WalFiles, dumped
+from stackctl.backup.wal_name import Lsn, last_segment, lsn, segment_of
 from stackctl.engine.base import Programs
 from stackctl.errors import RestoreRefused
 
-# Where points with the goal's name are between the start of a backup and a position; None where nobody knows.
+# Where points with the goal's name are between the start of a backup and a position, the first of them at least; None
+# where nobody knows.
 Points = Callable[[Candidate, Target, Lsn | None], Collection[Lsn] | None]
 
 _POINT = re.compile(r"lsn: ([0-9A-F]+/[0-9A-F]+), .*?desc: RESTORE_POINT (.*)")
-_HOURS = 3600.0
 
 
 def nobody_knows(chosen: Candidate, goal: Target, until: Lsn | None) -> Collection[Lsn] | None:
-    """No answer: the WAL is away."""
+    """No answer: nobody reads the WAL."""
 
 
 def leading(candidates: Sequence[Candidate], goal: Target, points: Points) -> Candidate | None:
@@ -62,44 +60,29 @@ def _leads(candidate: Candidate, points: Collection[Lsn]) -> bool:
 
 
 def points_in(
-    repository: Repository, programs: Programs, folder: Path, candidate: Candidate, goal: Target, until: Lsn | None
+    files: WalFiles, programs: Programs, folder: Path, candidate: Candidate, goal: Target, until: Lsn | None
 ) -> frozenset[Lsn]:
-    """Where the WAL of plain files has points with the goal's name, from the start of a backup to `until`, or its end.
+    """Where WAL has points with the goal's name, from the start of a backup to `until`, or its end.
 
-    `folder` is one to work in.
+    Recovery stops at the first: what lies further behind that than is read in one go is left out. `folder` is one to
+    work in. Raises WalUnread.
     """
     reach, start = candidate.window, candidate.backup.wal_start
     assert reach is not None, candidate.backup.id  # noqa: S101
     assert start is not None, candidate.backup.id  # noqa: S101
     # A point that begins in one segment may end in the next.
     last = last_segment(reach.timeline, reach.end if until is None else min(until, reach.end)).number + 1
-    files = _files(repository, candidate.backup.system, reach.timeline)
-    numbers = [number for number in range(segment_of(reach.timeline, start).number, last + 1) if number in files]
-    if not numbers:
-        return frozenset()
-    place = folder / "wal"
-    # The account's last of all: nothing is written where it may have put a link.
-    place.mkdir(mode=0o700)
-    # The reader follows no history: to it, all is of one timeline.
-    names = [Segment(reach.timeline, number).name for number in numbers]
-    for name, number in zip(names, numbers, strict=True):
-        (place / name).symlink_to(files[number])
-    programs.own(place)
-    words = ("--rmgr", "XLOG", "--path", str(place), names[0], names[-1])
-    folders = [place, *repository.wal_folders()]
-    # It ends with an error where the WAL does.
-    done = programs.run("pg_waldump", *words, folders=folders, check=False, timeout=24 * _HOURS)
-    shutil.rmtree(place)
-    return frozenset(lsn(at) for at, name in _POINT.findall(done.stdout) if name == goal.name)
+    there = files.numbers()
+    numbers = [number for number in range(segment_of(reach.timeline, start).number, last + 1) if number in there]
+    for stretch in _stretches(numbers, files.most):
+        said = dumped(files, programs, folder, "XLOG", reach.timeline, stretch)
+        found = frozenset(lsn(at) for at, name in _POINT.findall(said) if name == goal.name)
+        if any(point >= start for point in found):
+            return found
+    return frozenset()
 
 
-def _files(repository: Repository, system: str, timeline: int) -> dict[int, Path]:
-    """By number, the file that recovery along `timeline` reads: that of the newest timeline that has it."""
-    archive, tail = repository.archive(system), repository.tail(system)
-    histories = reachable(archive, tail).histories
-    lineage = {timeline, *(branch.parent for branch in histories.get(timeline, ()))}
-    received = [(segment, each.path) for segment, each in tail.longest().items()]
-    archived = [(segment, file.path) for file in archive.files() if (segment := parse_segment(file.name))]
-    # What is archived comes after what was received of the same segment.
-    known = sorted([*received, *archived], key=lambda pair: pair[0].timeline)
-    return {segment.number: path for segment, path in known if segment.timeline in lineage}
+def _stretches(numbers: Sequence[int], most: int) -> Iterator[Sequence[int]]:
+    """At most so many at once; each begins with the last one before, where a point may begin that ends in it."""
+    for first in range(0, max(len(numbers) - 1, min(len(numbers), 1)), most - 1):
+        yield numbers[first : first + most]

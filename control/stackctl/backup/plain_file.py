@@ -9,7 +9,7 @@ from io import BufferedReader
 from pathlib import Path
 
 # What opening without following gives for a link, and for a socket.
-_NO_FILE = (errno.ELOOP, errno.ENXIO)
+NO_FILE = (errno.ELOOP, errno.ENXIO)
 
 
 class NotPlain(OSError):
@@ -32,7 +32,7 @@ def opened(path: Path) -> BufferedReader:
     try:
         number = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
-        if error.errno in _NO_FILE:
+        if error.errno in NO_FILE:
             raise NotPlain(path, "is no ordinary file") from error
         raise
     if not stat.S_ISREG(os.fstat(number).st_mode):

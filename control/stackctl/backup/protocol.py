@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Protocol
 
 from stackctl.backup.model import Backup, Kind
+from stackctl.backup.named_point import Points
 from stackctl.backup.repository import Unreadable
 from stackctl.backup.restore import Replay, Restored
 from stackctl.backup.restore_plan import Candidate
 from stackctl.backup.tail import Tail
 from stackctl.backup.target import Target
 from stackctl.backup.verify import Finding
-from stackctl.backup.wal_name import Lsn, Segment
+from stackctl.backup.wal_name import Segment
 from stackctl.backup.windows import Histories
 from stackctl.engine.base import Note, Programs, Throwaway
 from stackctl.units import Bytes
@@ -61,6 +62,12 @@ class Stored(Protocol):
 
     def backups(self) -> Sequence[Backup]:
         """All that can be read, oldest first."""
+
+    def entry(self, identifier: str) -> Backup | Unreadable | None:
+        """That of `entries` with this id, None where there is none. A dump is found while a store is out of reach."""
+
+    def dumps(self) -> Sequence[Backup | Unreadable]:
+        """The dumps of `entries`, which are on this machine, whatever becomes of a store."""
 
     def place(self, backup: Backup) -> str:
         """Where it is: an absolute folder of this machine, or a URL."""
@@ -126,6 +133,9 @@ class BackupEngine(Protocol):
         Raises Locked at once where another run is in the way.
         """
 
+    def dumping(self, what: str, note: Note, *, shared: bool = False) -> AbstractContextManager[None]:
+        """As `working`, to take or read a dump: the folder that those are in may be another one, with its own lock."""
+
     def as_it_is(self, what: str) -> AbstractContextManager[None]:
         """Hold the lock beside others that only read, and make and remove nothing. Raises Locked."""
 
@@ -165,17 +175,14 @@ class BackupEngine(Protocol):
         What is in it is removed at the end.
         """
 
-    def last_commit(self, chosen: Candidate, goal: Target) -> datetime | None:
-        """The last commit that is archived of what leads to `goal`, None where nobody knows.
+    def last_commit(self, stored: Stored, chosen: Candidate, goal: Target, note: Note) -> datetime | None:
+        """The last commit that is archived of what leads to `goal`, None where nobody knows; `stored` is its own.
 
         Raises RestoreRefused where the goal is behind it.
         """
 
-    def points(self, chosen: Candidate, goal: Target, until: Lsn | None) -> Collection[Lsn] | None:
-        """Where WAL has restore points of the goal's name, from the start of a backup to `until`, which may be the end.
-
-        None where nobody knows.
-        """
+    def points(self, stored: Stored, note: Note) -> Points:
+        """What finds restore points of a name in the WAL of `stored`, which is its own."""
 
     def restoring(
         self, chosen: Candidate, goal: Target, into: Path, inspect: Callable[[Throwaway], None], note: Note

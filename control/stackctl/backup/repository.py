@@ -35,6 +35,11 @@ _OURS = ("backups", "wal", "tail", "pgbackrest", LOCK)
 _ID = re.compile(r"(\d{6,})-\d{8}T\d{6}Z-(full|incremental|logical)")
 
 
+def is_dump(identifier: str) -> bool:
+    """Whether this is the id of a dump."""
+    return identifier.endswith(f"-{Kind.LOGICAL}")
+
+
 @dataclass(frozen=True)
 class Unreadable:
     """A folder in the place of backups that none can be read from, and why."""
@@ -166,6 +171,19 @@ class Repository:
     def entries(self) -> list[Backup | Unreadable]:
         """All backups, and what is left of damaged ones, oldest first."""
         return [self.read(name) for name in self._names()]
+
+    def entry(self, identifier: str) -> Backup | Unreadable | None:
+        """The one with this id, None where there is none."""
+        return self.read(identifier) if identifier in self._names() else None
+
+    def dumps(self) -> list[Backup | Unreadable]:
+        """The dumps of `entries`."""
+        return [self.read(name) for name in self._names() if is_dump(name)]
+
+    def has_dumps(self) -> bool:
+        """Whether there is a dump, or what an interrupted run left of one."""
+        folder = self.backups_folder
+        return folder.is_dir() and any(is_dump(path.name) for path in folder.iterdir())
 
     def read(self, identifier: str) -> Backup | Unreadable:
         """One backup, or why its record cannot be read."""

@@ -20,7 +20,7 @@ from stackctl.backup.limits import at_least, highest, limits, too_small
 from stackctl.backup.model import Backup
 from stackctl.backup.moving import copy_tree
 from stackctl.backup.progress import Progress, growing
-from stackctl.backup.repository import COPY, DATA, Repository
+from stackctl.backup.repository import COPY, DATA, Repository, Unreadable
 from stackctl.backup.retention import ancestors
 from stackctl.backup.target import Target
 from stackctl.backup.verify import refuse, verify_backup
@@ -72,7 +72,7 @@ def build(repository: Repository, programs: Programs, backup: Backup, folder: Pa
     """
     chain = [*reversed(ancestors(backup, {each.id: each for each in repository.backups()})), backup]
     if chain[0].parent is not None:
-        raise Damaged(f"{chain[0].id} is built on {chain[0].parent}, which is not there", hint=_OTHER)
+        raise _baseless(repository, chain[0], chain[0].parent)
     for member in chain:
         note(f"comparing {member.id} with its checksums")
         refuse(verify_backup(repository, member, Progress(note, member.bytes).told), _OTHER)
@@ -84,6 +84,14 @@ def build(repository: Repository, programs: Programs, backup: Backup, folder: Pa
         copy_tree(repository.path(backup.id) / DATA, data)
     programs.own(data)
     return data
+
+
+def _baseless(repository: Repository, backup: Backup, parent: str) -> Damaged | EngineFailed:
+    """The error for a backup of which the one that it is built on cannot be had: for good, or just now."""
+    found = repository.read(parent)
+    if isinstance(found, Unreadable) and found.error is not None:
+        return EngineFailed(f"{parent}: {found.reason}", hint="mend what is named, and try again")
+    return Damaged(f"{backup.id} is built on {parent}, which is not there", hint=_OTHER)
 
 
 def _combine(repository: Repository, programs: Programs, chain: Sequence[Backup], folder: Path, note: Note) -> Path:

@@ -67,7 +67,7 @@ def choose(candidates: Sequence[Candidate], target: Target, *, named: bool = Fal
     """
     good = good_ones(candidates)
     if named and candidates:
-        _refuse_damaged(candidates[0].backup)
+        refuse_damaged(candidates[0].backup)
     if not good:
         raise RestoreRefused("there is no good backup to restore", hint="stackctl backup list")
     before = [each for each in good if _is_before(each.backup, target)]
@@ -85,8 +85,11 @@ def choose(candidates: Sequence[Candidate], target: Target, *, named: bool = Fal
     return chosen
 
 
-def _refuse_damaged(backup: Backup) -> None:
-    """Raise RestoreRefused where a backup is marked damaged, with what found it, when, and what clears the mark."""
+def refuse_damaged(backup: Backup, below: str = "") -> None:
+    """Raise RestoreRefused where a backup is marked damaged, with what found it, when, and what clears the mark.
+
+    `below` is the one that was named, where that is built on it.
+    """
     if backup.status is not Status.DAMAGED:
         return
     verified, drilled = backup.verified_at, backup.drill_tried_at
@@ -98,7 +101,8 @@ def _refuse_damaged(backup: Backup) -> None:
     # What only a drill can find, another look at the bytes does not take back.
     clears = "drill" if backup.drill_failed else "verify"
     raise RestoreRefused(
-        f"{backup.id} is marked damaged: {found}" + (f", on {spelled(moment)}" if moment else ""),
+        f"{backup.id}{f', which {below} is built on,' if below else ''} is marked damaged: {found}"
+        + (f", on {spelled(moment)}" if moment else ""),
         hint=f"stackctl backup {clears} {backup.id} clears that where it is right again; or leave out --backup",
     )
 

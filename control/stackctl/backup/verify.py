@@ -77,10 +77,21 @@ def verify_all(repository: Repository, told: Told = lambda _bytes: None) -> list
         found += verify_backup(repository, entry, told)
         if entry.parent is not None and entry.parent not in known:
             found.append(Finding(entry.id, f"{entry.parent}, which it is built on, is not there"))
-    found += [Finding(name, "does not belong to the repository") for name in repository.strangers()]
+    found += [_stranger(name) for name in repository.strangers()]
     for system in repository.systems():
         found += verify_archive(repository.archive(system))
     return found
+
+
+def verify_records(repository: Repository) -> list[Finding]:
+    """Of a folder that is for dumps: those whose records are damaged, and what beside them is no backup at all."""
+    found = [_of_record(entry) for entry in repository.dumps() if isinstance(entry, Unreadable)]
+    within = f"{repository.backups_folder.name}/"
+    return found + [_stranger(name) for name in repository.strangers() if name.startswith(within)]
+
+
+def _stranger(name: str) -> Finding:
+    return Finding(name, "does not belong to the repository")
 
 
 def _of_record(entry: Unreadable) -> Finding:
@@ -158,7 +169,7 @@ def verify_backup(repository: Repository, backup: Backup, told: Told = lambda _b
 def _wrong(identifier: str, folder: Path, listed: Mapping[str, str], told: Told) -> list[Finding]:
     failed: dict[str, OSError] = {}
     there = checksums.digests(
-        folder, frozenset([checksums.LIST, catalog.RECORD]), told, lambda path, error: failed.update({path: error})
+        folder, catalog.PROVEN | {checksums.LIST}, told, lambda path, error: failed.update({path: error})
     )
     # Of those that cannot be read, no more is said.
     sentences = checksums.differences(listed, {**there, **{path: listed.get(path, "") for path in failed}})

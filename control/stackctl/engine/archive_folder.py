@@ -13,6 +13,17 @@ WAL = "wal"
 TAIL = "tail"
 
 
+def make_root(repository: Path, user: SystemUser | None) -> None:
+    """Make the repository itself, which the group of `user` may pass through. Raises as `make_archive`."""
+    try:
+        if not repository.is_dir():
+            repository.mkdir(parents=True)
+            repository.chmod(0o750)
+            os.chown(repository, -1, -1 if user is None else user.gid)
+    except OSError as error:
+        raise unwritable(repository, error) from error
+
+
 def make_archive(repository: Path, user: SystemUser | None, *, shared: bool = False, name: str = WAL) -> None:
     """Make the folder `name` in the repository for `user`, whom root gives it to.
 
@@ -20,10 +31,7 @@ def make_archive(repository: Path, user: SystemUser | None, *, shared: bool = Fa
     the folder cannot be made, EngineFailed where the disk is full.
     """
     try:
-        if not repository.is_dir():
-            repository.mkdir(parents=True)
-            repository.chmod(0o750)
-            os.chown(repository, -1, -1 if user is None else user.gid)
+        make_root(repository, user)
         folder = repository / name
         folder.mkdir(exist_ok=True)
         # A disk that broke may be read-only; what is there can still be used, or left.

@@ -32,6 +32,11 @@ class Project:
         return self.pgbackrest is not None and self.pgbackrest.remote is not None
 
     @property
+    def takes_dumps(self) -> bool:
+        """Whether dumps may be taken: these are not encrypted, wherever the other backups are."""
+        return self.pgbackrest is None or not self.pgbackrest.encryption
+
+    @property
     def private(self) -> Path:
         """`.stackctl/`, mode 0700."""
         return self.folder / ".stackctl"

@@ -9,6 +9,7 @@ from typing import Any
 from stackctl.backup.gaps import Gap, find_gaps, gaps_of, healed, needed
 from stackctl.backup.model import Backup
 from stackctl.backup.protocol import Stored, WalArchive
+from stackctl.backup.retention import restorable
 from stackctl.backup.verify import Finding, Unread
 from stackctl.backup.wal_name import Segment, parse_segment
 from stackctl.backup.windows import Histories
@@ -92,11 +93,12 @@ def found_problem(finding: Finding) -> Problem:
 def _held(system: str, archive: WalArchive, gaps: Sequence[Gap], backups: Sequence[Backup]) -> Held:
     missing = [segment for gap in gaps if needed(gap, backups) for segment in gap.segments()]
     lost = [segment for name in archive.lost() if (segment := parse_segment(name))]
+    good = restorable(backups)
     return Held(
         system,
         archive,
         gaps,
-        [gap for gap in gaps if not healed(gap, backups)],
+        [gap for gap in gaps if not healed(gap, good)],
         gaps_of({*missing, *lost}),
     )
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
 from stackctl.backup.model import DRILLED, Backup, Kind, spelled
 from stackctl.backup.protocol import BackupEngine, Stored
-from stackctl.backup.repository import Repository, Unreadable
+from stackctl.backup.repository import Unreadable
 from stackctl.backup.verify import Unread
 from stackctl.engine.base import Engine, Note
 from stackctl.engine.runner import Runner
-from stackctl.errors import Damaged, EngineFailed, NothingToBuildOn, Problem, UsageError
+from stackctl.errors import Damaged, EngineFailed, NothingToBuildOn, Problem, StackError, UsageError
 from stackctl.operations.archives import found_code, found_data, found_problem, gap_problems, held_archives
 from stackctl.operations.backup_section import with_backups
 from stackctl.operations.backups.engines import backups_of
@@ -33,16 +34,6 @@ class Opened:
     engine: Engine
     backups: BackupEngine
     settings: BackupSettings
-
-    @property
-    def repository(self) -> Repository:
-        """The folder of the native engine. Raises UsageError where another one takes the backups."""
-        if self.settings.pgbackrest is not None:
-            raise UsageError(
-                f"{self.backups.name} takes the backups of this project, and no dumps",
-                hint="pg_dump makes one by hand; stackctl backup and restore --into work, or backup.engine: native",
-            )
-        return Repository(self.engine.repository())
 
 
 def open_backups(request: Request, runner: Runner) -> Opened:
@@ -96,10 +87,10 @@ def take_command(
 
 
 def list_command(request: Request, runner: Runner) -> Result:
-    """All backups, oldest first, those that cannot be read too."""
+    """All backups, oldest first, those that cannot be read too; of a store that cannot be, that, and the dumps."""
     opened = open_backups(request, runner)
     stored = opened.backups.stored()
-    entries = stored.entries()
+    entries, error = _entries(stored)
     backups = [entry for entry in entries if isinstance(entry, Backup)]
     unreadable = [entry for entry in entries if isinstance(entry, Unreadable)]
     data = {"backups": [backup_data(stored, backup) for backup in backups]}
@@ -107,7 +98,18 @@ def list_command(request: Request, runner: Runner) -> Result:
     rows = [_row(backup) for backup in backups]
     warnings = [Problem("unreadable", f"{entry.id}: {entry.reason}", "stackctl backup verify") for entry in unreadable]
     shown: list[Line | Table] = [Table(columns, rows)] if rows else [Line("no backups yet: stackctl backup")]
-    return Result(data, shown, (*opened.recorded.warnings, *warnings))
+    told, code = (error.problems, error.exit_code) if error else ((), 0)
+    return Result(data, shown, (*opened.recorded.warnings, *warnings), told, code)
+
+
+def _entries(stored: Stored) -> tuple[Sequence[Backup | Unreadable], StackError | None]:
+    """What is there, and why that is not all. Raises StackError where it is nothing."""
+    try:
+        return stored.entries(), None
+    except StackError as error:
+        if dumps := stored.dumps():
+            return dumps, error
+        raise
 
 
 def show_command(request: Request, runner: Runner, identifier: str) -> Result:
@@ -150,16 +152,15 @@ def find(stored: Stored, identifier: str) -> Backup:
 
     Raises UsageError where there is none, Damaged where its record is, EngineFailed where that cannot be read now.
     """
-    for entry in stored.entries():
-        if entry.id != identifier:
-            continue
-        if isinstance(entry, Unreadable):
-            if entry.error is not None:
-                raise EngineFailed(f"{entry.id}: {entry.reason}", hint="mend what is named, and try again")
-            hint = "take a new backup; this one may still be restored by hand"
-            raise Damaged(f"{entry.id}: {entry.reason}", hint=hint)
-        return entry
-    raise UsageError(f"there is no backup {identifier!r}", hint="stackctl backup list")
+    entry = stored.entry(identifier)
+    if entry is None:
+        raise UsageError(f"there is no backup {identifier!r}", hint="stackctl backup list")
+    if isinstance(entry, Unreadable):
+        if entry.error is not None:
+            raise EngineFailed(f"{entry.id}: {entry.reason}", hint="mend what is named, and try again")
+        hint = "take a new backup; this one may still be restored by hand"
+        raise Damaged(f"{entry.id}: {entry.reason}", hint=hint)
+    return entry
 
 
 def backup_data(stored: Stored, backup: Backup) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from stackctl.backup.considered import ahead, of_cluster, past
 from stackctl.backup.drilled import last_drill
 from stackctl.backup.model import Backup, Kind, Status, spelled
 from stackctl.backup.protocol import Stored
+from stackctl.backup.retention import restorable
 from stackctl.errors import Problem, ProfileError
 from stackctl.health import model
 from stackctl.health.archiving import ArchiveUse
@@ -24,6 +25,8 @@ from stackctl.units import counted
 _OLD_DAYS = 7.0
 # As the alert BackupTooOld has it: the first one of a schedule has a day.
 _YOUNG_SECONDS = 86_400
+# The newest say enough; `backup list` has all.
+_FEW = 3
 _PHYSICAL = {"full", "incremental"}
 _CLOCK = "see that the clock of this machine is right (date), then take one that is dated right: stackctl backup"
 
@@ -31,12 +34,12 @@ _CLOCK = "see that the clock of this machine is right (date), then take one that
 def judge_backups(
     stored: Stored, use: ArchiveUse | None, now: datetime, scheduled: Sequence[Job] = ()
 ) -> tuple[Check, ...]:
-    """Age of the newest good physical backup, gaps that no backup has behind it, and a last drill that failed.
+    """Age of the newest good physical backup, gaps without one behind them, damaged ones, a last drill that failed.
 
     A backup that is older than it should be fails, as does none where there was one, or where one is scheduled.
     """
     backups = of_cluster(stored.backups(), use.system if use else None)
-    return (*_age_and_gaps(stored, backups, use, now, scheduled), *_drill(backups))
+    return (*_age_and_gaps(stored, backups, use, now, scheduled), *_damaged(backups), *_drill(backups))
 
 
 def _age_and_gaps(
@@ -44,7 +47,7 @@ def _age_and_gaps(
 ) -> tuple[Check, ...]:
     taken = [each for each in stored.backups() if each.kind is not Kind.LOGICAL]
     steps = [job for job in scheduled if job.name in _PHYSICAL]
-    good = [each for each in taken if each.status is Status.OK]
+    good = restorable(stored.backups())
     if not good:
         wanted = bool(taken) or (bool(steps) and not _young(use, now))
         status = model.Status.FAIL if wanted else model.Status.WARN
@@ -77,6 +80,16 @@ def _aged(good: Sequence[Backup], done: Sequence[Backup], now: datetime, steps: 
     if steps and not late(steps, done, now.astimezone(machine_zone())):
         return Check("backup", model.Status.OK, f"{evidence}, as backup.schedule has it")
     return Check("backup", model.Status.FAIL, evidence, "stackctl backup")
+
+
+def _damaged(backups: Sequence[Backup]) -> tuple[Check, ...]:
+    """One check, where there are any: nothing looks for them again until the next verification is due."""
+    found = [each.id for each in backups if each.status is Status.DAMAGED]
+    if not found:
+        return ()
+    evidence = f"{counted(len(found), 'backup')} marked damaged: {', '.join(found[-_FEW:])}"
+    hint = "stackctl backup verify names what is wrong; keep the others, and take a new one: stackctl backup --full"
+    return (Check("backup_damaged", model.Status.WARN, evidence, hint),)
 
 
 def _drill(backups: Sequence[Backup]) -> tuple[Check, ...]:

@@ -14,7 +14,7 @@ from stackctl.units import Bytes, human
 
 _COMMAND = "SELECT current_setting('archive_command') AS command"
 # The last number of our own command, in kB: what the archive leaves free on the disk of the data.
-_RESERVE = re.compile(r" %p %f [0-9]+ ([0-9]+)$")
+_RESERVE = re.compile(r" %p %f [0-9]+ ([0-9]+)(?: |$)")
 # The reserve is this part of the disk, as archive_reserve has it.
 _PARTS = 20
 

@@ -25,7 +25,8 @@ from stackctl.errors import Damaged, EngineFailed, Problem, RestoreRefused
 from stackctl.hardware.detect import on_one_device
 from stackctl.operations.backup import Opened, find, open_backups, working
 from stackctl.operations.candidates import candidates, leading_to, present_candidates
-from stackctl.operations.restoring.plan import Plan, planned, refuse_full
+from stackctl.operations.restoring.look import readable, unread
+from stackctl.operations.restoring.plan import Plan, last_kept, planned, refuse_full
 from stackctl.operations.restoring.rooms import rooms
 from stackctl.operations.restoring.runs import measured
 from stackctl.operations.result import Line, Request, Result
@@ -42,7 +43,7 @@ class Wanted:
 
 
 @dataclass
-class _Look:
+class Look:
     """What was found in the copy. Damage is told and the copy stays: it may be all that there is.
 
     So it does where something kept us from looking.
@@ -78,17 +79,17 @@ def restore_command(request: Request, runner: Runner, note: Note, wanted: Wanted
     goal = target(wanted.to)
     into = empty_folder(wanted.into)
     opened = open_backups(request, runner)
-    began, moment, look = time.monotonic(), datetime.now(UTC), _Look(note)
+    if dry_run:
+        return _shown(opened, goal, wanted.backup, into, note)
+    began, moment, look = time.monotonic(), datetime.now(UTC), Look(note)
     with working(opened, "stackctl restore", note, shared=True):
-        plan = _plan(opened, goal, wanted.backup, into)
-        if dry_run:
-            return Result(_planned_data(plan), plan.shown(), opened.recorded.warnings)
+        plan = _plan(opened, goal, wanted.backup, into, note)
         refuse_full(plan)
         for line in plan.lines():
             note(line)
         with opened.backups.restoring(plan.chosen, goal, into, look.inspect, note) as done:
             restored = done.restored
-            hand_over(restored.data, into)
+            put(restored.data, into, look)
     chosen = plan.chosen
     data_out = _data(plan, restored, time.monotonic() - began, moment)
     how = f"start PostgreSQL {chosen.backup.postgres} on it as the owner of the folder"
@@ -98,12 +99,33 @@ def restore_command(request: Request, runner: Runner, note: Note, wanted: Wanted
     return Result(data_out, [Line(text, "good"), *look.line()], warnings)
 
 
-def _plan(opened: Opened, goal: Target, identifier: str | None, into: Path) -> Plan:
+def put(data: Path, into: Path, look: Look) -> None:
+    """Move a finished copy to its place. An error says what was found in it too: somebody may start a server on it."""
+    try:
+        hand_over(data, into)
+    except EngineFailed as error:
+        error.problems += look.wrong
+        raise
+
+
+def _shown(opened: Opened, goal: Target, identifier: str | None, into: Path, note: Note) -> Result:
+    """The plan alone. What an interrupted run left stays: this changes nothing."""
+    with opened.backups.as_it_is("stackctl restore --dry-run"):
+        reading = readable(opened.engine)
+        plan = _plan(opened, goal, identifier, into, note, reading=reading)
+    unknown = [] if reading else unread("stackctl up brings them here")
+    return Result(_planned_data(plan), plan.shown(), (*opened.recorded.warnings, *unknown))
+
+
+def _plan(
+    opened: Opened, goal: Target, identifier: str | None, into: Path, note: Note, *, reading: bool = True
+) -> Plan:
     stored, private = opened.backups.stored(), opened.recorded.project.private
     # Nothing is switched.
     runs = [replace(run, switch_seconds=0.0) for run in measured(private)]
-    chosen = choose_backup(stored, goal, identifier, opened.backups.points)
-    plan = planned(opened.backups, stored, goal, chosen, runs)
+    chosen = choose_backup(stored, goal, identifier, opened.backups.points(stored, note) if reading else nobody_knows)
+    last = last_kept(opened.backups if reading else None, stored, chosen, goal, note)
+    plan = planned(stored, goal, chosen, last, runs)
     # It is built where the backups are, and moved; pgBackRest fetches to the disk on which it is to be.
     place = landing(into)
     build = place if opened.settings.pgbackrest else opened.backups.workplace()
@@ -148,7 +170,11 @@ def empty_folder(into: Path) -> Path:
             hint="name another folder; to replace its data, leave --into out",
         )
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise RestoreRefused(f"{folder} is not empty", hint="name a folder that is empty or not there")
+        made = folder.is_dir() and [path.name for path in folder.iterdir()] == ["lost+found"]
+        hint = (
+            f"lost+found alone is there: name {folder / 'data'}" if made else "name a folder that is empty or not there"
+        )
+        raise RestoreRefused(f"{folder} is not empty", hint=hint)
     if not folder.parent.is_dir():
         raise RestoreRefused(f"{folder.parent} is not there", hint="make it first")
     if not os.access(place := landing(folder), os.W_OK | os.X_OK):

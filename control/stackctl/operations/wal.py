@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from stackctl.backup.verify import Finding, Unread
 from stackctl.backup.windows import Window
 from stackctl.engine.base import Engine, Note
 from stackctl.engine.runner import Runner
@@ -63,6 +64,16 @@ def _read(opened: Opened, use: ArchiveUse | None) -> tuple[list[Held], list[Wind
     return held, [each.window for each in reached if each.window], []
 
 
+def _held(opened: Opened, use: ArchiveUse | None, findings: Sequence[Finding]) -> list[Held]:
+    """The archives; none where one of them cannot be read, as the `findings` say."""
+    try:
+        return held_archives(opened.backups.stored(), use)
+    except OSError:
+        if not any(isinstance(each, Unread) for each in findings):
+            raise
+        return []
+
+
 def verify_command(request: Request, runner: Runner, note: Note) -> Result:
     """Read every archived byte. Exit code 41 where one is not as it was archived, 43 where a segment is missing.
 
@@ -75,7 +86,7 @@ def verify_command(request: Request, runner: Runner, note: Note) -> Result:
     # What expires meanwhile would be missed.
     with working(opened, "stackctl wal verify", note, shared=True):
         findings = opened.backups.verify_wal(note)
-        held = held_archives(opened.backups.stored(), use)
+        held = _held(opened, use, findings)
     gaps = gap_problems(held)
     errors = [found_problem(finding) for finding in findings] + gaps
     data = {"archives": [archive_data(each) for each in held], **found_data(findings)}

@@ -146,8 +146,9 @@ def _contradictions(chosen: str, store: Remote | None, given: Mapping[str, str])
             if key in given and given[key] != "off"
         )
         return
-    if "schedule.logical" in given:
-        yield _problem("backup.schedule.logical: dumps are for backup.engine: native", "take it out")
+    if "schedule.logical" in given and given.get("encryption") == "on":
+        clear = "a dump is not encrypted, and would lie in the clear beside backups that are"
+        yield _problem(f"backup.schedule.logical: {clear}, as backup.encryption has it", "take out one of the two")
     wal = given.get("wal", _ARCHIVED).lower()
     if wal != _ARCHIVED:
         yield _problem(

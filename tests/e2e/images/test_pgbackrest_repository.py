@@ -15,10 +15,14 @@ import pytest
 from mutated import Mutation, cut_to, flip, mutated, remove
 from pgbackrest_machine import STANZA, Machine, here, machine
 from running_stack import eventually
-from stackctl.backup.model import Kind, Status
+from stackctl.backup.model import Backup, Kind, Status
+from stackctl.backup.pgbackrest.fetched_wal import Allowance, FetchedWal
 from stackctl.backup.pgbackrest.restore import get_wal
+from stackctl.backup.pgbackrest.stored import StanzaStored
 from stackctl.backup.pgbackrest.tool import Tool
 from stackctl.backup.restore import explained
+from stackctl.backup.verify import Unread
+from stackctl.backup.wal_files import WalUnread
 from stackctl.errors import BackupFailed, Damaged, EngineFailed, StackError
 from stackctl.render.pgbackrest import CONFIG, KEYS
 
@@ -178,6 +182,31 @@ def test_a_backup_is_good_again_when_its_wal_is(filled: Machine) -> None:
     assert [each.status for each in engine.stored().backups()] == [Status.OK] * 3
 
 
+def test_what_cannot_be_read_is_named_and_marks_nothing(filled: Machine) -> None:
+    """As a disk or a share fails. What is there is as it was, and a backup that is marked may be deleted."""
+    engine = filled.engine()
+    backups = engine.stored().backups()
+    (segment,) = [
+        path for path in files(filled) if path.name.startswith(f"{segments_needed(filled)[backups[0].id][0]}-")
+    ]
+    bundle = repository(filled) / "backup" / STANZA / backups[-1].id / "bundle" / "1"
+    denied = "cannot be read: Permission denied"
+    needs = (backups[0].id, f"it needs {segment.name[:24]}, which cannot be read")
+    for path, wanted in (
+        (segment, {(segment.name[:24], denied), needs}),
+        (bundle, {(backups[-1].id, f"bundle/1: {denied}")}),
+    ):
+        mode = path.stat().st_mode
+        path.chmod(0)
+        try:
+            found = engine.verify(backups, everything=True, note=print)
+        finally:
+            path.chmod(mode)
+        assert {(each.what, each.reason) for each in found if isinstance(each, Unread)} == wanted
+        assert len(found) == len(wanted)
+        assert [each.status for each in engine.stored().backups()] == [Status.OK] * 3
+
+
 def test_a_damaged_first_segment_stops_no_reading_of_what_backups_need(filled: Machine) -> None:
     """pgBackRest itself ends there with an error, and reads nothing."""
     paths = {path.name[:24]: path for path in files(filled) if "-" in path.name and "archive" in path.parts}
@@ -261,11 +290,32 @@ def test_recovery_gets_the_bytes_that_were_archived_or_none(filled: Machine, com
                     assert (code, into.exists()) == (126, False) or into.read_bytes() == good
             with mutated([path], lambda path: cut_to(path, 2**20)):
                 assert (got(known), into.exists()) == (126, False)
+        while_planning(filled, tool, system, name, good)
     finally:
         filled.restore(*own)
         shutil.rmtree(filled.folder / "other", ignore_errors=True)
         for path in (segment, other, into):
             path.unlink(missing_ok=True)
+
+
+def while_planning(made: Machine, tool: Tool, backup: Backup, name: str, good: bytes) -> None:
+    """A segment is fetched as it was archived, or not at all."""
+    place, archive = made.folder / "place", StanzaStored(tool).archive(backup.system)
+    files = FetchedWal(tool, made, archive, 1, print, Allowance())  # type: ignore[arg-type]
+    wanted = {name: int(name[16:], 16)}
+    (path,) = (made.folder / "other" / "archive").rglob(f"{name}-*")
+    place.mkdir()
+    try:
+        files.bring(wanted, place)
+        assert (place / name).read_bytes() == good
+        for position in (4096, -4096, path.stat().st_size // 2):
+            with (
+                mutated([path], lambda path, place=position: flip(path, place, 0x10)),
+                pytest.raises(WalUnread),
+            ):
+                files.bring(wanted, place)
+    finally:
+        shutil.rmtree(place)
 
 
 def test_a_history_that_was_noted_and_changed_is_not_followed(filled: Machine) -> None:

@@ -206,9 +206,9 @@ def test_where_pgbackrest_is_not_it_is_refused(new_stack: Callable[..., Stack]) 
         assert not stack.private.exists()
 
 
-def test_what_is_for_plain_files_alone_says_so(kept: Stack) -> None:
+def test_no_dump_is_taken_beside_encrypted_backups(kept: Stack) -> None:
     done = kept.run("backup", "--logical")
-    assert (done.code, "pgbackrest takes the backups" in done.said) == (2, True), done.said
+    assert (done.code, "backup.encryption: a dump is not encrypted" in done.said) == (2, True), done.said
 
 
 def archived(stack: Stack) -> str:

@@ -1,19 +1,23 @@
-"""The stack's scheduler where pgBackRest takes the backups: in an object store, and in an encrypted folder."""
+"""The stack's scheduler where pgBackRest takes the backups: in an encrypted folder, and in a store beside dumps."""
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import signal
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
-from missed_schedule import YEARLY, backups, caught_up, remember_nothing_done, told
-from object_store import KEY, SECRET, make_store
+from missed_schedule import WITH_DUMPS, YEARLY, backups, caught_up, remember_nothing_done, told
+from mutated import flip, mutated
+from object_store import KEY, SECRET, ObjectStore, make_store
+from restored import rows
 from running_stack import Stack, docker, eventually
 
 
@@ -24,38 +28,60 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="module")
-def scheduled(kind: str, tmp_path_factory: pytest.TempPathFactory, docker_engine: None) -> Iterator[Stack]:
+def store(kind: str, tmp_path_factory: pytest.TempPathFactory, docker_engine: None) -> Iterator[ObjectStore | None]:
+    """None beside a folder."""
+    made = make_store(tmp_path_factory.mktemp("store"), "backups") if kind == "store" else None
+    if made:
+        made.start()
+    yield made
+    if made:
+        made.stop()
+
+
+@pytest.fixture(scope="module")
+def section(store: ObjectStore | None) -> dict[str, Any]:
+    """The section `backup`: there are no dumps beside encrypted backups."""
+    if store is None:
+        return {"engine": "pgbackrest", "schedule": YEARLY, "encryption": True}
+    return {**store.settings("backups", "shop"), "schedule": WITH_DUMPS, "encryption": False}
+
+
+@pytest.fixture(scope="module")
+def scheduled(kind: str, section: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A stack with a schedule whose times it missed for years, and made up for."""
-    store = make_store(tmp_path_factory.mktemp("store"), "backups") if kind == "store" else None
     made = Stack(tmp_path_factory.mktemp(f"pgbackrest-{kind}"), "docker")
-    remember_nothing_done(made)
-    place = store.settings("backups", "shop") if store else {"encryption": True}
-    made.write(backup={"engine": "pgbackrest", "schedule": YEARLY, **place})
+    remember_nothing_done(made, section["schedule"])
+    made.write(backup=section)
     try:
-        if store:
-            store.start()
         made.up()
         caught_up(made)
         yield made
     finally:
         made.remove()
-        if store:
-            store.stop()
 
 
-def test_what_was_missed_is_taken_tried_and_noted(scheduled: Stack) -> None:
-    taken = backups(scheduled)[0]
+def states(stack: Stack) -> dict[str, str]:
+    """Of each job."""
+    return {job["job"]: job["state"] for job in stack.run("backup", "schedule", "--json").data["jobs"]}
+
+
+def ended_well(stack: Stack) -> set[str]:
+    """The jobs that the scheduler said so of."""
+    return {words[0] for words in told(stack) if words[1:] == ["ended", "with", "0"]}
+
+
+def test_what_was_missed_is_taken_tried_and_noted(scheduled: Stack, section: dict[str, Any]) -> None:
+    taken, jobs = backups(scheduled)[0], section["schedule"]
     assert (taken["engine"], taken["kind"], taken["status"]) == ("pgbackrest", "full", "ok")
     assert taken["verified_at"]
-    wanted = [words for name in YEARLY for words in ([name, "begins,", "due", "since"], [name, "ended", "with", "0"])]
-    eventually(lambda: len(told(scheduled)) >= len(wanted), 30, "the end of the last one is told")
-    # Whatever order the tests have, this came first.
-    assert told(scheduled)[: len(wanted)] == wanted
-    shown = scheduled.run("backup", "schedule", "--json").data
-    assert {job["job"]: job["state"] for job in shown["jobs"]} == dict.fromkeys(YEARLY, "done")
+    # One that meets another run, as that of `up`, is tried again; which comes next is then another one's turn.
+    eventually(lambda: states(scheduled) == dict.fromkeys(jobs, "done"), 400, "each job is done")
+    eventually(lambda: ended_well(scheduled) == set(jobs), 30, "the end of each is told")
+    assert told(scheduled)[0] == ["full", "begins,", "due", "since"]
     # The observer goes by what runs note.
     noted = json.loads((scheduled.private / "work" / "noted" / "backups.json").read_text())
     assert (noted[0]["id"], noted[0]["drilled_at"]) == (taken["id"], taken["drilled_at"])
+    assert [each["kind"] for each in noted] == [name for name in jobs if name in ("full", "logical")]
     assert not list(scheduled.private.rglob(".restore-*"))
     assert scheduled.run("plan").code == 0
 
@@ -64,9 +90,11 @@ def test_the_container_writes_no_data_and_has_no_way_to_be_the_administrator(sch
     container = scheduled.container("scheduler")
     (found,) = json.loads(docker("inspect", container).out)
     mounts = {mount["Destination"]: mount["RW"] for mount in found["Mounts"]}
-    writable = {"/srv/project/.stackctl/scheduler", "/srv/project/.stackctl/work"}
+    own = {"/srv/project/.stackctl/scheduler", "/srv/project/.stackctl/work"}
+    # Dumps are on this machine, wherever the others are.
+    writable = {*own, str(scheduled.folder / "backups")}
     if kind == "folder":
-        writable |= {str(scheduled.folder / "backups"), "/var/lib/stackctl/repository"}
+        writable |= {"/var/lib/stackctl/repository"}
     assert {place for place, rw in mounts.items() if rw} == writable
     assert not any("docker.sock" in mount["Source"] for mount in found["Mounts"])
     networks = {"database", "repository"} if kind == "store" else {"database"}
@@ -76,6 +104,46 @@ def test_the_container_writes_no_data_and_has_no_way_to_be_the_administrator(sch
     assert not [text for text in (KEY, SECRET, *scheduled.secrets().values()) if text.strip() in everything]
     assert docker("exec", container, "sh", "-c", "ls /var/run/postgresql/.s.*").code != 0
     assert scheduled.sql("SELECT rolsuper FROM pg_roles WHERE rolname = 'backup'") == "f"
+
+
+@pytest.mark.parametrize("kind", ["store"], indirect=True)
+def test_dumps_are_beside_what_is_in_the_store_and_need_no_store(
+    scheduled: Stack, store: ObjectStore, section: dict[str, Any], tmp_path: Path
+) -> None:
+    scheduled.add_tools("dumped")
+    done = scheduled.run("backup", "--logical", "--json")
+    assert done.code == 0, done.said
+    full, first, mine = backups(scheduled)
+    assert ([first["kind"], mine["kind"]], mine["id"]) == (["logical"] * 2, done.data["id"])
+    (rows_of,) = [
+        path for path in Path(mine["path"]).rglob("*.dat.gz") if b"dumped" in gzip.decompress(path.read_bytes())
+    ]
+    with mutated([rows_of], lambda path: flip(path, 20, 1)):
+        found = scheduled.run("backup", "verify", "--json")
+        assert (found.code, [each["what"] for each in found.data["findings"]]) == (41, [mine["id"]]), found.said
+    found = scheduled.run("backup", "verify", "--json")
+    assert (found.code, found.data["verified"]) == (0, [full["id"], first["id"], mine["id"]]), found.said
+
+    scheduled.add_tools("after the dump")
+    into = tmp_path / "copy"
+    store.stop()
+    try:
+        assert scheduled.run("backup", "show", mine["id"]).code == 0
+        done = scheduled.run("restore", "--backup", mine["id"], "--table", "tools", "--into", str(into), "--json")
+        assert done.code == 0, done.said
+    finally:
+        store.start()
+    assert scheduled.tools() - rows(scheduled, into) == {"after the dump"}
+
+    scheduled.write(backup={**section, "redundancy": 1})
+    try:
+        shown = scheduled.run("backup", "expire", "--json").data
+        assert [each["id"] for each in shown["expired"]] == [first["id"]]
+        assert len(backups(scheduled)) == 3
+        assert scheduled.run("backup", "expire", "--apply").code == 0
+        assert [each["id"] for each in backups(scheduled)] == [full["id"], mine["id"]]
+    finally:
+        scheduled.write(backup=section)
 
 
 @pytest.mark.parametrize("kind", ["folder"], indirect=True)

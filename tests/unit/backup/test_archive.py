@@ -1,8 +1,10 @@
 """An archive of WAL, and what is found wrong with it."""
 
 import os
+import resource
 import signal
 import subprocess
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -182,7 +184,35 @@ def test_what_is_just_being_listed_is_not_covered(archive):
     files = archive.files()
     line = expiry([files[0].name], path.read_bytes())
     path.write_bytes(good + line)
-    assert archive.listed().changed is None
+    listed = archive.listed()
+    assert (listed.changed, listed.damaged) == (None, ())
+
+
+def test_a_line_that_never_came_to_its_end_takes_no_expiry_with_it(archive):
+    """Of an archive command that a power cut ended: else all that expired would be missed from then on."""
+    path = archive.folder / LIST
+    path.write_bytes(path.read_bytes() + b"0000000100000000")
+    archive.remove(file for file in archive.files() if file.name == "000000010000000000000001")
+    assert (archive.lost(), archive.listed().damaged) == ([], ("0000000100000000",))
+
+
+@contextmanager
+def filled(size):
+    """No file grows beyond so many bytes, as on a disk that is full then: the kernel takes what fits."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_nothing_goes_where_the_list_cannot_say_so_to_its_end(archive):
+    path = archive.folder / LIST
+    good, files = path.read_bytes(), archive.files()
+    with pytest.raises(OSError, match=f"File too large: '{path}'"), filled(len(good) + 6):
+        archive.remove(files[:1])
+    assert (path.read_bytes(), archive.files(), verify_archive(archive), archive.lost()) == (good, files, [], [])
 
 
 def linked(path, elsewhere):

@@ -6,9 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from stackctl.backup.archive import Archive
 from stackctl.backup.last_commit import last_commit
-from stackctl.backup.tail import Tail
+from stackctl.backup.plain_wal import PlainWal
+from stackctl.backup.repository import Repository
 from stackctl.backup.wal_name import lsn
 from stackctl.backup.windows import Window
 from stackctl.errors import Damaged
@@ -24,42 +24,41 @@ class Programs:
     def __init__(self, given=lambda _path: None):
         self.read, self._given = [], given
 
-    def claim(self, folder):
-        folder.mkdir(exist_ok=True)
-        self._given(folder)
-
     def own(self, path):
         self._given(path)
 
     def run(self, _program, *words, **_how):
-        self.read.append(Path(words[-1]).read_bytes())
-        return SimpleNamespace(stdout=SAID)
+        place, first = Path(words[words.index("--path") + 1]), words[-2]
+        self.read.append((place / first).read_bytes())
+        return SimpleNamespace(stdout=SAID, returncode=1)
 
 
 @pytest.fixture
-def archive(tmp_path):
-    (tmp_path / "wal").mkdir()
+def repository(tmp_path):
+    made = Repository(tmp_path / "repository")
+    made.create()
+    made.archive("7").folder.mkdir(parents=True)
     (tmp_path / "work").mkdir()
-    return Archive(tmp_path / "wal")
+    return made
 
 
-def last(archive, programs):
+def last(repository, programs):
     reach = Window("000001", timeline=1, begin=lsn("0/5000000"), end=lsn("0/5000100"))
-    tail = Tail(archive.folder.parent / "tail")
-    return last_commit(archive, tail, reach, BEGIN, programs, archive.folder.parent / "work")
+    files = PlainWal(repository, programs, "7", 1)
+    return last_commit(files, reach, BEGIN, programs, repository.root.parent / "work")
 
 
-def test_the_last_commit_of_a_segment(archive):
-    (archive.folder / f"{SEGMENT}-1-3").write_bytes(b"wal")
+def test_the_last_commit_of_a_segment(repository):
+    (repository.archive("7").folder / f"{SEGMENT}-1-3").write_bytes(b"wal")
     programs = Programs()
-    assert last(archive, programs) == datetime(2026, 3, 1, 12, 34, 56, 789000, tzinfo=UTC)
-    assert (programs.read, list((archive.folder.parent / "work").iterdir())) == ([b"wal"], [])
+    assert last(repository, programs) == datetime(2026, 3, 1, 12, 34, 56, 789000, tzinfo=UTC)
+    assert (programs.read, list((repository.root.parent / "work").iterdir())) == ([b"wal"], [])
 
 
-def test_nothing_is_written_once_the_account_may_have_put_a_link_there(archive, tmp_path):
+def test_nothing_is_written_once_the_account_may_have_put_a_link_there(repository, tmp_path):
     elsewhere = tmp_path / "etc"
     elsewhere.mkdir()
-    (archive.folder / f"{SEGMENT}-1-3").write_bytes(b"wal")
+    (repository.archive("7").folder / f"{SEGMENT}-1-3").write_bytes(b"wal")
 
     def swapped(path):
         if not path.is_symlink():
@@ -67,14 +66,63 @@ def test_nothing_is_written_once_the_account_may_have_put_a_link_there(archive, 
             path.symlink_to(elsewhere)
 
     with pytest.raises(OSError, match=SEGMENT):
-        last(archive, Programs(swapped))
+        last(repository, Programs(swapped))
     assert list(elsewhere.iterdir()) == []
 
 
-def test_what_a_link_leads_to_is_not_handed_to_the_account(archive, tmp_path):
+def test_what_a_link_leads_to_is_not_handed_to_the_account(repository, tmp_path):
     (tmp_path / "shadow").write_bytes(b"root")
-    (archive.folder / f"{SEGMENT}-1-4").symlink_to(tmp_path / "shadow")
+    (repository.archive("7").folder / f"{SEGMENT}-1-4").symlink_to(tmp_path / "shadow")
     programs = Programs()
     with pytest.raises(Damaged, match="no ordinary file"):
-        last(archive, programs)
+        last(repository, programs)
     assert programs.read == []
+
+
+class Server:
+    """Segments of which some have commits."""
+
+    most = 100
+
+    def __init__(self, *committing):
+        self._committing, self.brought = committing, []
+
+    def numbers(self):
+        return range(200)
+
+    def bring(self, wanted, _place):
+        self.brought.append(sorted(wanted.values()))
+        return ()
+
+    def run(self, _program, *_words, **_how):
+        found = [number for number in self.brought[-1] if number in self._committing]
+        lines = [f"rmgr: Transaction, desc: COMMIT 2026-03-01 12:00:{number:02}.5 UTC" for number in found]
+        return SimpleNamespace(stdout="\n".join(lines), returncode=0)
+
+
+REACH = {"begin": lsn("0/5000000"), "end": lsn("0/14000000")}
+
+
+@pytest.mark.parametrize(
+    ("committing", "second", "read"),
+    [
+        ((18, 19), 19, [[19]]),
+        ((16, 17), 17, [[19], [17, 18]]),
+        # It has eight at once, and not those before the backup.
+        ((4, 5), 5, [[19], [17, 18], [13, 14, 15, 16], [5, 6, 7, 8, 9, 10, 11, 12]]),
+    ],
+)
+def test_it_walks_back_in_growing_steps(tmp_path, committing, second, read):
+    server = Server(*committing)
+    reach = Window("000001", timeline=1, **REACH)
+    found = last_commit(server, reach, BEGIN, server, tmp_path)
+    assert (found, server.brought) == (datetime(2026, 3, 1, 12, 0, second, 500000, tzinfo=UTC), read)
+
+
+def test_it_gives_up_after_sixty_four_and_ends_where_the_backup_does(tmp_path):
+    quiet, reach = Server(), Window("000001", timeline=1, **REACH)
+    assert last_commit(quiet, reach, BEGIN, quiet, tmp_path) == BEGIN
+    long = Window("000001", timeline=1, begin=lsn("0/5000000"), end=lsn("0/64000000"))
+    assert last_commit(quiet, long, BEGIN, quiet, tmp_path) is None
+    assert min(min(each) for each in quiet.brought) == 5
+    assert quiet.brought[-1][0] == 99 - 64

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import stat
@@ -135,6 +136,40 @@ def test_a_disk_that_is_full_in_the_end_costs_no_copy(data: Path, mounted: Path)
     assert (failed.value.exit_code, str(kept) in str(failed.value)) == (20, True)
     assert set(files(kept)) == {*WHOLE, "large"}
     assert list(mounted.iterdir()) == []
+
+
+def unsynced(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """Its disk fails when the names in the folder are to be safe."""
+    real, number = os.fsync, folder.stat().st_ino
+
+    def failing(descriptor: int) -> None:
+        if os.fstat(descriptor).st_ino == number:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", failing)
+
+
+def test_what_is_not_safe_in_a_mount_point_is_taken_back(
+    data: Path, mounted: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else an empty folder would be called the finished copy."""
+    shutil.move(data.parent, mounted / ".restore-1")
+    unsynced(monkeypatch, mounted)
+    with pytest.raises(EngineFailed, match=r"Input/output error; the finished copy is in "):
+        hand_over(mounted / ".restore-1" / "data", mounted)
+    (kept,) = mounted.glob("restored-*")
+    assert files(kept) == WHOLE
+
+
+def test_nor_is_anything_left_of_it_in_a_folder_on_another_disk(
+    data: Path, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unsynced(monkeypatch, elsewhere)
+    with pytest.raises(EngineFailed, match="the finished copy is in "):
+        hand_over(data, elsewhere / "copy")
+    (kept,) = (data.parent.parent).glob("restored-*")
+    assert (files(kept), list(elsewhere.iterdir())) == (WHOLE, [])
 
 
 def test_the_second_of_two_restores_into_one_folder_keeps_its_copy(data: Path, tmp_path: Path) -> None:

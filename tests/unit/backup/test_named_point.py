@@ -8,9 +8,11 @@ import pytest
 
 from stackctl.backup.model import Backup, Kind
 from stackctl.backup.named_point import leading, nobody_knows, points_in
+from stackctl.backup.plain_wal import PlainWal
 from stackctl.backup.repository import Repository
 from stackctl.backup.restore_plan import Candidate
 from stackctl.backup.target import Target
+from stackctl.backup.wal_files import WalUnread
 from stackctl.backup.wal_name import lsn
 from stackctl.backup.windows import Window
 from stackctl.errors import RestoreRefused
@@ -92,7 +94,7 @@ class Reader:
     def run(self, _program, *words, **_how):
         place = Path(words[words.index("--path") + 1])
         self.words, self.read = words[-2:], {path.name: path.readlink().name for path in place.iterdir()}
-        return SimpleNamespace(stdout=SAID)
+        return SimpleNamespace(stdout=SAID, returncode=1)
 
 
 def test_it_reads_what_recovery_would_read_of_each_timeline(tmp_path):
@@ -107,7 +109,8 @@ def test_it_reads_what_recovery_would_read_of_each_timeline(tmp_path):
     (archive / "00000002.history-1-30").write_text("1\t0/6000100\tno recovery target\n")
     chosen, reader = candidate("0/5000028", "0/5000120", "0/8000100", timeline=2), Reader()
     (tmp_path / "work").mkdir()
-    found = points_in(repository, reader, tmp_path / "work", chosen, GOAL, lsn("0/7000028"))
+    files = PlainWal(repository, reader, "7", 2)
+    found = points_in(files, reader, tmp_path / "work", chosen, GOAL, lsn("0/7000028"))
     assert found == {lsn("0/1D000028"), lsn("0/1F000028")}
     assert reader.words == ("000000020000000000000005", "000000020000000000000008")
     assert sorted(reader.read.items()) == [
@@ -117,3 +120,59 @@ def test_it_reads_what_recovery_would_read_of_each_timeline(tmp_path):
         ("000000020000000000000008", "000000020000000000000008-1-3"),
     ]
     assert list((tmp_path / "work").iterdir()) == []
+
+
+class Few:
+    """Segments of which three are brought at once; the reader finds points at `positions` in what is there."""
+
+    most = 3
+
+    def __init__(self, numbers, *positions):
+        self._numbers, self._points, self.brought = numbers, [lsn(each) for each in positions], []
+
+    def numbers(self):
+        return self._numbers
+
+    def bring(self, wanted, _place):
+        self.brought.append(sorted(wanted.values()))
+        return ()
+
+    def run(self, _program, *_words, **_how):
+        there = [each for each in self._points if each.value // 2**24 in self.brought[-1]]
+        lines = [
+            f"rmgr: XLOG len: 98, lsn: 0/{each.value:08X}, prev 0/0, desc: RESTORE_POINT half way" for each in there
+        ]
+        return SimpleNamespace(stdout="\n".join(lines), returncode=1)
+
+
+@pytest.mark.parametrize(
+    ("positions", "found", "read"),
+    [
+        ([], [], [[2, 3, 4], [4, 5, 6], [6, 7, 8], [8, 9]]),
+        (["0/4000028", "0/8000028"], ["0/4000028"], [[2, 3, 4]]),
+        # What begins in the sixth may end in the seventh.
+        (["0/6FFFFF0"], ["0/6FFFFF0"], [[2, 3, 4], [4, 5, 6]]),
+        # Before the backup, it is not where recovery stops.
+        (["0/2000010", "0/5000028"], ["0/5000028"], [[2, 3, 4], [4, 5, 6]]),
+    ],
+)
+def test_where_few_are_brought_at_once_it_reads_on_until_one_is_found(tmp_path, positions, found, read):
+    files = Few(range(2, 10), *positions)
+    chosen = candidate("0/2000028", "0/2000120", "0/9000000")
+    assert points_in(files, files, tmp_path, chosen, GOAL, None) == set(map(lsn, found))
+    assert files.brought == read
+
+
+@pytest.mark.parametrize(("there", "read"), [((), []), ((4,), [[4]]), ((2, 3, 4), [[2, 3, 4]])])
+def test_few_segments_are_read_once(tmp_path, there, read):
+    files = Few(there)
+    assert points_in(files, files, tmp_path, candidate("0/2000028", "0/2000120", "0/9000000"), GOAL, None) == set()
+    assert files.brought == read
+
+
+def test_a_reader_that_was_killed_found_nothing_out(tmp_path):
+    """To take its silence for an answer would refuse a name that is there."""
+    files = Few([2])
+    files.run = lambda *_words, **_how: SimpleNamespace(stdout="", stderr="docker: cannot start\n", returncode=125)
+    with pytest.raises(WalUnread, match="pg_waldump ended with 125: docker: cannot start"):
+        points_in(files, files, tmp_path, candidate("0/2000028", "0/2000120", "0/9000000"), GOAL, None)

@@ -10,7 +10,7 @@ from stackctl.backup.model import Kind, Status
 from stackctl.backup.pgbackrest.faults import explained
 from stackctl.backup.pgbackrest.info import in_progress, read_info, read_listing
 from stackctl.backup.pgbackrest.verify import findings
-from stackctl.backup.verify import Finding
+from stackctl.backup.verify import Finding, Unread
 from stackctl.backup.wal_name import Segment, lsn
 from stackctl.errors import Damaged, EngineFailed, Locked
 
@@ -213,3 +213,93 @@ def test_other_words_are_told_as_they_are():
     assert "WAL segment 0A was not archived before" in str(explained(said, "/srv"))
     locked = explained("ERROR: [050]: unable to acquire lock on file '/tmp/x.lock': Resource unavailable", "/srv")
     assert isinstance(locked, Locked)
+
+
+FULL, SEGMENT = "20261122-071748F", "000000010000000000000004"
+WAL_FILE = f"17-1/0000000100000000/{SEGMENT}-{'0' * 40}.zst"
+DENIED = "unable to open file '/r/x' for read: [13] Permission denied"
+
+
+def reported(
+    *lines, wal=(4, 4, "0, other: 0"), backup="valid, total files checked: 9, total valid files: 9\n", counts=""
+):
+    """What `verify` of 2.55 prints: a line for each file that is not as it must be, then the report."""
+    said = [f"2026-11-22 14:32:36.443 P02   INFO: {line}\n" for line in lines]
+    report = f"stanza: shop\nstatus: error\n  archiveId: 17-1, total WAL checked: {wal[0]}, total valid WAL: {wal[1]}\n"
+    report += f"    missing: 0, checksum invalid: 0, size invalid: {wal[2]}\n  backup: {FULL}, status: {backup}{counts}"
+    return "".join(said) + report
+
+
+def failed(path, said, code=41):
+    return f"invalid result {path}: [{code}] raised from local-2 protocol: {said}"
+
+
+@pytest.mark.parametrize(
+    ("code", "said", "reason"),
+    [
+        (41, DENIED, "cannot be read: Permission denied"),
+        (41, "unable to open file '/r/x' for read: [24] Too many open files", "cannot be read: Too many open files"),
+        (42, "unable to read '/r/x': [5] Input/output error", "cannot be read: Input/output error"),
+        (53, "unable to list file info for path '/r/x': [116] Stale file handle", "cannot be read: Stale file handle"),
+    ],
+)
+def test_a_file_that_the_system_cannot_read_is_not_called_damaged(code, said, reason):
+    text = reported(failed(WAL_FILE, said, code), wal=(4, 3, "0, other: 1"))
+    (found,) = findings(text, [FULL])
+    assert (type(found), found.what, found.reason) == (Unread, SEGMENT, reason)
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (55, "unable to open missing file '/r/x' for read"),
+        (41, "unable to open file '/r/x' for read: [20] Not a directory"),
+        (41, "unable to open file '/r/x' for read: [40] Too many levels of symbolic links"),
+        (42, "unable to read '/r/x': [21] Is a directory"),
+        (42, "unexpected end of file"),
+        (29, "zst error: [-20] Data corruption detected"),
+        # The number alone is no reason.
+        (95, "cipher: [5] Input/output error"),
+    ],
+)
+def test_what_is_missing_no_file_or_not_sound_stays_damaged(code, said):
+    text = reported(failed(WAL_FILE, said, code), wal=(4, 3, "0, other: 1"))
+    assert findings(text, [FULL]) == [Finding(SEGMENT, f"cannot be read: {said}")]
+
+
+def of_bundle(*lines, counts):
+    more = f"    missing: 0, checksum invalid: {counts[0]}, size invalid: 0, other: {counts[1]}\n"
+    text = reported(*lines, backup="invalid, total files checked: 9, total valid files: 7\n", counts=more)
+    return [(type(each), each.reason) for each in findings(text, [FULL])]
+
+
+def test_of_a_bundle_that_cannot_be_read_the_files_are_not_counted_as_damaged():
+    """There is a line for each file in it, and a number of them in the report."""
+    denied, changed = failed(f"{FULL}/bundle/1", DENIED), f"invalid checksum '{FULL}/bundle/1'"
+    unread, bad = (
+        (Unread, "bundle/1: cannot be read: Permission denied"),
+        "bundle/1: its bytes are not those that were written",
+    )
+    assert of_bundle(denied, denied, counts=(0, 2)) == [unread]
+    # More than is named: nobody says that this is no damage.
+    assert of_bundle(denied, counts=(0, 2)) == [unread, (Finding, "2 files not readable")]
+    assert of_bundle(denied, counts=(1, 1))[1:] == [(Finding, "1 files not as they were written, 1 files not readable")]
+    # What has other bytes is damaged, before and behind what was not read of it.
+    assert of_bundle(denied, changed, counts=(1, 1)) == of_bundle(changed, denied, counts=(1, 1)) == [(Finding, bad)]
+
+
+def of_chain(*lines):
+    """An incremental backup of which one file is in the full one."""
+    more = "    missing: 0, checksum invalid: 0, size invalid: 0, other: 2\n"
+    more += f"  backup: {FULL}_1I, status: invalid, total files checked: 9, total valid files: 8\n"
+    more += "    missing: 0, checksum invalid: 0, size invalid: 0, other: 1\n"
+    text = reported(*lines, backup="invalid, total files checked: 9, total valid files: 7\n", counts=more)
+    return [(type(each), each.what, each.reason) for each in findings(text, [FULL, f"{FULL}_1I"])]
+
+
+def test_what_builds_on_a_backup_that_cannot_be_read_is_not_called_damaged():
+    """Of its own files no line is there; a line for another file of the full one may be the one that is counted."""
+    denied, broken = failed(f"{FULL}/bundle/1", DENIED), failed(f"{FULL}/pg_data/1.zst", "zst error: [-20] x", 29)
+    built = (Unread, f"{FULL}_1I", "1 files of backups that it is built on cannot be read")
+    assert of_chain(denied, denied) == [(Unread, FULL, "bundle/1: cannot be read: Permission denied"), built]
+    assert of_chain(denied, broken)[-1] == (Finding, f"{FULL}_1I", "1 files not readable")

@@ -1,16 +1,17 @@
 """What pgBackRest is told to do when backups are kept, expire and are drilled; and what is left of a killed run."""
 
 import json
+import re
 import shlex
 import subprocess
 import sys
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
-from types import SimpleNamespace
 
 import pytest
 
+from pgbackrest_server import DENIED, SYSTEM, Server, described
 from stackctl.backup.model import Kind, Status
 from stackctl.backup.noted import noted_backups
 from stackctl.backup.pgbackrest.engine import PgBackRestEngine
@@ -19,155 +20,14 @@ from stackctl.backup.pgbackrest.tool import Tool
 from stackctl.backup.restore import Replay, nothing
 from stackctl.backup.restore_plan import Candidate, choose
 from stackctl.backup.target import Target
+from stackctl.backup.verify import Unread
 from stackctl.backup.wal_name import lsn
 from stackctl.backup.windows import Window
 from stackctl.engine import noted
 from stackctl.engine.runner import Completed
-from stackctl.errors import BackupFailed, Damaged, EngineFailed, TimedOut
+from stackctl.errors import BackupFailed, Damaged, EngineFailed
 
-SYSTEM = 7710891286501249046
 AT = datetime(2026, 11, 1, 2, 0, tzinfo=UTC)
-
-
-def described(label, segment, kind="full", prior=None, **more):
-    return {
-        "annotation": None,
-        "archive": {"start": f"0000000100000000{segment:08X}", "stop": f"0000000100000000{segment:08X}"},
-        "database": {"id": 1},
-        "error": False,
-        "info": {"repository": {"delta": 10}, "size": 1000},
-        "label": label,
-        "lsn": {"start": f"0/{segment:X}000028", "stop": f"0/{segment:X}000158"},
-        "prior": prior,
-        "timestamp": {"start": 1795331868, "stop": 1795331875},
-        "type": kind,
-        **more,
-    }
-
-
-class Server:
-    """A repository with backups, and WAL of two clusters; what it is told to do goes to `told`."""
-
-    def __init__(
-        self,
-        *backups,
-        verify=None,
-        code=0,
-        fails=(),
-        slow=0.0,
-        orphans=False,
-        meanwhile=(),
-        sums=None,
-        extra=(),
-        says="",
-    ):
-        self.backups, self.verify, self.code, self.fails = list(backups), verify, code, fails
-        self.slow, self.orphans, self.meanwhile = slow, orphans, list(meanwhile)
-        # Checksums by path, "" for what cannot be read; every file has the same one.
-        self.sums, self.extra, self.says = sums or {}, extra, says
-        self.told = []
-        self.ended = []
-
-    def end_orphans(self):
-        self.orphans, ended = False, self.orphans
-        return ended
-
-    @contextmanager
-    def programs(self):
-        yield self
-
-    def query(self, _sql):
-        return [{"system": str(SYSTEM), "postgres": "17", "since": 1}]
-
-    def with_repository(self):
-        return self
-
-    def gentle(self, _memory):
-        return self
-
-    def group(self):
-        return -1
-
-    def claim(self, folder):
-        folder.mkdir()
-
-    def own(self, path):
-        pass
-
-    @contextmanager
-    def serve(self, data, settings, _folders, _timeout):
-        """Recovery that ends at 0/2000100, inside the first of four segments."""
-        self.settings = settings
-        self.known = (data.parent / "archived").read_text().splitlines()
-        yield SimpleNamespace(query=lambda _sql: [{"lsn": "0/2000100", "now": None, "time": None}])
-
-    def end_strays(self, folders):
-        self.ended += folders
-
-    def beside(self, words, timeout):
-        return self.run("pgbackrest", *words[1:])
-
-    def reload(self):
-        pass
-
-    def listed(self, folder):
-        if folder == "backup/shop":
-            ids = [each["label"] for each in self.backups]
-            names = [f"{each}/backup.manifest{end}" for each in ids for end in ("", ".copy")]
-            return [*names, *(f"backup.history/2026/{each}.manifest.gz" for each in ids)]
-        names = [("17-1", number) for number in (2, 3, 4, 5)] + [("17-0", 9)]
-        paths = [f"{archive}/0000000100000000/0000000100000000{n:08X}-{'0' * 40}.zst" for archive, n in names]
-        return [*paths, *self.extra]
-
-    def read(self, paths):
-        """What the script says that has no text of its own in the way of pgBackRest."""
-        lines = []
-        for path in paths:
-            sum = self.sums.get(path, "1" * 40)
-            lines += [f"0 {sum} {path}"] if sum else [f"95 {'0' * 40} {path}", ": ERROR: [095]: unable to flush"]
-            lines += [": 1\t0/3000158\tno recovery target specified"] if path.endswith(".history") else []
-        return Completed((), 0, "\n".join(lines), "")
-
-    def checked(self, words):
-        """The report of what was asked for."""
-        chosen = [word.removeprefix("--set=") for word in words if word.startswith("--set=")]
-        labels = [each["label"] for each in self.backups if chosen in ([], [each["label"]])]
-        counts = "missing: 0, checksum invalid: 0, size invalid: 0, other: 0"
-        lines = [
-            f"  backup: {label}, status: valid, total files checked: 2, total valid files: 2\n    {counts}"
-            for label in labels
-        ]
-        return "\n".join(["stanza: shop", "status: ok", *lines]) + "\n"
-
-    def run(self, program, *words, timeout=60.0, **_how):
-        if program == "sh":
-            return self.read(words[3:])
-        command = next(word for word in words if not word.startswith("--"))
-        if timeout < self.slow:
-            raise TimedOut("docker run", hint="")
-        if command == "info":
-            clusters = [{"id": 1, "system-id": SYSTEM, "version": "17"}, {"id": 0, "system-id": 5, "version": "17"}]
-            return Completed((), 0, json.dumps([{"db": clusters, "backup": self.backups, "repo": []}]), "")
-        if command == "repo-ls":
-            listed = {path: {"type": "file", "size": 7, "time": 1} for path in self.listed(words[-1])}
-            return Completed((), 0, json.dumps(listed), "")
-        if command == "verify":
-            return Completed((), self.code, self.checked(words) if self.verify is None else self.verify, "")
-        self.told.append([command, *(word for word in words[words.index(command) + 1 :])])
-        if command == "expire":
-            self._expire(*self.told[-1][1:])
-        return Completed((), 1 if command in self.fails else 0, self.says, "ERROR: [049]: unable to connect to 'x'")
-
-    def _expire(self, option, *_others):
-        """As 2.55 did it by hand: a backup goes with what is built on it; then another machine takes another one."""
-        name, _, value = option.partition("=")
-        gone = {value} if name == "--set" else set()
-        if name == "--repo1-retention-full":
-            gone = {each["label"] for each in self.backups if each["type"] == "full"}
-            gone = set(sorted(gone)[: -int(value)])
-        self.backups = [each for each in self.backups if not gone & {each["label"], each["prior"]}]
-        self.backups += self.meanwhile
-        self.meanwhile = []
 
 
 def engine(server, folder):
@@ -475,6 +335,62 @@ def test_a_store_that_goes_away_while_it_is_read_is_no_damage(tmp_path):
     with pytest.raises(EngineFailed, match="cannot be reached"):
         verified(server, tmp_path)
     assert marks(server) == {}
+
+
+def unread(found):
+    return [(each.what, each.reason) for each in found if isinstance(each, Unread)]
+
+
+def annotated(server):
+    """What was noted of backups, by what: the time of the verification, and whether it is damaged."""
+    return {
+        words[1].removeprefix("--set="): [word.split("=", 1)[1] for word in words[2:] if "sums" not in word]
+        for words in server.told
+        if words[0] == "annotate"
+    }
+
+
+def test_wal_that_cannot_be_read_marks_no_backup_and_moves_no_time(tmp_path):
+    server = Server(*TWO)
+    said = re.sub(r"\[29\] (.*: ).*", rf"[41] \1{DENIED}", NAMED, count=1)
+    server.verify = said + server.checked([]).replace("status: ok\n", f"status: error\n{COUNTED}", 1)
+    mine = engine(server, tmp_path)
+    found = mine.verify(mine.stored().backups(), everything=True, note=print)
+    needs = ("F2", f"it needs {SEGMENT}, which cannot be read")
+    assert unread(found) == [(SEGMENT, "cannot be read: Permission denied"), needs]
+    assert len(found) == 2
+    assert annotated(server) == {"F1": ["stackctl-damaged="], "F1_I1": ["stackctl-damaged="]}
+
+
+def test_a_backup_that_cannot_be_read_keeps_what_is_noted_of_it(tmp_path):
+    """The others are verified; of the one without a manifest pgBackRest only says that it is invalid."""
+    paths = [f"backup/shop/F2/backup.manifest{end}" for end in ("", ".copy")]
+    server = Server(*TWO, denied=paths)
+    silent = "backup: F2, status: invalid, total files checked: 0, total valid files: 0\n"
+    server.verify = re.sub(r"backup: F2.*\n.*\n", silent, server.checked([])).replace("status: ok", "status: error")
+    mine = engine(server, tmp_path)
+    found = mine.verify(mine.stored().backups(), everything=True, note=print)
+    names = ("backup.manifest", "backup.manifest.copy")
+    assert unread(found) == [("F2", f"{name}: cannot be read: Permission denied") for name in names]
+    assert len(found) == 2
+    good = ["stackctl-verified=2026-11-01T02:00:00Z", "stackctl-damaged="]
+    assert annotated(server) == {"F1": good, "F1_I1": good}
+
+
+def test_a_first_segment_that_cannot_be_read_is_no_damage(tmp_path):
+    server = Server(*TWO, verify="", code=41)
+    first = server.run
+    said = f"P00  ERROR: [041]: {DENIED}\n"
+    server.run = lambda program, *words, **how: (
+        Completed((), 41, said, "") if "verify" in words else first(program, *words, **how)
+    )
+    mine = engine(server, tmp_path)
+    found = mine.verify(mine.stored().backups()[:1], everything=False, note=print)
+    assert [each.what for each in found] == ["000000010000000000000002", "F1", "F1"]
+    assert unread(found) == [(each.what, each.reason) for each in found]
+    assert annotated(server) == {}
+    with pytest.raises(EngineFailed, match="Permission denied"), mine.workshop(1, print) as workshop:
+        workshop.build(mine.stored().backups()[0])
 
 
 def test_a_damaged_first_segment_ends_it_and_the_backups_are_read_one_by_one(tmp_path):

@@ -1,6 +1,8 @@
 """A folder of backups: names, records, checksums, leftovers, the lock."""
 
+import errno
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -159,3 +161,18 @@ def test_a_repository_of_pgbackrest_beside_it_is_no_damage(repository):
     (repository.root / "pgbackrest").mkdir()
     (repository.root / "pgbackrest.old").mkdir()
     assert repository.strangers() == ["pgbackrest.old"]
+
+
+def test_a_record_that_cannot_be_written_leaves_nothing_beside_the_old_one(repository, monkeypatch):
+    """A file that does not belong to a backup is damage."""
+    taken = take(repository)
+    folder = repository.path(taken.id)
+    before = sorted(folder.iterdir())
+
+    def full(_number):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match=f"No space left on device: '{folder}/backup.json'"):
+        repository.update(replace(taken, kept="audit"))
+    assert (sorted(folder.iterdir()), repository.backups()) == (before, [taken])

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from stackctl.backup.model import Kind
-from stackctl.backup.pgbackrest import engine as module
+from stackctl.backup.pgbackrest import stanza as module
 from stackctl.backup.pgbackrest.engine import PgBackRestEngine
 from stackctl.backup.pgbackrest.tool import Tool
 from stackctl.engine.runner import Completed

@@ -99,6 +99,38 @@ def test_none_that_is_good_where_one_was_taken_fails(repository):
     assert (found.status, found.evidence) == (Status.FAIL, "there is no good backup")
 
 
+def test_a_damaged_one_is_told_as_long_as_it_is_there(repository):
+    """Beside a newer one that is good, too: `verify`, which found it, does not look for it again soon."""
+    old, other = take(repository, 3, "7"), take(repository, 2, "8")
+    take(repository, 1, "7")
+    assert "backup_damaged" not in {check.id for check in judge_backups(repository, running("7"), NOW)}
+    for each in (old, other):
+        repository.update(replace(each, status=BackupStatus.DAMAGED))
+    checks = {check.id: check for check in judge_backups(repository, running("7"), NOW)}
+    assert (checks["backup"].status, checks["backup_damaged"].status) == (Status.OK, Status.WARN)
+    assert checks["backup_damaged"].evidence == f"1 backup marked damaged: {old.id}"
+
+
+def test_what_is_built_on_a_damaged_one_is_not_good(repository):
+    """No restore begins with it, and so no gap in the archive has a backup behind it."""
+    base, step = take(repository, 2, "7"), take(repository, 1, "7")
+    begin, end = lsn("0/6000028"), lsn("0/6000120")
+    repository.update(replace(step, kind=Kind.INCREMENTAL, parent=base.id, wal_start=begin, wal_stop=end))
+    (repository.wal_folder / "7").mkdir()
+    for number in (2, 3, 5, 6, 7):
+        (repository.wal_folder / "7" / f"0000000100000000{number:08X}-1-2").touch()
+
+    def found():
+        checks = {check.id: check for check in judge_backups(repository, running("7"), NOW)}
+        return checks["backup"].status, checks["wal_gap"].status if "wal_gap" in checks else None
+
+    assert found() == (Status.OK, Status.OK)
+    repository.update(replace(base, status=BackupStatus.DAMAGED))
+    assert found()[0] is Status.FAIL
+    older = take(repository, 1, "7")
+    assert (older.wal_start, found()) == (lsn("0/2000028"), (Status.OK, Status.FAIL))
+
+
 def test_a_newest_one_from_the_future_is_told_and_does_not_hide_how_old_the_others_are(repository):
     old = take(repository, 9, "7")
     wrong = take(repository, -365, "7")

@@ -12,6 +12,7 @@ from stackctl.operations.copy_room import kept_free, refuse_without_room
 from stackctl.units import GIB, MIB, Bytes
 
 OURS = "sh /etc/stackctl/postgres/archive-wal /srv/wal %p %f 120 {}"
+PUSHED = "sh /etc/stackctl/postgres/push-wal %p %f 120 {} - /var/spool/out pgbackrest --stanza=shop archive-push %p"
 
 
 class Server:
@@ -38,9 +39,11 @@ def free(monkeypatch):
     return lambda size: monkeypatch.setattr(copy_room, "free_disk", lambda _: Bytes(size))
 
 
-def test_on_the_disk_of_the_data_reserve_and_ballast_stay_free(tmp_path):
+@pytest.mark.parametrize("ours", [OURS, PUSHED])
+def test_on_the_disk_of_the_data_reserve_and_ballast_stay_free(tmp_path, ours):
     """A twentieth of 20 GiB, and a hundredth in whole MiB, as far as that is not held back already."""
-    command, ballast = OURS.format(MIB), 204 * MIB
+    ballast = 204 * MIB
+    command = ours.format(MIB)
     assert kept_free(Server(tmp_path, command), tmp_path) == GIB + ballast
     assert kept_free(Server(tmp_path, command, held=ballast), tmp_path) == GIB
     assert kept_free(Server(tmp_path, command, held=2 * ballast), tmp_path) == GIB

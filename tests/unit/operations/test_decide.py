@@ -2,6 +2,7 @@
 
 import json
 from contextlib import contextmanager
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -25,6 +26,9 @@ class Engine:
     def __init__(self, *, runs=True, fails=False):
         self.runs, self.fails = runs, fails
         self.ran = []
+
+    def repository(self):
+        return Path("/nowhere")
 
     def running(self):
         return self.runs

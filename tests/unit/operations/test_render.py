@@ -50,6 +50,18 @@ def test_pgbackrest_in_a_store_needs_a_way_out_and_no_folder(tmp_path):
     assert "repo1-s3-key" not in (tmp_path / "out" / "postgres" / "pgbackrest.conf").read_text()
 
 
+@pytest.mark.parametrize(("encryption", "there"), [("off", True), ("on", False)])
+def test_the_scheduler_has_the_folder_of_dumps_beside_a_store_unless_there_are_none(
+    tmp_path, monkeypatch, encryption, there
+):
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    schedule = 'schedule: {full: "15 2 * * 0"}'
+    compose, _ = rendered(tmp_path, f"{STORE[:-1]}, encryption: {encryption}, {schedule}}}")
+    mine = mounts(compose["services"]["scheduler"])
+    assert (mine.get(str(tmp_path / "backups")) == "../backups") is there
+    assert compose["services"]["scheduler"]["environment"]["STACKCTL_REPOSITORY"] == str(tmp_path / "backups")
+
+
 def test_what_up_refuses_is_not_rendered(tmp_path, monkeypatch):
     with pytest.raises(ProfileError, match=r"^backup\.engine: the public image"):
         rendered(tmp_path, "{encryption: on}", "public")

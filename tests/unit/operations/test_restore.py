@@ -5,14 +5,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from stackctl.backup.model import Backup, Kind
+from stackctl.backup.model import Backup, Kind, Status
 from stackctl.backup.repository import Repository
 from stackctl.backup.target import Target
 from stackctl.backup.wal_name import lsn
-from stackctl.errors import RestoreRefused
+from stackctl.errors import EngineFailed, Problem, RestoreRefused
 from stackctl.operations.backups.expire import judge
-from stackctl.operations.restore import choose_backup, empty_folder
+from stackctl.operations.restore import Look, Wanted, choose_backup, empty_folder, put, restore_command
+from stackctl.operations.restoring.plan import planned
 from stackctl.settings.backup import BackupSettings
+from stopped_stack import Stopped, stopped
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 
@@ -84,3 +86,57 @@ def test_a_link_to_an_empty_folder_leads_to_it(tmp_path):
     (tmp_path / "lost").symlink_to(tmp_path / "away" / "copy")
     with pytest.raises(RestoreRefused, match="away is not there"):
         empty_folder(tmp_path / "lost")
+
+
+def test_a_disk_that_was_just_made_is_not_empty_and_it_is_said_what_will_do(tmp_path):
+    (tmp_path / "lost+found").mkdir()
+    with pytest.raises(RestoreRefused, match="not empty") as refused:
+        empty_folder(tmp_path)
+    assert refused.value.hint == f"lost+found alone is there: name {tmp_path}/data"
+    (tmp_path / "rows").touch()
+    with pytest.raises(RestoreRefused, match="not empty") as refused:
+        empty_folder(tmp_path)
+    assert refused.value.hint == "name a folder that is empty or not there"
+
+
+def test_one_that_was_named_is_refused_while_what_it_is_built_on_is_marked_damaged(repository):
+    """Broken pages that a drill found would come along: its bytes are as they were written."""
+    base, step = take(repository, 2), replace(take(repository, 1), kind=Kind.INCREMENTAL)
+    step = replace(step, parent=base.id)
+    repository.update(step)
+    chosen = choose_backup(repository, Target(), step.id)
+    assert [each.id for each in planned(repository, Target(), chosen, None, []).chain] == [base.id, step.id]
+    repository.update(replace(base, status=Status.DAMAGED, drill_failed="amcheck: app"))
+    with pytest.raises(RestoreRefused, match=f"{base.id}, which {step.id} is built on, is marked damaged: its drill"):
+        planned(repository, Target(), chosen, None, [])
+
+
+def test_what_was_found_in_a_copy_is_told_where_it_cannot_be_put_into_its_place(tmp_path):
+    """Its error says where it is, and that a server may be started on it there."""
+    data = tmp_path / "repository" / ".restore-1" / "data"
+    data.mkdir(parents=True)
+    (tmp_path / "copy" / "base").mkdir(parents=True)
+    look = Look(print, wrong=(Problem("copy_damaged", "the restored copy is damaged: 16384", "compare an older one"),))
+    with pytest.raises(EngineFailed) as failed:
+        put(data, tmp_path / "copy", look)
+    assert [problem.code for problem in failed.value.problems] == ["engine", "copy_damaged"]
+
+
+def test_a_dry_run_into_a_folder_changes_nothing(tmp_path, monkeypatch):
+    """Not even what an interrupted run left, whose copy somebody may still want to look at."""
+
+    def none_yet(_self):
+        raise FileNotFoundError("run")
+
+    monkeypatch.setattr(Stopped, "programs", none_yet, raising=False)
+    repository = Repository(tmp_path / "repository")
+    repository.create()
+    taken = take(repository, 1)
+    (repository.root / ".restore-1" / "data").mkdir(parents=True)
+    (repository.root / "lock").touch()
+    request = stopped(tmp_path, repository.root, monkeypatch)
+    before = sorted(tmp_path.rglob("*"))
+    wanted = Wanted("latest", None, tmp_path / "copy")
+    done = restore_command(request, None, print, wanted, dry_run=True)
+    assert (done.data["backup"], [warning.code for warning in done.warnings]) == (taken.id, ["wal_unread"])
+    assert sorted(tmp_path.rglob("*")) == before

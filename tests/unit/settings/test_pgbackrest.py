@@ -114,6 +114,16 @@ def test_a_receiver_is_refused_by_the_names_of_both_keys(read, wal):
     assert "take out backup.wal" in caught.value.hint
 
 
+@pytest.mark.parametrize("lines", ["engine: pgbackrest", S3, f"{S3}\n  encryption: off"])
+def test_dumps_can_be_scheduled_where_backups_are_not_encrypted(read, lines):
+    assert read(f"{lines}\n  schedule:\n    logical: 0 3 * * *").scheduled
+
+
+def test_a_schedule_of_dumps_beside_encrypted_backups_says_why_not(read):
+    with pytest.raises(ProfileError, match=r"^backup\.schedule\.logical: a dump is not encrypted, .* in the clear"):
+        read(f"{S3}\n  encryption: on\n  schedule:\n    logical: 0 3 * * *")
+
+
 def test_a_schedule_of_pgbackrest_is_the_stacks_own(read):
     lines = "encryption: on\n  schedule:\n    full: 15 2 * * 0"
     assert read(lines).scheduled

@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from stackctl.backup.model import Backup
-from stackctl.backup.pgbackrest.faults import first_words, outage
+from stackctl.backup.pgbackrest.faults import first_words, outage, unread_error
 from stackctl.backup.pgbackrest.tool import Tool
 from stackctl.backup.protocol import AWAY
-from stackctl.backup.verify import Finding
+from stackctl.backup.verify import Finding, unread
 from stackctl.backup.wal_name import history_of, parse_history, parse_segment, segment_of
 from stackctl.engine.base import Programs
 from stackctl.errors import EngineFailed
@@ -69,10 +69,14 @@ class Looked:
 
 @dataclass(frozen=True)
 class _Seen:
-    """A file that was read: its checksum, empty where it could not be, and its text or what was said of it."""
+    """A file that was read: its checksum, empty where it could not be, and its text or what was said of it.
+
+    `error` is the system's, where that says nothing of its bytes.
+    """
 
     sum: str
     text: str
+    error: OSError | None = None
 
 
 def look(tool: Tool, programs: Programs, files: Files, chosen: Sequence[Backup], *, everything: bool) -> Looked:
@@ -91,7 +95,7 @@ def look(tool: Tool, programs: Programs, files: Files, chosen: Sequence[Backup],
     wanted = [*(path for pair in lists for path in pair), *sorted(own), *histories]
     seen = _read(tool, programs, list(dict.fromkeys(wanted)))
     found = [each for main, copy in lists for each in _pair(main, seen[main], seen[copy])]
-    found += [Finding(_name(path), wrong) for path in histories if (wrong := _history(path, seen[path]))]
+    found += [each for path in histories if (each := _history(path, seen[path]))]
     lacking = _lacking(files.archive) if everything else []
     found += [Finding(f"{timeline:08X}.history", "is missing") for timeline in lacking]
     broken = {each.what for each in found}
@@ -132,7 +136,7 @@ def _differences(backup: Backup, noted: Mapping[str, str], there: Mapping[str, _
     found = [_of(backup, name, "is missing") for name in sorted({*noted, *must} - set(there))]
     for name, file in sorted(there.items()):
         if not file.sum:
-            found.append(_of(backup, name, f"cannot be read: {file.text}"))
+            found.append(_not_read(file, *_place(backup, name)))
         elif file.sum != noted.get(name, file.sum):
             found.append(_of(backup, name, _CHANGED))
     manifests = {there[name].sum for name in must & set(there)}
@@ -142,34 +146,41 @@ def _differences(backup: Backup, noted: Mapping[str, str], there: Mapping[str, _
 
 
 def _of(backup: Backup, name: str, wrong: str) -> Finding:
-    """WAL goes by its own names."""
-    inside = name.startswith("backup.") or backup.id in name
-    return Finding(backup.id, f"{name}: {wrong}") if inside else Finding(name, wrong)
+    what, inside = _place(backup, name)
+    return Finding(what, f"{inside}: {wrong}" if inside else wrong)
+
+
+def _place(backup: Backup, name: str) -> tuple[str, str]:
+    """What a file is named by, and where in it. WAL goes by its own names."""
+    return (backup.id, name) if name.startswith("backup.") or backup.id in name else (name, "")
+
+
+def _not_read(file: _Seen, what: str, inside: str = "") -> Finding:
+    if file.error:
+        return unread(what, file.error, inside)
+    wrong = f"cannot be read: {file.text}"
+    return Finding(what, f"{inside}: {wrong}" if inside else wrong)
 
 
 def _pair(path: str, main: _Seen, copy: _Seen) -> list[Finding]:
     name = _name(path)
-    found = [
-        Finding(each, f"cannot be read: {file.text}")
-        for each, file in ((name, main), (name + _COPY, copy))
-        if not file.sum
-    ]
+    found = [_not_read(file, each) for each, file in ((name, main), (name + _COPY, copy)) if not file.sum]
     if not found and main.sum != copy.sum:
         found = [Finding(name, "is not what its copy is: one of them is damaged")]
     return found
 
 
-def _history(path: str, seen: _Seen) -> str:
-    """What is wrong with a history by itself, empty where nothing is to be seen."""
+def _history(path: str, seen: _Seen) -> Finding | None:
+    """What is wrong with a history by itself, None where nothing is to be seen."""
     if not seen.sum:
-        return f"cannot be read: {seen.text}"
+        return _not_read(seen, _name(path))
     try:
         branches = parse_history(seen.text)
     except ValueError as error:
-        return str(error)
+        return Finding(_name(path), str(error))
     parents = [branch.parent for branch in branches] + [history_of(_name(path)) or 0]
     sound = branches and parents == sorted(set(parents)) and "\ufffd" not in seen.text
-    return "" if sound else "is no history of a timeline"
+    return None if sound else Finding(_name(path), "is no history of a timeline")
 
 
 def _lacking(archive: Sequence[str]) -> list[int]:
@@ -213,9 +224,11 @@ def _seen(tool: Tool, line: re.Match[str], said: Sequence[str]) -> _Seen:
     text, code = "\n".join(said), int(line["code"])
     if code == 0:
         return _Seen(line["sum"], text)
-    if error := outage(code, text.split("]: ", 1)[-1], tool.where):
-        raise error
-    return _Seen("", first_words(text))
+    why = first_words(text)
+    error = unread_error(code, why)
+    if not error and (away := outage(code, text.split("]: ", 1)[-1], tool.where)):
+        raise away
+    return _Seen("", why, error)
 
 
 def _name(path: str) -> str:

@@ -3,70 +3,65 @@
 from __future__ import annotations
 
 import re
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
 from stackctl.backup.inspection import check_pages
-from stackctl.backup.model import Backup, Kind, Status, spelled
+from stackctl.backup.joined import in_order
+from stackctl.backup.model import Backup, Kind, Status
 from stackctl.backup.moving import landing
-from stackctl.backup.named_point import nobody_knows
+from stackctl.backup.named_point import Points
 from stackctl.backup.noted import note_backups
-from stackctl.backup.pgbackrest.catalogue import Looked, look
 from stackctl.backup.pgbackrest.copies import near
 from stackctl.backup.pgbackrest.expire import expire
 from stackctl.backup.pgbackrest.faults import damaged_pages
-from stackctl.backup.pgbackrest.info import DAMAGED, SUMS, VERIFIED, notes, spelled_sums
+from stackctl.backup.pgbackrest.fetched_wal import Seen, last_archived, searching
+from stackctl.backup.pgbackrest.info import notes
 from stackctl.backup.pgbackrest.left import marked, tidy
 from stackctl.backup.pgbackrest.progress import counted
-from stackctl.backup.pgbackrest.reading import in_need, read_back, read_everything
+from stackctl.backup.pgbackrest.stanza import make_ready
 from stackctl.backup.pgbackrest.stored import StanzaStored
 from stackctl.backup.pgbackrest.tool import Tool
+from stackctl.backup.pgbackrest.verification import read, to_note
 from stackctl.backup.pgbackrest.workshop import ContainerWorkshop
-from stackctl.backup.protocol import AWAY, Restoration, Workshop
+from stackctl.backup.protocol import Restoration, Stored, Workshop
 from stackctl.backup.restore import Replay
-from stackctl.backup.restore_plan import Candidate, refuse_early
+from stackctl.backup.restore_plan import Candidate, refuse_early, refuse_later
 from stackctl.backup.retention import restorable
 from stackctl.backup.target import Target
 from stackctl.backup.verify import Finding
 from stackctl.engine import noted
 from stackctl.engine.base import Note, Programs, Throwaway
-from stackctl.errors import BackupFailed, EngineFailed, Locked, NothingToBuildOn, StackError, UsageError
+from stackctl.errors import BackupFailed, Locked, NothingToBuildOn, StackError, UsageError
 from stackctl.units import Bytes
 
 _LABEL = re.compile(r"new backup label = (\S+)")
-# A cluster's identifier begins with the second in which it was made; one that was restored is older than what was
-# archived in its place meanwhile.
-_CLUSTER = """
-SELECT system_identifier::text AS system, (current_setting('server_version_num')::int / 10000)::text AS postgres,
-       CASE WHEN timeline_id = 1 THEN system_identifier >> 32
-            ELSE extract(epoch FROM pg_postmaster_start_time())::bigint END AS since
-FROM pg_control_system(), pg_control_checkpoint()
-"""
-_TRIES, _PAUSE = 8, 2.0
 _TYPES = {Kind.FULL: "full", Kind.INCREMENTAL: "incr"}
 
 Clock = Callable[[], datetime]
 Lock = Callable[[str, bool, Callable[[], None]], AbstractContextManager[None]]
+Beside = Callable[[], Iterable[Backup]]
 
 
 class PgBackRestEngine:
     """Backups of one stanza.
 
     `lock` is called with what is at work, whether beside others that only read, and what to do first where nobody else
-    is at work; pgBackRest has locks of its own. Drills make their copies in `folder`.
+    is at work; pgBackRest has locks of its own. Drills make their copies in `folder`. The observer is told of the
+    backups that are `beside`, too.
     """
 
     name = "pgbackrest"
-    points = staticmethod(nobody_knows)
 
-    def __init__(self, tool: Tool, folder: Path, clock: Clock, lock: Lock) -> None:
+    def __init__(self, tool: Tool, folder: Path, clock: Clock, lock: Lock, beside: Beside = tuple) -> None:
         self._tool = tool
         self._folder = folder
         self._clock = clock
         self._lock = lock
+        self._seen: Seen = {}
+        self._beside = beside
 
     def stored(self) -> StanzaStored:
         """What the repository holds now."""
@@ -92,7 +87,7 @@ class PgBackRestEngine:
 
     def write_down(self) -> None:
         """Write down what the repository holds, for the observer. Raises StackError."""
-        note_backups(self._folder / noted.FOLDER, self.stored().backups())
+        note_backups(self._folder / noted.FOLDER, in_order(self.stored().backups(), self._beside()))
 
     def _told(self, note: Note) -> None:
         try:
@@ -116,49 +111,9 @@ class PgBackRestEngine:
     def make_ready(self, *, adopt: bool = False) -> None:
         """Let the repository know the running cluster, so that its WAL can be archived. Raises StackError.
 
-        Another cluster than the last one, as after its volume was lost, gets an archive of its own beside the old one,
-        where we are to `adopt` that: from then on, the repository takes no WAL of the old one.
+        Where it is to `adopt` the place of another one, the repository takes no WAL of that any more.
         """
-        (running,) = self._tool.engine.query(_CLUSTER)
-        stored = self.stored()
-        known = stored.present()
-        if known == (running["system"], running["postgres"]):
-            # What follows wants all locks, and would find that of WAL on its way.
-            return
-        if known and known[0] != running["system"]:
-            self._refuse_other(stored, known[0], running["since"], adopt=adopt)
-        self._introduce("stanza-upgrade" if known else "stanza-create")
-        # What failed before it was known is else tried again after a minute, which is as long as a backup waits for it.
-        self._tool.engine.reload()
-
-    def _refuse_other(self, stored: StanzaStored, other: str, since: int, *, adopt: bool) -> None:
-        """`since` is when the running one was made, or where it was restored, started: seconds of Unix."""
-        where = f"{self._tool.where} takes the WAL of cluster {other}"
-        last = stored.archive(other).latest()
-        if last is not None and last > since:
-            raise EngineFailed(
-                f"{where}, and got some since this one was made: another server archives there",
-                hint="give this project a backup.repository of its own",
-                code=AWAY,
-            )
-        if not adopt:
-            raise EngineFailed(
-                f"{where}, which is not this one",
-                hint=f"stackctl restore --cluster {other} brings it back; "
-                f"if it is no more, stackctl backup --adopt {other} begins anew beside its backups",
-                code=AWAY,
-            )
-
-    def _introduce(self, command: str) -> None:
-        """Try again while what sends WAL holds its lock: without a known cluster, it fails soon."""
-        for _ in range(_TRIES - 1):
-            try:
-                self._tool.beside(command, quick=True)
-            except Locked:
-                time.sleep(_PAUSE)
-            else:
-                return
-        self._tool.beside(command, quick=True)
+        make_ready(self._tool, self.stored(), adopt=adopt)
 
     def take(self, kind: Kind, note: Note, *, gently: bool) -> Backup:
         """Take a backup beside the running server, and read it back; it has no pace but its low priority."""
@@ -199,40 +154,19 @@ class PgBackRestEngine:
     def verify(self, chosen: Sequence[Backup], *, everything: bool, note: Note) -> list[Finding]:
         """Let pgBackRest read the backups with the WAL that they need, and note in the repository what it found."""
         with self._tool.programs() as programs:
-            looked = self._read(programs, chosen, everything=everything)
-            found = list(looked.found)
-            bad = {finding.what for finding in found}
-            for backup in chosen:
-                # What only a drill can find is not healed by bytes that are as they were written.
-                damaged = backup.id in bad or backup.drill_failed
-                marks = {VERIFIED: spelled(self._clock()), DAMAGED: "yes" if damaged else ""}
-                marks[SUMS] = spelled_sums(looked.sums[backup.id])
+            looked = read(self._tool, programs, chosen, everything=everything)
+            for identifier, marks in to_note(chosen, looked, self._clock()).items():
                 # It cannot be noted of what is not there any more; the finding stands all the same.
-                with suppress(*([StackError] if bad else [])):
-                    self._annotate(programs, backup.id, marks)
-        return found
+                with suppress(*([StackError] if looked.found else [])):
+                    self._annotate(programs, identifier, marks)
+        return list(looked.found)
 
     def verify_wal(self, note: Note) -> list[Finding]:
         """pgBackRest reads WAL and backups in one go."""
         backups = self.stored().backups()
         with self._tool.programs() as programs:
-            found = self._read(programs, backups, everything=True).found
+            found = read(self._tool, programs, backups, everything=True).found
         return [each for each in found if each.what not in {backup.id for backup in backups}]
-
-    def _read(self, programs: Programs, chosen: Sequence[Backup], *, everything: bool) -> Looked:
-        """Read what pgBackRest reads, then what it passes over; say of each chosen backup what it lacks by that."""
-        # Its own list, as WAL comes and goes.
-        stored = self.stored()
-        if everything:
-            found = read_everything(self._tool, programs, stored)
-        else:
-            found = [each for backup in chosen for each in read_back(self._tool, programs, backup)]
-        looked = look(self._tool, programs, stored.files(), chosen, everything=everything)
-        found += looked.found
-        for backup in chosen:
-            there = frozenset(segment.name for segment in stored.archive(backup.system).segments())
-            found += in_need(backup, found, there)
-        return Looked(list(dict.fromkeys(found)), looked.sums)
 
     def record(self, backup: Backup) -> None:
         """As annotations in the repository, so that every machine sees it."""
@@ -266,8 +200,16 @@ class PgBackRestEngine:
             reaching, compare = alone.with_repository(), memory is not None
             yield ContainerWorkshop(alone, reaching, self._tool, folder, note, compare=compare)
 
-    def last_commit(self, chosen: Candidate, goal: Target) -> None:
-        """Nobody knows: the WAL is away, and was not looked at."""
+    def last_commit(self, stored: Stored, chosen: Candidate, goal: Target, note: Note) -> datetime | None:
+        """As WAL says that is fetched for it, where that can be read."""
+        last = last_archived(self._tool, self._folder, stored, chosen, note)
+        if chosen.window is not None:
+            refuse_later(goal, chosen.window, last)
+        return last
+
+    def points(self, stored: Stored, note: Note) -> Points:
+        """As WAL says that is fetched for it, as far as that goes."""
+        return searching(self._tool, self._folder, stored, note, self._seen)
 
     @contextmanager
     def restoring(

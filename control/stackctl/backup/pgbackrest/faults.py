@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from stackctl.backup.plain_file import NO_FILE, is_verdict
 from stackctl.backup.protocol import AWAY
 from stackctl.errors import Damaged, EngineFailed, Locked, StackError
 from stackctl.render.pgbackrest import FOLDER
@@ -38,6 +39,9 @@ _MISSING = 55
 _DAMAGE = frozenset({26, 28, 29, _MISSING, 95, 99})
 # The store does not answer, or not as a store does.
 _OUTAGE = (_HOST_CONNECT, _SERVICE)
+# A file or a folder could not be opened or read, for the system's reason, which it says at the end.
+_READING = (41, 42, 53)
+_REASON = re.compile(r": \[(?P<errno>\d+)\] (?P<words>[^\[\]]*)\Z")
 _PAGES = re.compile(r"invalid page checksums? found in file (?P<file>\S+) at (?P<pages>pages? .*)")
 # A file of the repository, wherever that is; others are the database's.
 _OURS = re.compile(r"'[^']*/(archive|backup)/[^/']+/[^']*'")
@@ -148,6 +152,15 @@ def outage(number: int, said: str, where: str) -> StackError | None:
     error = explained(f"ERROR: [{number}]: {said}", where, opened=True)
     away = error.problems[0].code == AWAY
     return error if away and (number in _OUTAGE or str(error).startswith("backup.")) else None
+
+
+def unread_error(number: int, said: str) -> OSError | None:
+    """The system's error for what kept one file from being read, where that says nothing of its bytes."""
+    match = _REASON.search(said.strip()) if number in _READING else None
+    if match is None:
+        return None
+    error = OSError(int(match["errno"]), match["words"])
+    return None if is_verdict(error) or error.errno in NO_FILE else error
 
 
 def first_words(said: str) -> str:

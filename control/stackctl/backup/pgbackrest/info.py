@@ -68,6 +68,8 @@ class Listed:
     latest: int
     sums: Sequence[tuple[str, str]] = ()
     """The names of segments, each with the SHA-1 of its bytes before they were compressed."""
+    paths: Mapping[Segment, str] = field(default_factory=dict)
+    """Where segments are, below the archives of the stanza."""
 
 
 @dataclass(frozen=True)
@@ -165,6 +167,7 @@ def _listed(files: Sequence[_Entry]) -> Listed:
         sum(file.size for file in files),
         max(file.time for file in files),
         [(file.name, file.sum) for file in files if file.sum],
+        {segment: file.path for file in files if (segment := parse_segment(file.name))},
     )
 
 

@@ -14,6 +14,7 @@ from stackctl.backup.pgbackrest.tool import Tool
 from stackctl.backup.progress import growing
 from stackctl.backup.restore import Replay, Restored, ask_for_recovery, run_to
 from stackctl.backup.target import Target
+from stackctl.backup.verify import refuse
 from stackctl.engine.base import Note, Programs
 from stackctl.errors import Damaged, StackError
 from stackctl.render.pgbackrest import words
@@ -32,9 +33,7 @@ def build(tool: Tool, programs: Programs, backup: Backup, folder: Path, note: No
             tool.work(programs, "restore", *options, folders=[data])
     except StackError:
         # Of damage it says what its library tripped over. Its own verification says what is damaged.
-        if found := read_back(tool, programs, backup):
-            reason = f"{found[0].what}: {found[0].reason}"
-            raise Damaged(reason, hint="restore another backup with --backup; stackctl backup verify") from None
+        refuse(read_back(tool, programs, backup), "restore another backup with --backup; stackctl backup verify")
         raise
     return data
 

@@ -48,6 +48,10 @@ class RemoteArchive:
         """The bytes of each segment, as they are compressed."""
         return {segment: size for each in self.listed for segment, size in each.segments.items()}
 
+    def paths(self) -> Mapping[Segment, str]:
+        """Where each segment is, below the archives of the stanza."""
+        return {segment: path for each in self.listed for segment, path in each.paths.items()}
+
     def sums(self) -> Sequence[tuple[str, str]]:
         """The names of segments, each with the SHA-1 of what was archived."""
         return [pair for each in self.listed for pair in each.sums]
@@ -115,6 +119,14 @@ class StanzaStored:
     def backups(self) -> Sequence[Backup]:
         """All backups, oldest first."""
         return self._info.backups
+
+    def entry(self, identifier: str) -> Backup | None:
+        """The one with this id, None where there is none."""
+        return next((backup for backup in self._info.backups if backup.id == identifier), None)
+
+    def dumps(self) -> Sequence[Backup]:
+        """None: pgBackRest takes none."""
+        return ()
 
     def present(self) -> tuple[str, str] | None:
         """The cluster whose WAL it takes: its identifier and its version; None where it knows none yet."""

@@ -18,7 +18,7 @@ _HOURS = 3600.0
 # A store that is dead, or takes connections and says nothing, is given up after nine times as long, 45 seconds; with a
 # minute it would take nine. One that answers may take as long as it takes: that a list of many thousand files is
 # long is no reason not to have it.
-_PATIENCE = "--io-timeout=5"
+PATIENCE = "--io-timeout=5"
 # What is to be short, and holds the lock of `up`, may take six times as long as a dead store.
 _SHORT = 300.0
 
@@ -37,7 +37,7 @@ class Tool:
 
         One that does little, a `quick` one, gives up where the store does not answer.
         """
-        given = self._words(*([_PATIENCE] if quick else []), *options, command)
+        given = self._words(*([PATIENCE] if quick else []), *options, command)
         try:
             return self._said(self.engine.beside(given, timeout=_SHORT if quick else 24 * _HOURS))
         except TimedOut as error:
@@ -45,7 +45,7 @@ class Tool:
 
     def look(self) -> str:
         """What pgBackRest says of the repository and of the backup that is being taken, from where that is done."""
-        given = self._words(_PATIENCE, "--output=json", "info")
+        given = self._words(PATIENCE, "--output=json", "info")
         return self._said(self.engine.beside(given, timeout=_SHORT, looking=True))
 
     def ask(self, command: str, *rest: str) -> str:
@@ -66,7 +66,7 @@ class Tool:
         asking: bool = False,
     ) -> Completed:
         """Run a command alone, whatever its exit status; where it is `asking`, it changes nothing."""
-        program, *given = self._words(*([_PATIENCE] if asking else []), command, *rest)
+        program, *given = self._words(*([PATIENCE] if asking else []), command, *rest)
         try:
             return programs.run(program, *given, folders=folders, check=False, timeout=24 * _HOURS, quiet=asking)
         except TimedOut as error:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 
-from stackctl.backup.verify import Finding
+from stackctl.backup.pgbackrest.faults import unread_error
+from stackctl.backup.verify import Finding, Unread, of_error
 
 # What a finding is about that names nothing else.
 WHOLE = "repository"
+# All that it says of a backup without a manifest.
+INVALID = "pgbackrest says invalid"
 _BACKUP = re.compile(r"\s*backup: (?P<label>\S+), status: (?P<status>[^,]+)")
 _ARCHIVE = re.compile(r"\s*archiveId: (?P<id>[^,]+), total WAL checked: (?P<all>\d+), total valid WAL: (?P<good>\d+)")
 _COUNTS = re.compile(r"\s*missing: (\d+), checksum invalid: (\d+), size invalid: (\d+), other: (\d+)")
@@ -42,45 +46,77 @@ def findings(text: str, expected: Iterable[str] = ()) -> list[Finding]:
     """
     named = _named(text)
     counted, seen = _counted(report(text))
+    lost = Counter(_parts(path)[0] for path, code, said in unread(text) if unread_error(code, said))
+    damaged = {subject for subject, each in named if not isinstance(each, Unread)}
     found = [each for _, each in named]
-    found += [each for each in counted if each.what not in {subject for subject, _ in named}]
+    for subject, (said, counts) in counted.items():
+        unnamed = counts[3] - lost[subject] if counts and not any(counts[:3]) else None
+        # What is named needs no number.
+        if subject in damaged or unnamed == 0:
+            continue
+        if unnamed and _builds_on_unread(subject, lost, damaged):
+            found.append(Unread(subject, f"{unnamed} files of backups that it is built on cannot be read"))
+        else:
+            found.append(Finding(subject, said))
     found += [Finding(label, "pgbackrest did not read it") for label in expected if label not in seen]
     if not found and not re.search(r"^\s*status: ok\s*$", report(text), re.MULTILINE):
         found = [Finding(WHOLE, _last_words(report(text) or text))]
     return found
 
 
+def _builds_on_unread(label: str, lost: Counter[str], damaged: set[str]) -> bool:
+    """Whether what is counted of an incremental backup, and not named, can only be of others that were not read.
+
+    All that build on one full backup begin with its label.
+    """
+    full, incremental, _ = label.partition("_")
+    others = [each for each in {*lost, *damaged} - {label} if each.partition("_")[0] == full]
+    return bool(incremental) and any(lost[each] for each in others) and damaged.isdisjoint(others)
+
+
 def _named(text: str) -> list[tuple[str, Finding]]:
     """Findings of single files, each with the backup or the archive that it belongs to."""
-    wrong = [(match["path"], _SENTENCES[match["wrong"]]) for match in _NAMED.finditer(text)]
-    wrong += [(path, f"cannot be read: {said.split(' protocol: ')[-1]}") for path, _, said in unread(text)]
-    found = []
-    for path, sentence in dict(wrong).items():
-        if segment := _SEGMENT.fullmatch(path):
-            found.append((f"archive {segment['archive']}", Finding(segment["name"], sentence)))
-        else:
-            label, _, inside = path.partition("/")
-            found.append((label, Finding(label, f"{inside}: {sentence}")))
-    return found
+    lost = [(path, unread_error(code, said)) for path, code, said in unread(text)]
+    wrong: dict[str, str | OSError] = {path: error for path, error in lost if error}
+    # Of a bundle there is one for each file in it. What has other bytes is damaged, whatever else was not read.
+    wrong |= {match["path"]: _SENTENCES[match["wrong"]] for match in _NAMED.finditer(text)}
+    others = [(path, said) for path, code, said in unread(text) if not unread_error(code, said)]
+    wrong |= {path: f"cannot be read: {said.split(' protocol: ')[-1]}" for path, said in others}
+    return [(_parts(path)[0], _finding(path, each)) for path, each in wrong.items()]
 
 
-def _counted(text: str) -> tuple[list[Finding], set[str]]:
-    """One finding for each backup and each archive with something wrong, and the backups that were read."""
-    found: list[Finding] = []
+def _finding(path: str, wrong: str | OSError) -> Finding:
+    _, what, inside = _parts(path)
+    if isinstance(wrong, OSError):
+        return of_error(what, wrong, inside)
+    return Finding(what, f"{inside}: {wrong}" if inside else wrong)
+
+
+def _parts(path: str) -> tuple[str, str, str]:
+    """The archive or the backup that a file belongs to, what is found to be wrong with it, and its path in there."""
+    if segment := _SEGMENT.fullmatch(path):
+        return f"archive {segment['archive']}", segment["name"], ""
+    label, _, inside = path.partition("/")
+    return label, label, inside
+
+
+def _counted(text: str) -> tuple[Mapping[str, tuple[str, tuple[int, ...]]], set[str]]:
+    """A sentence and the counts for each backup and archive with something wrong, and the backups that were read."""
+    found: dict[str, tuple[str, tuple[int, ...]]] = {}
     subject, seen = "", set()
     for line in text.splitlines():
         if backup := _BACKUP.match(line):
             subject = backup["label"]
             seen.add(subject)
             if backup["status"].strip() not in ("valid", "in-progress"):
-                found.append(Finding(subject, f"pgbackrest says {backup['status'].strip()}"))
+                found[subject] = f"pgbackrest says {backup['status'].strip()}", ()
         elif archive := _ARCHIVE.match(line):
             subject = f"archive {archive['id']}"
             if archive["all"] != archive["good"]:
-                found.append(Finding(subject, f"{int(archive['all']) - int(archive['good'])} segments are not valid"))
-        elif (counts := _COUNTS.match(line)) and subject and any(int(count) for count in counts.groups()):
-            parts = [f"{count} files {word}" for count, word in zip(counts.groups(), _WORDS, strict=True) if int(count)]
-            found = [each for each in found if each.what != subject] + [Finding(subject, ", ".join(parts))]
+                found[subject] = f"{int(archive['all']) - int(archive['good'])} segments are not valid", ()
+        elif (match := _COUNTS.match(line)) and subject and any(counts := tuple(map(int, match.groups()))):
+            parts = [f"{count} files {word}" for count, word in zip(counts, _WORDS, strict=True) if count]
+            found[subject] = ", ".join(parts), counts
     return found, seen
 
 

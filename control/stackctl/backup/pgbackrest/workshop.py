@@ -11,8 +11,8 @@ from stackctl.backup.pgbackrest.restore import build, replay
 from stackctl.backup.pgbackrest.tool import Tool
 from stackctl.backup.restore import Replay, Restored, nothing, run_to
 from stackctl.backup.target import Target
+from stackctl.backup.verify import refuse
 from stackctl.engine.base import Note, Programs
-from stackctl.errors import Damaged
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,7 @@ class ContainerWorkshop:
         """Read it back for a trial, and copy, which compares what it copies."""
         if self.compare:
             self.note(f"comparing {backup.id} with its checksums")
-        if self.compare and (found := read_back(self.tool, self.reaching, backup)):
-            raise Damaged(f"{found[0].what}: {found[0].reason}", hint="stackctl backup verify")
+            refuse(read_back(self.tool, self.reaching, backup), "stackctl backup verify")
         return build(self.tool, self.reaching, backup, self.folder, self.note)
 
     def replay(self, backup: Backup, data: Path, goal: Target | None, how: Replay) -> Restored:

@@ -32,6 +32,7 @@ from stackctl.images.public import data_mount
 from stackctl.render.manifest import Target
 from stackctl.render.own_app import with_app
 from stackctl.render.receiver import SERVICE as RECEIVER
+from stackctl.render.stack import SCHEDULER
 from stackctl.settings.app_section import REFERENCE_APP, AppSection
 from stackctl.settings.model import Ports
 from stackctl.settings.vault import Vault
@@ -96,10 +97,8 @@ class DockerEngine:
                 hint="restore that folder, or set another name in stackctl.yaml",
             )
         images.ensure(self._supplied(), self._runner, note)
-        if self._project.pgbackrest is None:
-            make_archive(self.repository(), database_user(), shared=True)
-        elif folder := repository.folder_of(self._project, self.repository()):
-            make_archive(folder.parent, database_user(), shared=True, name=folder.name)
+        scheduled = SCHEDULER in deployment.services
+        repository.make(self._project, self.repository(), database_user(), scheduled=scheduled)
         (self._project.private / FOLDER).mkdir(mode=0o700, exist_ok=True)
         if self._project.pgbackrest:
             self._project.make_work()

@@ -18,10 +18,12 @@ def extra(project: Project, repository: Path, spelled: Callable[[Path], str]) ->
     """The mounts by name, as the templates know them; `spelled` writes a folder as the rendered files name it."""
     # The repository of pgBackRest has keys of its own, and is only read by that program: what it holds is written down.
     seen, listed = (None, project.work / noted.FOLDER) if project.pgbackrest else (repository, None)
+    # Dumps are in that folder also where the others are in an object store.
+    shared = repository if project.takes_dumps or not project.away else None
     memory, work = (spelled(folder) for folder in (project.private / FOLDER, project.work))
     return {
         "archive": place.archive(spelled(repository / WAL)),
-        "scheduler": place.scheduler(repository, None if project.away else spelled(repository), memory, work),
+        "scheduler": place.scheduler(repository, spelled(shared) if shared else None, memory, work),
         "observer": place.observer(seen, spelled(listed or repository)),
         "tail": place.tail(spelled(repository / TAIL), operator()),
     }

@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from stackctl.engine.archive_folder import make_archive, make_root
 from stackctl.engine.docker import place
 from stackctl.engine.project import Project
+from stackctl.engine.runner import SystemUser
 from stackctl.images.model import Image
 from stackctl.render import pgbackrest
 from stackctl.sizing.model import Sizing
@@ -20,6 +22,19 @@ _WRITING = ("annotate", "expire")
 def folder_of(project: Project, repository: Path) -> Path | None:
     """Where the repository is on this machine; None where it is in an object store."""
     return repository / NAME if project.pgbackrest and not project.away else None
+
+
+def make(project: Project, repository: Path, user: SystemUser | None, *, scheduled: bool) -> None:
+    """Make what containers mount of it, for the database's account `user`. Raises as `make_archive`.
+
+    Beside an object store that is the folder of the dumps, which the scheduler takes too.
+    """
+    if project.pgbackrest is None:
+        make_archive(repository, user, shared=True)
+    elif folder := folder_of(project, repository):
+        make_archive(folder.parent, user, shared=True, name=folder.name)
+    elif scheduled and project.takes_dumps:
+        make_root(repository, user)
 
 
 def extra(project: Project, sizing: Sizing, source: str | None, keys: str = _KEYS) -> Mapping[str, Any]:

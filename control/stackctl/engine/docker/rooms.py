@@ -128,7 +128,7 @@ class DockerRooms:
     def pooler(self, room: Room, ini: Path) -> Iterator[None]:
         """A container of its own."""
         if not self.pooler_image:
-            raise ImageUnavailable("there is no image of PgBouncer", hint="see stackctl images list")
+            raise ImageUnavailable("there is no image of PgBouncer", hint="see why above; --images debian builds one")
         name = f"{self._token}-pooler"
         self._start(name, image=self.pooler_image, command=("pgbouncer", str(ini)))
         try:

@@ -10,13 +10,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from stackctl.backup import lock
+from stackctl.backup.model import Backup
 from stackctl.backup.pgbackrest.engine import PgBackRestEngine
 from stackctl.backup.pgbackrest.tool import Tool
 from stackctl.backup.protocol import BackupEngine
+from stackctl.backup.repository import Repository
 from stackctl.engine.base import Engine
 from stackctl.engine.project import Project
 from stackctl.errors import Locked, Problem, ProfileError, StackError
+from stackctl.operations.backups.access import on_disk
 from stackctl.operations.backups.native import NativeEngine
+from stackctl.operations.backups.with_dumps import WithDumps
 from stackctl.render import pgbackrest
 from stackctl.settings.backup import INSIDE, BackupSettings
 
@@ -30,7 +34,8 @@ def backups_of(project: Project, engine: Engine, images: str) -> BackupEngine:
         # What the scheduler's container reads was rendered with the server's own files.
         refuse_unsupported(project, engine.name, images)
         _refuse_unrendered(project, engine)
-    return NativeEngine(engine) if project.pgbackrest is None else pgbackrest_engine(project, engine)
+    native = NativeEngine(engine)
+    return native if project.pgbackrest is None else WithDumps(pgbackrest_engine(project, engine), native)
 
 
 def refuse_unsupported(project: Project, engine: str, images: str) -> None:
@@ -100,8 +105,13 @@ def pgbackrest_engine(project: Project, engine: Engine) -> PgBackRestEngine:
                 tidy()
                 yield
 
+    def dumps() -> list[Backup]:
+        place = Repository(engine.repository())
+        with on_disk(place.root):
+            return [entry for entry in place.dumps() if isinstance(entry, Backup)]
+
     tool = Tool(engine, project.name, str(remote or folder), folder)
-    return PgBackRestEngine(tool, project.work, lambda: datetime.now(UTC), hold)
+    return PgBackRestEngine(tool, project.work, lambda: datetime.now(UTC), hold, dumps)
 
 
 @contextmanager

@@ -9,14 +9,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from stackctl.backup import native, restore
+from stackctl.backup import catalog, native, restore
 from stackctl.backup.archive import Archive
 from stackctl.backup.last_commit import last_commit
 from stackctl.backup.model import Backup, Kind, Status
-from stackctl.backup.named_point import points_in
+from stackctl.backup.named_point import Points, points_in
 from stackctl.backup.pacing import pacing
+from stackctl.backup.plain_wal import PlainWal
 from stackctl.backup.progress import Progress
-from stackctl.backup.protocol import Restoration, Workshop
+from stackctl.backup.protocol import Restoration, Stored, Workshop
 from stackctl.backup.repository import Repository
 from stackctl.backup.restore import Replay, Restored
 from stackctl.backup.restore_plan import Candidate, refuse_later
@@ -67,6 +68,10 @@ class NativeEngine:
         """Hold the lock; what an interrupted run left is ended and removed first, while nobody else is at work."""
         with on_disk(self._repository.root), self._held(what, note, shared=shared):
             yield
+
+    def dumping(self, what: str, note: Note, *, shared: bool = False) -> AbstractContextManager[None]:
+        """All is in one folder."""
+        return self.working(what, note, shared=shared)
 
     @contextmanager
     def _held(self, what: str, note: Note, *, shared: bool) -> Iterator[None]:
@@ -137,7 +142,7 @@ class NativeEngine:
             # What only a drill can find is not healed by bytes that are as they were written.
             status = Status.DAMAGED if backup.id in bad or backup.drill_failed else Status.OK
             moment = _now() if done or backup.id in bad else backup.verified_at
-            repository.update(replace(backup, status=status, verified_at=moment))
+            found += _unnoted(repository, replace(backup, status=status, verified_at=moment))
         return found
 
     def verify_wal(self, note: Note) -> list[Finding]:
@@ -194,24 +199,34 @@ class NativeEngine:
             with restore.working(repository) as folder:
                 yield _NativeWorkshop(programs.gentle(memory) if memory else programs, repository, folder, note)
 
-    def last_commit(self, chosen: Candidate, goal: Target) -> datetime | None:
-        """As the archived WAL says."""
+    def last_commit(self, stored: Stored, chosen: Candidate, goal: Target, note: Note) -> datetime | None:
+        """As the archived WAL says, and what was received."""
         reach = chosen.window
         if reach is None:
             return None
-        with self._engine.programs() as programs:
-            repository = Repository(self._repository.root, programs.group())
-            with restore.working(repository) as folder:
-                last = _last(repository, programs, chosen.backup, reach, folder)
+        with self._looking() as (repository, programs, folder):
+            last = _last(repository, programs, chosen.backup, reach, folder)
         refuse_later(goal, reach, last)
         return last
 
-    def points(self, chosen: Candidate, goal: Target, until: Lsn | None) -> frozenset[Lsn]:
-        """As the archived WAL and what was received say."""
+    def points(self, stored: Stored, note: Note) -> Points:
+        """As the archived WAL says, and what was received."""
+
+        def found(chosen: Candidate, goal: Target, until: Lsn | None) -> frozenset[Lsn]:
+            assert chosen.window is not None, chosen.backup.id  # noqa: S101
+            with self._looking() as (repository, programs, folder):
+                files = PlainWal(repository, programs, chosen.backup.system, chosen.window.timeline)
+                return points_in(files, programs, folder, chosen, goal, until)
+
+        return found
+
+    @contextmanager
+    def _looking(self) -> Iterator[tuple[Repository, Programs, Path]]:
+        """What reads, and a folder to work in."""
         with self._engine.programs() as programs:
             repository = Repository(self._repository.root, programs.group())
             with restore.working(repository) as folder:
-                return points_in(repository, programs, folder, chosen, goal, until)
+                yield repository, programs, folder
 
     @contextmanager
     def restoring(
@@ -262,8 +277,18 @@ def _refuse_later(repository: Repository, programs: Programs, chosen: Candidate,
 
 
 def _last(repository: Repository, programs: Programs, backup: Backup, reach: Window, folder: Path) -> datetime | None:
-    archive, tail = repository.archive(backup.system), repository.tail(backup.system)
-    return last_commit(archive, tail, reach, backup.finished_at, programs, folder)
+    files = PlainWal(repository, programs, backup.system, reach.timeline)
+    return last_commit(files, reach, backup.finished_at, programs, folder)
+
+
+def _unnoted(repository: Repository, backup: Backup) -> list[Unread]:
+    """Write its record again; what keeps that from being done hides nothing of what was found before."""
+    try:
+        repository.update(backup)
+    except OSError as error:
+        said = f"{catalog.RECORD}: cannot be written: {error.strerror}"
+        return [Unread(backup.id, said, "its record is as it was: free some space, or mend the disk, and verify again")]
+    return []
 
 
 def _now() -> datetime:

@@ -8,8 +8,9 @@ from typing import Any
 
 from stackctl.backup.considered import ahead, of_cluster, past
 from stackctl.backup.drilled import last_drill
-from stackctl.backup.model import Backup, Kind, Status, spelled
+from stackctl.backup.model import Backup, Status, spelled
 from stackctl.backup.protocol import Stored
+from stackctl.backup.retention import restorable
 from stackctl.engine.runner import Runner
 from stackctl.hardware.detect import free_disk, on_one_device
 from stackctl.operations.backup import Opened, open_backups
@@ -33,7 +34,9 @@ def status_command(request: Request, runner: Runner) -> Result:
     others = [each for each in everything if each not in backups]
     now = datetime.now(UTC)
     beside = stored.folder is not None and on_one_device(stored.folder, opened.engine.data_place()) is True
-    advice = list(_advice(backups, others, verdict, beside, now))
+    advice = [*_advice(backups, others, now), *_expiring(verdict, own)]
+    if beside:
+        advice.append("set backup.repository to another disk: one failure takes data and backups")
     found = _data(opened, stored, backups, verdict, now)
     data = {**found, "of_others": len(others), "beside_data": beside, "advice": advice}
     rows = [[key.replace("_", " "), _shown(key, value)] for key, value in data.items() if key not in _NESTED]
@@ -47,7 +50,8 @@ _NESTED = ("policy", "advice", "beside_data")
 def _data(opened: Opened, stored: Stored, backups: Sequence[Backup], verdict: Verdict, now: datetime) -> dict[str, Any]:
     settings = opened.settings
     known = past(backups, now)
-    newest = newest_good(known)
+    # By all of them: what a good one is built on may be dated in the future.
+    newest = next(reversed(past(restorable(backups), now)), None)
     return {
         "repository": stored.where,
         "backups": len(backups),
@@ -74,28 +78,27 @@ def _data(opened: Opened, stored: Stored, backups: Sequence[Backup], verdict: Ve
 
 def newest_good(backups: Sequence[Backup]) -> Backup | None:
     """The newest backup that can be restored as a whole, None where there is none."""
-    good = [backup for backup in backups if backup.status is Status.OK and backup.kind is not Kind.LOGICAL]
-    return good[-1] if good else None
+    return next(reversed(restorable(backups)), None)
 
 
-def _advice(
-    backups: Sequence[Backup], others: Sequence[Backup], verdict: Verdict, beside: bool, now: datetime
-) -> Iterator[str]:
-    known = past(backups, now)
+def _advice(backups: Sequence[Backup], others: Sequence[Backup], now: datetime) -> Iterator[str]:
+    known, good = past(backups, now), past(restorable(backups), now)
     if lacking := _lacking(newest_good(backups), newest_good(others), now):
         yield f"stackctl backup: {lacking}"
     if any(backup.status is not Status.OK for backup in backups):
         yield "stackctl backup verify: a damaged one does not count"
-    if newest_good(known) and min(backup.verified_at or backup.finished_at for backup in known) < now - _VERIFY_EACH:
+    if good and min(backup.verified_at or backup.finished_at for backup in known) < now - _VERIFY_EACH:
         yield "stackctl backup verify: some were not read through for a week"
     if (drill := last_drill(known)) and drill.failing:
         yield f"stackctl backup drill {drill.backup.id}: the last drill failed: {drill.failing}"
-    if newest_good(known) and _drilled_before(known, now - _DRILL_EACH):
+    if good and _drilled_before(known, now - _DRILL_EACH):
         yield "stackctl backup drill: none was restored for a month"
-    if verdict.retention.expired or verdict.wal_files:
+
+
+def _expiring(verdict: Verdict, own: str | None) -> Iterator[str]:
+    """Where nobody knows of which cluster the stack's data is, it would be refused."""
+    if own and (verdict.retention.expired or verdict.wal_files):
         yield f"stackctl backup expire --apply: {human(verdict.bytes)} are past their time"
-    if beside:
-        yield "set backup.repository to another disk: one failure takes data and backups"
 
 
 def _lacking(newest: Backup | None, other: Backup | None, now: datetime) -> str:

@@ -71,18 +71,18 @@ def in_place_command(request: Request, how: How, asked: Asked, *, dry_run: bool)
     if dry_run:
         with looking(request, how.runner) as prepared:
             _refuse_undecided(prepared)
-            return _planned(prepared, *plan_alone(prepared, asked))
+            return _planned(prepared, *plan_alone(prepared, asked, how.note))
     with opened(request, how) as prepared:
         _refuse_undecided(prepared)
         backups = backups_of(prepared.opened.project, prepared.engine, prepared.choice.images)
         with backups.working("stackctl restore", how.note, shared=True):
-            plan = make_plan(prepared, backups, asked)
+            plan = make_plan(prepared, backups, asked, how.note)
         refuse_full(plan)
         if not how.agreed(plan.lines()):
             raise UsageError("nothing was restored", hint="--yes answers the question")
         with backups.working("stackctl restore", how.note):
             # While the question was open, others had the repository.
-            again = make_plan(prepared, backups, asked)
+            again = make_plan(prepared, backups, asked, how.note)
             refuse_other(plan, again)
             refuse_full(again)
             return _restore(request, how, prepared, backups, again)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from stackctl.engine.base import Engine
+from stackctl.engine.base import Engine, Note
 from stackctl.engine.runner import Runner
 from stackctl.errors import Problem, ProfileError, RestoreRefused
 from stackctl.operations.backups.engines import backups_of
@@ -19,9 +19,7 @@ from stackctl.settings.repository_keys import FILE
 
 _WHAT = "stackctl restore --dry-run"
 _ASKS = "stackctl restore brings them here, and on a terminal shows the plan and asks before it restores"
-_UNREAD = Problem(
-    "wal_unread", "PostgreSQL's programs are not here yet, so that nobody read when the last archived commit was", _ASKS
-)
+_UNREAD = "PostgreSQL's programs are not here yet, so that nobody read when the last archived commit was"
 
 
 @contextmanager
@@ -40,21 +38,29 @@ def looking(request: Request, runner: Runner) -> Iterator[Prepared]:
         yield prepared
 
 
-def plan_alone(prepared: Prepared, asked: Asked) -> tuple[Plan, list[Problem]]:
+def plan_alone(prepared: Prepared, asked: Asked, note: Note) -> tuple[Plan, list[Problem]]:
     """The plan, and what could not be found out for it. Raises as `make_plan`."""
     project, engine = prepared.opened.project, prepared.engine
     backups = backups_of(project, engine, prepared.choice.images)
-    ready = engine.running() or _programs_there(engine)
+    ready = readable(engine)
     if project.pgbackrest is not None and not (ready and (project.repository_keys / FILE).is_file()):
         raise RestoreRefused(
             "the programs and keys for the repository are not on this machine yet, and --dry-run makes nothing",
             hint=_ASKS,
         )
     with backups.as_it_is(_WHAT):
-        return make_plan(prepared, backups, asked, reading=ready), [] if ready else [_UNREAD]
+        return make_plan(prepared, backups, asked, note, reading=ready), unread(_ASKS) if not ready else []
 
 
-def _programs_there(engine: Engine) -> bool:
+def unread(hint: str) -> list[Problem]:
+    """What is to be said of a plan for which no WAL was read."""
+    return [Problem("wal_unread", _UNREAD, hint)]
+
+
+def readable(engine: Engine) -> bool:
+    """Whether PostgreSQL's programs can be run with nothing made before."""
+    if engine.running():
+        return True
     try:
         with engine.programs() as programs:
             return programs.at_hand()

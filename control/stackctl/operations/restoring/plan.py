@@ -12,10 +12,11 @@ from stackctl.backup.estimate import Room, Run, by_drills, expected_seconds, nee
 from stackctl.backup.model import Backup, spelled
 from stackctl.backup.named_point import Points, nobody_knows
 from stackctl.backup.protocol import BackupEngine, Stored
-from stackctl.backup.restore_plan import Candidate, choose
+from stackctl.backup.restore_plan import Candidate, choose, refuse_damaged
 from stackctl.backup.retention import ancestors, restorable
 from stackctl.backup.target import Target, target
 from stackctl.backup.wal_name import SEGMENT_SIZE, Lsn, segment_of
+from stackctl.engine.base import Note
 from stackctl.errors import EngineFailed, RestoreRefused, UsageError
 from stackctl.operations.backup import find
 from stackctl.operations.candidates import candidates, leading_to, present_candidates
@@ -122,7 +123,7 @@ def refuse_other_engine(prepared: Prepared) -> None:
         )
 
 
-def make_plan(prepared: Prepared, backups: BackupEngine, asked: Asked, *, reading: bool = True) -> Plan:
+def make_plan(prepared: Prepared, backups: BackupEngine, asked: Asked, note: Note, *, reading: bool = True) -> Plan:
     """Choose, and refuse what cannot be. Raises RestoreRefused, WalGap, Damaged or UsageError.
 
     Without `reading`, which needs PostgreSQL's programs, nobody knows what is in the archived WAL.
@@ -130,20 +131,22 @@ def make_plan(prepared: Prepared, backups: BackupEngine, asked: Asked, *, readin
     goal, engine = target(asked.to), prepared.engine
     here = present_data(engine, prepared.state.generations.current)
     stored = backups.stored()
-    chosen = _chosen(stored, goal, asked, here, backups.points if reading else nobody_knows)
+    chosen = _chosen(stored, goal, asked, here, backups.points(stored, note) if reading else nobody_knows)
     _refuse_version(chosen.backup, prepared)
     place, runs = engine.data_place(), measured(prepared.opened.project.private)
-    plan = planned(backups if reading else None, stored, goal, chosen, runs)
+    last = last_kept(backups if reading else None, stored, chosen, goal, note)
+    plan = planned(stored, goal, chosen, last, runs)
     places = rooms(backups.workplace(), place, plan.needed, copies=engine.places().copies())
     return replace(plan, rooms=places, after=After.KEPT if here.there else After.NONE)
 
 
-def planned(backups: BackupEngine | None, stored: Stored, goal: Target, chosen: Candidate, runs: Sequence[Run]) -> Plan:
-    """The plan for what was chosen, before it is known where it goes; None reads no WAL. Raises RestoreRefused."""
-    last = _last(backups, chosen, goal)
+def planned(stored: Stored, goal: Target, chosen: Candidate, last: datetime | None, runs: Sequence[Run]) -> Plan:
+    """The plan for what was chosen, before it is known where it goes; `last` is the last commit that it may hold."""
     backups_there = stored.backups()
     by_id = {backup.id: backup for backup in backups_there}
     chain = [*reversed(ancestors(chosen.backup, by_id)), chosen.backup]
+    for each in chain[:-1]:
+        refuse_damaged(each, chosen.backup.id)
     files, size = _wal(chosen, goal), stored.built_bytes(chain)
     needed = needed_bytes(size, files, stored.wal_size(chosen, files))
     seconds = expected_seconds(runs, size, files) if runs else by_drills(backups_there, size)
@@ -175,10 +178,15 @@ def _end(plan: Plan) -> Lsn:
 
 def refuse_full(plan: Plan) -> None:
     """Raise EngineFailed where the candidate does not fit."""
-    for room in plan.rooms:
+    refuse_full_rooms(plan.rooms)
+
+
+def refuse_full_rooms(rooms: Sequence[Room], least: str = "") -> None:
+    """Raise EngineFailed for the first that lacks room; `least` says so where more may be needed than is asked for."""
+    for room in rooms:
         if room.needed > room.free:
             raise EngineFailed(
-                f"the restored copy needs {human(Bytes(room.needed))} in {room.path}, "
+                f"the restored copy needs {least}{human(Bytes(room.needed))} in {room.path}, "
                 f"and {human(Bytes(room.free))} are free there",
                 hint="free some space; nothing was changed",
                 code="disk_full",
@@ -232,11 +240,13 @@ def _refuse_version(backup: Backup, prepared: Prepared) -> None:
         )
 
 
-def _last(backups: BackupEngine | None, chosen: Candidate, goal: Target) -> datetime | None:
-    """The last commit that will be there, as far as it is known before."""
+def last_kept(
+    backups: BackupEngine | None, stored: Stored, chosen: Candidate, goal: Target, note: Note
+) -> datetime | None:
+    """The last commit that will be there, as far as it is known before; None reads no WAL. Raises RestoreRefused."""
     if chosen.window is None or (goal.time is None and goal != Target()):
         return None
-    last = backups.last_commit(chosen, goal) if backups else None
+    last = backups.last_commit(stored, chosen, goal, note) if backups else None
     return goal.time or last
 
 

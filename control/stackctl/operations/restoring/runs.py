@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
@@ -22,6 +23,7 @@ def measured(private: Path) -> list[Run]:
 
 
 def remember(private: Path, run: Run) -> None:
-    """Add a run."""
+    """Add a run, where the disk takes it: what was restored is no failure for want of that."""
     runs = [*measured(private), run][-_KEPT:]
-    write_whole(private / _NAME, (json.dumps([asdict(each) for each in runs]) + "\n").encode())
+    with suppress(OSError):
+        write_whole(private / _NAME, (json.dumps([asdict(each) for each in runs]) + "\n").encode())

@@ -2,10 +2,11 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 
-from stackctl.backup.model import Backup, Kind
+from stackctl.backup.model import Backup, Kind, Status
 from stackctl.backup.repository import Repository
 from stackctl.operations import backup
 from stackctl.operations.backups import schedule, status
@@ -84,6 +85,29 @@ def test_one_that_is_dated_in_the_future_is_not_the_newest(tmp_path, repository)
     )
     (job,) = told(schedule.schedule_command, tmp_path)["jobs"]
     assert (job["state"], job["done_at"]) == ("late", mine.finished_at.strftime("%Y-%m-%dT%H:%M:%SZ"))
+
+
+def test_what_is_built_on_a_damaged_one_is_not_the_newest_good_one(tmp_path, repository):
+    base, step = put(repository, "7", timedelta(hours=3)), put(repository, "7", timedelta(hours=1))
+    repository.update(replace(step, kind=Kind.INCREMENTAL, parent=base.id))
+    assert told(status.status_command, tmp_path)["newest"] == step.id
+    repository.update(replace(base, status=Status.DAMAGED))
+    found = told(status.status_command, tmp_path)
+    assert (found["newest"], found["advice"][0]) == (None, "stackctl backup: there is no good one")
+
+
+def test_nobody_is_told_to_let_some_go_where_that_would_be_refused(tmp_path, repository, monkeypatch):
+    for days in (90, 80, 70, 0):
+        put(repository, "7", timedelta(days=days))
+
+    def advised():
+        advice = told(status.status_command, tmp_path)["advice"]
+        return [line for line in advice if line.startswith("stackctl backup expire --apply: ")]
+
+    assert len(advised()) == 1
+    monkeypatch.setattr(Engine, "running", lambda _self: False)
+    monkeypatch.setattr(Engine, "places", lambda _self: SimpleNamespace(there=lambda _number: False), raising=False)
+    assert advised() == [], "nobody knows of which cluster the stack's data is"
 
 
 def test_where_it_has_none_it_is_told_how_to_get_lost_data_back(tmp_path, repository):

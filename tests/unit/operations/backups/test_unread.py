@@ -2,7 +2,9 @@
 
 import errno
 import os
+import resource
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -99,6 +101,30 @@ def test_what_is_damaged_beside_it_is_told_and_marked(repository, verify):
     assert known(repository) == [UNKNOWN, BAD]
 
 
+def test_what_is_damaged_is_told_where_the_disk_does_not_take_it_down(tmp_path, repository, monkeypatch):
+    """It was read for hours; and as nobody wrote it down, it is not done."""
+    request, (first, second) = stopped(tmp_path, repository.root, monkeypatch), repository.backups()
+    data(repository, second).write_text("18\n")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    # Room for a line in the lock, and not for a record.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
+    try:
+        result = backup.verify_command(request, None, None, lambda _text: None)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert (result.exit_code, [code for code, _ in codes(result)]) == (20, ["damaged", "unread", "unread"])
+    assert codes(result)[1] == ("unread", f"{first.id}: backup.json: cannot be written: {os.strerror(errno.EFBIG)}")
+    assert known(repository) == [UNKNOWN, UNKNOWN]
+    again = backup.verify_command(request, None, None, lambda _text: None)
+    assert (again.exit_code, known(repository)) == (41, [GOOD, BAD]), "what was written of a record is no damage"
+
+
+def test_what_a_killed_run_left_of_a_record_is_no_damage(repository, verify):
+    first, _ = repository.backups()
+    (repository.path(first.id) / ".backup.json.new").write_text('{"id"')
+    assert (verify().exit_code, known(repository)) == (0, [GOOD, GOOD])
+
+
 def test_nor_is_a_record_that_cannot_be_read(repository, verify):
     first, _ = repository.backups()
     with failing(repository.path(first.id) / "backup.json", errno.EIO):
@@ -174,6 +200,14 @@ def test_wal_verify_says_so_too(tmp_path, repository, verify):
     assert (result.exit_code, result.data["findings"], len(result.data["unread"])) == (20, [], 1)
 
 
+def test_wal_verify_tells_of_damage_beside_a_list_that_cannot_be_read(tmp_path, repository, verify):
+    archive = repository.wal_folder / "7"
+    (archive / ARCHIVED).write_bytes(b"law")
+    with failing(archive / "archived.txt", errno.EIO):
+        result = wal.verify_command(Request(str(tmp_path), environ={}), None, print)
+    assert (result.exit_code, [code for code, _ in codes(result)]) == (20, ["unread", "damaged"])
+
+
 def linked(path):
     path.rename(path.with_name("elsewhere"))
     path.symlink_to("elsewhere")
@@ -199,3 +233,13 @@ def test_a_copy_is_not_made_of_it_and_it_is_not_called_damaged(tmp_path, reposit
     data(repository, first).write_text("18\n")
     with pytest.raises(Damaged, match="data/PG_VERSION"):
         restore.build(repository, None, first, tmp_path, print)
+
+
+def test_nor_of_what_is_built_on_one_whose_record_cannot_be_read(tmp_path, repository):
+    first, second = repository.backups()
+    step = replace(second, kind=Kind.INCREMENTAL, parent=first.id)
+    with failing(repository.path(first.id) / "backup.json", errno.EIO), pytest.raises(EngineFailed, match=first.id):
+        restore.build(repository, None, step, tmp_path, print)
+    repository.remove(first.id)
+    with pytest.raises(Damaged, match=f"built on {first.id}, which is not there"):
+        restore.build(repository, None, step, tmp_path, print)
