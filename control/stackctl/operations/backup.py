@@ -68,7 +68,7 @@ def take_command(
     opened = open_backups(request, runner)
     refuse_undecided(opened.recorded.state)
     with working(opened, "stackctl backup", note):
-        refuse_tablespaces(opened.engine)
+        refuse_tablespaces(opened.engine, takes_dumps=opened.recorded.project.takes_dumps)
         kind = Kind.INCREMENTAL if incremental else Kind.FULL
         gently = opened.settings.pace != FULL
         if adopt is not None:

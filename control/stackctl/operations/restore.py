@@ -14,6 +14,7 @@ from stackctl.backup.moving import hand_over, landing
 from stackctl.backup.named_point import Points, nobody_knows
 from stackctl.backup.proof import UNPROVED, Proof, prove
 from stackctl.backup.protocol import Stored
+from stackctl.backup.repository import COPY
 from stackctl.backup.restore import Restored
 from stackctl.backup.restore_plan import Candidate, choose, ended_early, refuse_several_clusters
 from stackctl.backup.retention import restorable
@@ -77,12 +78,14 @@ class Look:
 def restore_command(request: Request, runner: Runner, note: Note, wanted: Wanted, *, dry_run: bool = False) -> Result:
     """Restore into a folder, or with `dry_run` show what that will do; the live data is not touched."""
     goal = target(wanted.to)
-    into = empty_folder(wanted.into)
+    into = empty_folder(wanted.into, left=True)
     opened = open_backups(request, runner)
     if dry_run:
         return _shown(opened, goal, wanted.backup, into, note)
     began, moment, look = time.monotonic(), datetime.now(UTC), Look(note)
     with working(opened, "stackctl restore", note, shared=True):
+        # Without what an interrupted run left in it.
+        empty_folder(into)
         plan = _plan(opened, goal, wanted.backup, into, note)
         refuse_full(plan)
         for line in plan.lines():
@@ -157,10 +160,10 @@ def early_warning(chosen: Candidate, goal: Target, restored: Restored) -> list[P
     return [Problem("wal_early", text, "compare the repository's disk; what is restored is sound")] if text else []
 
 
-def empty_folder(into: Path) -> Path:
-    """The folder to restore into, absolute, and no link.
+def empty_folder(into: Path, *, left: bool = False) -> Path:
+    """The folder to restore into, absolute, and no link. With `left`, the copy of an interrupted run may be in it.
 
-    Raises RestoreRefused where something is in it, or nothing can be put there.
+    Raises RestoreRefused where something else is in it, or nothing can be put there.
     """
     # A link to a folder cannot be replaced by the copy.
     folder = into.resolve() if into.is_symlink() else into.absolute()
@@ -169,8 +172,9 @@ def empty_folder(into: Path) -> Path:
             f"a server runs on {folder} (process {pid})",
             hint="name another folder; to replace its data, leave --into out",
         )
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        made = folder.is_dir() and [path.name for path in folder.iterdir()] == ["lost+found"]
+    found = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    if (folder.exists() and not folder.is_dir()) or not all(left and name.startswith(COPY) for name in found):
+        made = found == ["lost+found"]
         hint = (
             f"lost+found alone is there: name {folder / 'data'}" if made else "name a folder that is empty or not there"
         )

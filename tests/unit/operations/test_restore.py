@@ -99,6 +99,16 @@ def test_a_disk_that_was_just_made_is_not_empty_and_it_is_said_what_will_do(tmp_
     assert refused.value.hint == "name a folder that is empty or not there"
 
 
+def test_what_an_interrupted_restore_left_in_a_folder_is_removed_before_it_counts(tmp_path):
+    (tmp_path / ".restore-1f").mkdir()
+    assert empty_folder(tmp_path, left=True) == tmp_path
+    with pytest.raises(RestoreRefused, match="not empty"):
+        empty_folder(tmp_path)
+    (tmp_path / "rows").touch()
+    with pytest.raises(RestoreRefused, match="not empty"):
+        empty_folder(tmp_path, left=True)
+
+
 def test_one_that_was_named_is_refused_while_what_it_is_built_on_is_marked_damaged(repository):
     """Broken pages that a drill found would come along: its bytes are as they were written."""
     base, step = take(repository, 2), replace(take(repository, 1), kind=Kind.INCREMENTAL)

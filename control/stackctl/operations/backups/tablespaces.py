@@ -12,16 +12,16 @@ WHERE pg_tablespace_location(oid) LIKE '/%' ORDER BY 1
 """
 
 
-def refuse_tablespaces(engine: Engine) -> None:
-    """Raise BackupFailed where the running server has any, or does not answer."""
+def refuse_tablespaces(engine: Engine, *, takes_dumps: bool) -> None:
+    """Raise BackupFailed where the running server has any, or does not answer; a dump takes what is in them."""
     try:
         found = engine.query(_ELSEWHERE)
     except Unhealthy as error:
         raise BackupFailed(f"the server was not asked: {error}", hint="stackctl up; stackctl health") from error
     if found:
         named = ", ".join(f"{row['name']} in {row['place']}" for row in found)
+        meanwhile = "; until then: stackctl backup --logical" if takes_dumps else ""
         raise BackupFailed(
             f"a backup does not take tablespaces, and the database has some: {named}",
-            hint="move what is in them (ALTER TABLE ... SET TABLESPACE pg_default) and drop them; "
-            "until then: stackctl backup --logical",
+            hint=f"move what is in them (ALTER TABLE ... SET TABLESPACE pg_default) and drop them{meanwhile}",
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -112,9 +112,10 @@ def _restore(request: Request, how: How, prepared: Prepared, backups: BackupEngi
         raise
     over = time.monotonic()
     # An undoing that was interrupted may have left its copy.
-    settle(private, after.engine, how.note)
+    left = settle(private, after.engine, how.note)
     remember(private, Run(plan.size, plan.wal_files, built.copy_seconds, built.replay_seconds, over - ready))
-    return _done(after, plan, built, over - began, stopped)
+    done = _done(after, plan, built, over - began, stopped)
+    return replace(done, warnings=(*done.warnings, *left))
 
 
 def _planned(prepared: Prepared, plan: Plan, unknown: Sequence[Problem]) -> Result:
