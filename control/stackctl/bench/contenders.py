@@ -17,7 +17,8 @@ AGAIN = "stock again"
 # A throwaway server has places and guests of its own, and archives nothing.
 _PLACES = frozenset(
     [
-        *("listen_addresses", "port", "unix_socket_directories", "unix_socket_permissions", "hba_file", "ident_file"),
+        *("listen_addresses", "port", "unix_socket_directories", "unix_socket_permissions", "unix_socket_group"),
+        *("hba_file", "ident_file", "lc_messages", "lc_monetary", "lc_numeric", "lc_time"),
         *("data_directory", "external_pid_file", "ssl", "ssl_cert_file", "ssl_key_file", "cluster_name"),
         *("archive_mode", "archive_command", "archive_library", "archive_timeout", "restore_command"),
         *("primary_conninfo", "synchronous_standby_names", "logging_collector", "log_destination", "log_directory"),

@@ -12,9 +12,10 @@ from stackctl.bench.workloads import Measure, Workload
 from stackctl.engine.rooms import Limits
 from stackctl.engine.runner import Runner
 from stackctl.errors import Problem, ProfileError
-from stackctl.hardware.detect import available_memory, free_disk
+from stackctl.hardware.detect import available_memory, free_disk, on_one_device
 from stackctl.operations.bench_ground import data_place
 from stackctl.operations.bench_statements import Source
+from stackctl.operations.engines import DOCKER
 from stackctl.operations.result import Request
 from stackctl.operations.stack import Prepared, prepare
 from stackctl.settings.layers import DETECTED
@@ -42,8 +43,10 @@ def fitting(request: Request, runner: Runner, workloads: Sequence[Workload]) -> 
         said = f"measured with a profile of {_ram(smaller)}, as two servers of this whole machine's do not fit into it"
         return smaller, [Problem("smaller_profile", said, "--ram names another")]
     memory, there = human(limits_of(prepared).memory), human(available_memory())
+    beside = human(Bytes(_needed(prepared, workloads) - 2 * limits_of(prepared).memory))
+    servers = f"two servers with {memory} each, and {beside} for what works beside them,"
     raise ProfileError(
-        f"two servers with {memory} each do not fit into the {there} that are free",
+        f"{servers} do not fit into the {there} that are free",
         hint=f"a smaller profile tells as much: stackctl bench --ram {_ram(smaller)}"
         if smaller
         else "end other programs, or measure on a larger machine",
@@ -71,18 +74,26 @@ def refuse_without_disk(prepared: Prepared, scale: int, workloads: Sequence[Work
     # A restore writes each byte to WAL once; other work up to max_wal_size, and beyond while a checkpoint goes on.
     wal = min(_MOST_WAL, GIB + rows) if source else _MOST_WAL
     # Of the large table updates leave as much again.
-    places = {data_place(prepared): 2 * (tables + wal + 1.5 * large)}
+    place, needed = data_place(prepared), {data_place(prepared): 2 * (tables + wal + 1.5 * large)}
     # The dump is compressed, and so no larger than the rows.
-    scratch = Path(tempfile.gettempdir())
-    places[scratch] = places.get(scratch, 0) + rows
+    dump = place if prepared.choice.engine != DOCKER else Path(tempfile.gettempdir())
+    dump = place if on_one_device(dump, place) else dump
+    needed[dump] = needed.get(dump, 0) + rows
     what = f"a copy of your {human(rows)}" if source else f"tables of scale {scale}"
-    for place, needed in places.items():
-        if needed > (free := free_disk(place)):
-            may = f"two servers with {what} may need {human(int(needed))} below {place}"
-            raise ProfileError(
-                f"{may}, and {human(free)} are free",
-                hint="make room there" if source else "--scale with a smaller number",
-            )
+    for where, size in needed.items():
+        if (lacking := size - (free := free_disk(where))) > 0:
+            may = f"two servers with {what} may need {human(int(size))} below {where}"
+            hint = _less(lacking, 0 if source else tables, large)
+            raise ProfileError(f"{may}, and {human(free)} are free", hint=hint)
+
+
+def _less(lacking: float, tables: float, large: float) -> str:
+    """What makes room for so many bytes."""
+    if 3 * large > lacking:
+        return "make room there; or --workloads without large, or a smaller --ram"
+    if 2 * tables > lacking:
+        return "make room there, or --scale with a smaller number"
+    return "make room there"
 
 
 def _needed(prepared: Prepared, workloads: Sequence[Workload]) -> Bytes:

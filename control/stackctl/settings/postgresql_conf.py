@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from stackctl.errors import ProfileError
@@ -14,25 +14,53 @@ _LINE = re.compile(
         (?:'(?P<quoted>(?:[^'\\\n]|\\.|'')*)'|(?P<plain>[^\s'\#]+)))?\s*(?:\#.*)?""",
     re.VERBOSE,
 )
-_INCLUDES = ("include", "include_if_exists", "include_dir")
+# Of files that include each other, the server's own limit (CONF_FILE_MAX_DEPTH).
+_DEEPEST = 10
 
 
 def read_conf(path: Path) -> Mapping[str, str]:
-    """Values by parameter. Raises ProfileError for a file that cannot be read, a line that is none, and an include."""
+    """Values by parameter, those of included files in their place.
+
+    Raises ProfileError for a file that cannot be read, and a line that is none.
+    """
+    return dict(_settings(path, 0))
+
+
+def _settings(path: Path, depth: int) -> Iterator[tuple[str, str]]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise ProfileError(f"{path}: {error}", hint="give a postgresql.conf that can be read") from error
-    found: dict[str, str] = {}
     for number, line in enumerate(lines, 1):
         match = _LINE.fullmatch(line)
         if match is None:
             raise ProfileError(f"{path}:{number}: {line.strip()!r} is no setting", hint="write NAME = 'VALUE'")
-        if name := match["name"]:
-            if name.lower() in _INCLUDES:
-                raise ProfileError(f"{path}:{number}: {name} is not followed", hint="put its settings into this file")
-            found[name] = _unquoted(match["quoted"]) if match["quoted"] is not None else match["plain"]
-    return found
+        if not (name := match["name"]):
+            continue
+        value = _unquoted(match["quoted"]) if match["quoted"] is not None else match["plain"]
+        if (included := _included(path, name.lower(), value)) is None:
+            yield name, value
+        elif depth == _DEEPEST:
+            raise ProfileError(f"{path}:{number}: {name} leads on and on", hint="does a file include itself?")
+        else:
+            for each in included:
+                yield from _settings(each, depth + 1)
+
+
+def _included(path: Path, name: str, value: str) -> list[Path] | None:
+    """The files that a line includes, relative to its own; None where it is a setting."""
+    place = path.parent / value
+    if name == "include":
+        return [place]
+    if name == "include_if_exists":
+        return [place] if place.exists() else []
+    if name == "include_dir":
+        try:
+            there = sorted(place.iterdir())
+        except OSError as error:
+            raise ProfileError(f"{place}: {error}", hint=f"see include_dir in {path}") from error
+        return [each for each in there if each.suffix == ".conf" and each.name[0] != "." and not each.is_dir()]
+    return None
 
 
 def _unquoted(text: str) -> str:

@@ -53,6 +53,14 @@ def test_what_a_build_lacks_is_left_out_with_the_reason(sizing: Sizing) -> None:
     assert found.left_out == {"wal_compression": "this server was built without lz4"}
 
 
+def test_locales_that_a_throwaway_server_may_not_have_stay_behind(sizing: Sizing) -> None:
+    """Debian writes those of the machine into each postgresql.conf."""
+    found = from_file(
+        "x.conf", {"lc_messages": "de_DE.UTF-8", "lc_time": "C", "jit": "on"}, sizing, CATALOG, FULL_BUILD
+    )
+    assert (found.settings["jit"], set(found.settings) & {"lc_messages", "lc_time"}) == ("on", set())
+
+
 def test_a_parameter_of_another_version_is_left_out(sizing: Sizing) -> None:
     found = from_file("x.conf", {"io_method": "worker", "work_mem": "8MB"}, sizing, CATALOG, FULL_BUILD)
     assert found.left_out == {"io_method": "unknown to PostgreSQL 17"}

@@ -41,7 +41,9 @@ def test_every_form_of_a_line_is_read(tmp_path: Path) -> None:
         ("shared_buffers = 4GB 5GB", ":1: 'shared_buffers = 4GB 5GB' is no setting"),
         ("= 4GB", ":1: '= 4GB' is no setting"),
         ("name = 'open", ':1: "name = \'open" is no setting'),
-        ("include 'other.conf'", ":1: include is not followed"),
+        ("include 'other.conf'", "other.conf"),
+        ("include_dir 'other'", "see include_dir"),
+        ("include_if_exists 'x.conf'", ":1: include_if_exists leads on and on"),
     ],
 )
 def test_what_is_no_setting_is_named_with_its_line(tmp_path: Path, line: str, said: str) -> None:
@@ -49,7 +51,21 @@ def test_what_is_no_setting_is_named_with_its_line(tmp_path: Path, line: str, sa
     path.write_text(line + "\n")
     with pytest.raises(ProfileError) as error:
         read_conf(path)
-    assert said in str(error.value)
+    assert said in f"{error.value} {error.value.hint}"
+
+
+def test_included_files_are_read_in_their_place_as_debian_has_them(tmp_path: Path) -> None:
+    path, folder = tmp_path / "postgresql.conf", tmp_path / "conf.d"
+    folder.mkdir()
+    path.write_text(
+        "work_mem = 1MB\ninclude_dir = 'conf.d'\ninclude_if_exists = 'none.conf'\ninclude 'last.conf'\njit = on\n"
+    )
+    (tmp_path / "last.conf").write_text("wal_level = logical\njit = off\n")
+    (folder / "20.conf").write_text("work_mem = 3MB\n")
+    (folder / "10.conf").write_text("work_mem = 2MB\nmax_connections = 20\n")
+    for name in ("30.conf.off", ".40.conf"):
+        (folder / name).write_text("work_mem = 9MB\n")
+    assert read_conf(path) == {"work_mem": "3MB", "max_connections": "20", "wal_level": "logical", "jit": "on"}
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
