@@ -11,13 +11,14 @@ from typing import Any
 from stackctl.bench import counters, pgbench
 from stackctl.bench.contenders import Contender
 from stackctl.bench.counters import Counters
-from stackctl.engine.query import PSQL, as_json, rows
+from stackctl.engine.query import PSQL, QUERY_SECONDS, as_json, rows
 from stackctl.engine.rooms import ADMINISTRATOR, Room
 from stackctl.errors import EngineFailed, StackError, TimedOut, Unhealthy
 
 CLIENT = "client"
 _HOURS = 3600.0
 _START_SECONDS = 600.0
+_POLL_SECONDS = 0.5
 _KILLED = "was terminated by signal 9"
 # In the server, whose own folder the program runs in; `COPY FROM` takes a path in it.
 _LARGE_ROW_BYTES = 1024
@@ -73,6 +74,15 @@ class Instance:
     def stop(self) -> None:
         """At once; its data is of no use any more."""
         self.room.run("pg_ctl", "-D", str(self.room.data), "-m", "immediate", "-w", "stop", check=False, timeout=60)
+
+    def answers(self, within: float) -> bool:
+        """Whether it takes a connection, which after a crash it does once WAL was read."""
+        until = time.monotonic() + within
+        while not self._answers():
+            if time.monotonic() > until:
+                return False
+            time.sleep(_POLL_SECONDS)
+        return True
 
     def killed(self) -> bool:
         """Whether one of its processes was killed and the server began anew, as its log tells."""
@@ -132,6 +142,13 @@ class Instance:
         except StackError as error:
             raise Unhealthy(f"the server of {self.name} does not answer: {error}", hint="see its log") from error
         return Counters(**row)
+
+    def _answers(self) -> bool:
+        words = (*PSQL, "-d", pgbench.DATABASE, "-c", "SELECT 1")
+        try:
+            return self.room.run("psql", *words, check=False, timeout=QUERY_SECONDS).returncode == 0
+        except TimedOut:
+            return False
 
     def _settings(self) -> dict[str, str]:
         own = {

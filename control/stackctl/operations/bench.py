@@ -84,7 +84,8 @@ def _measure(ground: Ground, named: Sequence[Contender]) -> bool:
                 ground.pair(each)
             except StackError as error:
                 first = first or error
-                ground.tell(f"{each.name} was not measured: {error}", error.hint)
+                some = any(found.contender is each for found in ground.compared)
+                ground.tell(f"{'the rest of ' if some else ''}{each.name} was not measured: {error}", error.hint)
     except KeyboardInterrupt:
         if not ground.compared:
             raise

@@ -28,6 +28,9 @@ from stackctl.units import human
 
 # Of its 100 three are the administrator's, and some are ours, to look at it with.
 _STOCK_CONNECTIONS = 90
+_ALONE = "--workloads measures the others without it"
+# What recovery from a crash may take before other work is tried.
+_RECOVERY_SECONDS = 300.0
 
 
 @contextmanager
@@ -87,7 +90,7 @@ class Ground:
     def pair(self, contender: Contender) -> None:
         """All workloads on a contender and on stock; one that fails is a problem of the others' run.
 
-        What was measured until an end that came early counts. Raises what the first one met where all of them fail.
+        What was measured until an end that came early counts. Raises what the first one met where none is measured.
         """
         stock, found = contenders.stock(self.sizing), list[Measured]()
         with self._running("stock", stock) as theirs, self._running("contender", contender) as ours:
@@ -106,9 +109,13 @@ class Ground:
             self.note(f"{workload.name}: {number} of {len(workloads)} workloads")
             try:
                 found.append(pair.measure(workload))
-            except (EngineFailed, ImageUnavailable) as error:
+            except StackError as error:
                 failed.append(self._explained(pair, error))
                 self.tell(f"{workload.name} was not measured: {failed[-1]}", failed[-1].hint)
+                if number < len(workloads) and (gone := _gone(pair)):
+                    said = f"the server of {gone} did not come back within {_RECOVERY_SECONDS:.0f} s"
+                    self.tell(f"the rest of {pair.ours.name} was not measured: {said}", _ALONE)
+                    break
         if failed and not found:
             raise failed[0]
 
@@ -151,6 +158,11 @@ class Ground:
         finally:
             instance.stop()
             self.rooms.leave(room)
+
+
+def _gone(pair: Pair) -> str:
+    """Whose server takes no connection any more; none is an empty name."""
+    return next((each.name for each in (pair.ours, pair.theirs) if not each.answers(_RECOVERY_SECONDS)), "")
 
 
 def _app_of(sizing: Sizing) -> Gunicorn:

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from bench_rooms import Room, Rooms, ended, printed
+from profiles import sized
 from stackctl.bench.contenders import Contender
 from stackctl.bench.instance import Instance
-from stackctl.bench.workloads import catalogue
+from stackctl.bench.workloads import catalogue, own_script
 from stackctl.engine.rooms import Limits
-from stackctl.errors import EngineFailed
+from stackctl.engine.runner import Completed
+from stackctl.errors import EngineFailed, TimedOut
 from stackctl.hardware.model import DiskLimit
+from stackctl.operations import bench_ground
+from stackctl.operations.bench import _measure
 from stackctl.operations.bench_ground import Ground
 from stackctl.units import GIB, Bytes
 
@@ -47,3 +55,68 @@ def test_a_server_that_had_too_little_memory_is_named_with_what_it_had(log: str,
     (problem,) = ground.problems.values()
     assert said in problem.message
     assert problem.hint.startswith(hint)
+
+
+GUIDE = Contender("guide", {}, {}, 0)
+WORK = [replace(own_script(name, f"SELECT '{name}';"), rounds=3, sampling=0) for name in ("first", "second", "third")]
+
+
+def ground(scratch: Path, bench: Callable[[Room, str], Completed]) -> Ground:
+    """Three workloads of three rounds each, on rooms where pgbench is `bench`."""
+    limits, rooms = Limits(Bytes(2 * GIB), Bytes(1), 1, DiskLimit()), Rooms(scratch, bench)
+    found: Any = rooms
+    return Ground(sized(), found, limits, 1, 0, WORK, None, lambda _line: None)
+
+
+def measured(found: Ground) -> list[tuple[str, int]]:
+    """The workloads of the only contender, and how many rounds each has."""
+    (compared,) = found.compared
+    return [(each.workload.name, len(each.ours)) for each in compared.measured]
+
+
+def test_work_after_a_crash_waits_until_the_server_has_read_its_wal(tmp_path: Path) -> None:
+    """Else what comes next fails for what came before. A program that takes too long is an error of its work, too."""
+
+    def bench(room: Room, script: str) -> Completed:
+        if "first" in script:
+            room.away = 2
+            raise TimedOut("pgbench took more than 3600 s", hint="run it by hand")
+        return printed()
+
+    found = ground(tmp_path, bench)
+    assert _measure(found, [GUIDE])
+    assert measured(found) == [("second", 3), ("third", 3)]
+    assert [each.message for each in found.problems.values()] == [
+        "first was not measured: pgbench took more than 3600 s"
+    ]
+
+
+def test_a_server_that_does_not_come_back_ends_its_contender(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench_ground, "_RECOVERY_SECONDS", 0.0)
+
+    def bench(room: Room, script: str) -> Completed:
+        if "second" in script and room.name == "contender":
+            room.away = 1000
+            return ended(2, "", "pgbench: error: client 1 aborted")
+        return printed()
+
+    found = ground(tmp_path, bench)
+    assert _measure(found, [GUIDE])
+    assert measured(found) == [("first", 3)]
+    assert [each.message for each in found.problems.values()] == [
+        "second was not measured: second: pgbench: error: client 1 aborted",
+        "the rest of guide was not measured: the server of guide did not come back within 0 s",
+    ]
+    with pytest.raises(EngineFailed, match="second: pgbench"):
+        _measure(replace(found, workloads=WORK[1:], compared=[]), [GUIDE])
+
+
+def test_what_fails_behind_the_work_says_that_some_of_it_was_measured(tmp_path: Path) -> None:
+    def full(_room: Any) -> None:
+        raise EngineFailed("docker volume rm: the Engine is gone", hint="start it")
+
+    found = ground(tmp_path, lambda _room, _script: printed())
+    found.rooms.leave = full  # type: ignore[method-assign]
+    assert _measure(found, [GUIDE])
+    (problem,) = found.problems.values()
+    assert problem.message == "the rest of guide was not measured: docker volume rm: the Engine is gone"
