@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from stackctl.bench.instance import Instance
 from stackctl.bench.slices import Field, Slice
+from stackctl.bench.statistics import LEAST_ROUNDS
 from stackctl.bench.workloads import Workload
 from stackctl.units import Bytes, human
 
@@ -89,6 +90,8 @@ class Pair:
             return True
         if len(rounds) >= workload.rounds or seconds > workload.most_seconds:
             return False
+        if len(rounds) < LEAST_ROUNDS:
+            return True
         return not workload.checkpoints or _measured(workload, rounds).crossed < workload.checkpoints
 
 
