@@ -109,15 +109,28 @@ class Ground:
             self.note(f"{workload.name}: {number} of {len(workloads)} workloads")
             try:
                 found.append(pair.measure(workload))
+            except KeyboardInterrupt:
+                self._keep(pair, workload, "it was interrupted", "the seed gives the same order again", found)
+                raise
             except StackError as error:
                 failed.append(self._explained(pair, error))
-                self.tell(f"{workload.name} was not measured: {failed[-1]}", failed[-1].hint)
+                if not self._keep(pair, workload, str(failed[-1]), failed[-1].hint, found):
+                    self.tell(f"{workload.name} was not measured: {failed[-1]}", failed[-1].hint)
                 if number < len(workloads) and (gone := _gone(pair)):
                     said = f"the server of {gone} did not come back within {_RECOVERY_SECONDS:.0f} s"
                     self.tell(f"the rest of {pair.ours.name} was not measured: {said}", _ALONE)
                     break
         if failed and not found:
             raise failed[0]
+
+    def _keep(self, pair: Pair, workload: Workload, ended: str, hint: str, found: list[Measured]) -> bool:
+        """Whether there is something of a workload that was broken off; then it counts, and that is told."""
+        some = pair.broken_off(workload, ended)
+        if some is None:
+            return False
+        found.append(some)
+        self.tell(f"{pair.ours.name}: {some.cut}", hint, code="cut")
+        return True
 
     def _explained(self, pair: Pair, error: StackError) -> StackError:
         """The error for what kept a workload from being measured, which for want of memory only the server knows."""
@@ -128,9 +141,9 @@ class Ground:
         hint = f"{human(self.limits.memory)} are what a server has here: a larger --ram, or smaller settings"
         return EngineFailed(what, hint=hint)
 
-    def tell(self, said: str, hint: str) -> None:
+    def tell(self, said: str, hint: str, code: str = "not_measured") -> None:
         """A problem of the run, once."""
-        self.problems[said] = Problem("not_measured", said, hint)
+        self.problems[said] = Problem(code, said, hint)
 
     def _workloads(self, instance: Instance) -> Sequence[Workload]:
         if self.statements is None:

@@ -268,12 +268,15 @@ def _traded(contender: Contender) -> list[Problem]:
 
 
 def _cut(run: Run) -> list[Problem]:
-    """Workloads whose time was over before their rounds, or the checkpoints that they wait for."""
+    """Workloads whose time was over before their rounds, or the checkpoints that they wait for.
+
+    What broke others off was told where it did.
+    """
     return [
         Problem("cut", f"{found.contender.name}: {said}", "what was measured until then counts")
         for found in run.compared
         for each in found.measured
-        if (said := each.cut)
+        if (said := each.cut) and not each.ended
     ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -23,6 +24,7 @@ from stackctl.hardware.model import DiskLimit
 from stackctl.operations import bench_ground
 from stackctl.operations.bench import _measure
 from stackctl.operations.bench_ground import Ground
+from stackctl.operations.bench_report import Run, _cut
 from stackctl.units import GIB, Bytes
 
 LOST = EngineFailed("large: connection to server was lost", hint="see --verbose")
@@ -49,7 +51,8 @@ def test_a_server_that_had_too_little_memory_is_named_with_what_it_had(log: str,
     limits = Limits(Bytes(2 * GIB), Bytes(1), 1, DiskLimit())
     nothing: Any = None
     ground = Ground(nothing, nothing, limits, 1, 0, [], None, print)
-    pair: Any = SimpleNamespace(ours=instance("guide", log), theirs=instance("stock", ""), measure=measure)
+    servers = {"ours": instance("guide", log), "theirs": instance("stock", "")}
+    pair: Any = SimpleNamespace(**servers, measure=measure, broken_off=lambda *_: None)
     with pytest.raises(EngineFailed, match=re.escape(said)):
         ground._measure(pair, [catalogue()["large"]], [])
     (problem,) = ground.problems.values()
@@ -120,3 +123,32 @@ def test_what_fails_behind_the_work_says_that_some_of_it_was_measured(tmp_path: 
     assert _measure(found, [GUIDE])
     (problem,) = found.problems.values()
     assert problem.message == "the rest of guide was not measured: docker volume rm: the Engine is gone"
+
+
+@pytest.mark.parametrize(
+    ("broken", "ended", "rest"),
+    [
+        (KeyboardInterrupt(), "it was interrupted", []),
+        (EngineFailed("pgbench: client 3 aborted", hint="look"), "pgbench: client 3 aborted", [("third", 3)]),
+    ],
+)
+def test_rounds_that_were_finished_count_however_it_ends(
+    tmp_path: Path, broken: BaseException, ended: str, rest: list[tuple[str, int]]
+) -> None:
+    """The first round warms up, the next two count, and the fourth is broken off."""
+    runs = 0
+
+    def bench(_room: Room, script: str) -> Completed:
+        nonlocal runs
+        runs += "second" in script
+        if "second" in script and runs == 8:
+            raise broken
+        return printed()
+
+    found = ground(tmp_path, bench)
+    assert _measure(found, [GUIDE]) == bool(rest)
+    assert measured(found) == [("first", 3), ("second", 2), *rest]
+    problem = next(iter(found.problems.values()))
+    assert (problem.code, problem.message) == ("cut", f"guide: second ended after 2 of 3 rounds: {ended}")
+    told = [each.message for each in _cut(Run(found.limits, "", 1, 0, datetime.now(UTC), 1, found.compared))]
+    assert told == [], "it is told once"
