@@ -14,7 +14,7 @@ from stackctl.bench.workloads import Workload, chosen, own_script
 from stackctl.engine.base import Note
 from stackctl.engine.runner import Runner
 from stackctl.errors import StackError, UsageError
-from stackctl.operations.bench_chart import picture, refuse_unwritable
+from stackctl.operations.bench_chart import draw, refuse_unwritable
 from stackctl.operations.bench_ground import Ground, rooms_of
 from stackctl.operations.bench_report import Run, result_of
 from stackctl.operations.bench_room import fitting, limits_of, refuse_without_disk
@@ -64,9 +64,8 @@ def bench_command(request: Request, runner: Runner, note: Note, asked: Asked) ->
         finished = _measure(ground, named)
     seconds = time.monotonic() - began
     run = Run(limits, rooms.limited, scale, asked.seed, moment, seconds, ground.compared)
-    if asked.chart is not None:
-        asked.chart.write_text(picture(run), encoding="utf-8")
-    problems = [*prepared.warnings, *smaller, *ground.problems.values()]
+    undrawn = draw(asked.chart, run) if asked.chart is not None else []
+    problems = [*prepared.warnings, *smaller, *ground.problems.values(), *undrawn]
     result = result_of(run, prepared.sizing.profile, prepared.choice.engine, problems)
     return result if finished else replace(result, exit_code=INTERRUPTED)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from stackctl.bench.chart import Course, Row, drawn
 from stackctl.bench.contenders import STOCK
-from stackctl.errors import ProfileError, UsageError
+from stackctl.errors import Problem, ProfileError, UsageError
 from stackctl.operations.bench_report import Run, latency_of, rate_of
 
 
@@ -19,6 +19,15 @@ def refuse_unwritable(chart: Path) -> None:
         raise UsageError(f"--chart {chart}: there is no folder {chart.parent}", hint="make it, or name another")
     if chart.is_dir() or not os.access(chart if chart.exists() else chart.parent, os.W_OK):
         raise ProfileError(f"--chart {chart} cannot be written", hint="name a file of your own")
+
+
+def draw(chart: Path, run: Run) -> list[Problem]:
+    """Write the picture; what kept it from being written, as an hour's result is worth more than its picture."""
+    try:
+        chart.write_text(picture(run), encoding="utf-8")
+    except OSError as error:
+        return [Problem("no_chart", f"--chart {chart}: {error.strerror or error}", "the numbers are in the result")]
+    return []
 
 
 def picture(run: Run) -> str:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from stackctl.bench.chart import Course, Row, drawn
 from stackctl.bench.statistics import Ratio
+from stackctl.engine.rooms import Limits
 from stackctl.errors import StackError
-from stackctl.operations.bench_chart import refuse_unwritable
+from stackctl.hardware.model import DiskLimit
+from stackctl.operations.bench_chart import draw, refuse_unwritable
+from stackctl.operations.bench_report import Run
+from stackctl.units import Bytes
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -58,3 +63,9 @@ def test_a_picture_that_cannot_be_made_is_refused_before_the_run(tmp_path: Path,
     with pytest.raises(StackError) as refused:
         refuse_unwritable(tmp_path / name)
     assert refused.value.exit_code == code
+
+
+def test_a_disk_that_is_full_in_the_end_takes_the_picture_and_not_the_result() -> None:
+    run = Run(Limits(Bytes(1), Bytes(1), 1, DiskLimit()), "", 1, 0, datetime.now(UTC), 3600, [])
+    (problem,) = draw(Path("/dev/full"), run)
+    assert (problem.code, problem.message) == ("no_chart", "--chart /dev/full: No space left on device")

@@ -14,7 +14,7 @@ from stackctl.bench.contenders import Contender
 from stackctl.bench.counters import Counters
 from stackctl.bench.instance import Instance
 from stackctl.bench.slices import Field, Slice
-from stackctl.bench.workloads import own_script
+from stackctl.bench.workloads import Workload, own_script
 from stackctl.engine.runner import Completed
 from stackctl.errors import EngineFailed
 from stackctl.units import Bytes
@@ -22,7 +22,7 @@ from stackctl.units import Bytes
 WORK = replace(own_script("work", "SELECT 1;"), sampling=0)
 
 
-def take(scratch: Path, done: Completed, **after: float) -> Slice:
+def take(scratch: Path, done: Completed, work: Workload = WORK, **after: float) -> Slice:
     """A slice of what pgbench told, at the end of which some of the server's counters are others."""
 
     def bench(room: Room, _script: str) -> Completed:
@@ -31,7 +31,7 @@ def take(scratch: Path, done: Completed, **after: float) -> Slice:
 
     rooms: Any = Rooms(scratch, bench)
     instance = Instance(Room("contender", scratch), Contender("guide", {}, {}), 17)
-    return Field(rooms, 1, Bytes(1), Gunicorn(1, 1)).take(instance, WORK)
+    return Field(rooms, 1, Bytes(1), Gunicorn(1, 1)).take(instance, work)
 
 
 def test_a_run_that_lost_a_client_is_not_measured(tmp_path: Path) -> None:
@@ -46,6 +46,15 @@ def test_a_server_that_crashed_in_a_slice_is_not_measured(tmp_path: Path) -> Non
     """A storm's clients come again, and its counters would be those of another life."""
     with pytest.raises(EngineFailed, match="the server crashed in a slice"):
         take(tmp_path, printed(), checkpoints_forced=0, updates=10, began=160)
+
+
+def test_a_slice_in_which_nothing_was_done_is_not_measured(tmp_path: Path) -> None:
+    """A ratio to nothing is none. It stalled, after it had done some work while its sessions settled."""
+    output = printed(10, 20).stdout
+    stalled = ended(0, output, "progress: 1.0 s, 20.0 tps, lat 1 ms\nprogress: 2.0 s, 0.0 tps, lat 0 ms\n")
+    for work, done in ((WORK, printed(0, 0)), (replace(WORK, settling=1), stalled)):
+        with pytest.raises(EngineFailed, match="was over before the first transaction was"):
+            take(tmp_path, done, work)
 
 
 def test_what_a_slice_took_is_the_difference_of_its_counters(tmp_path: Path) -> None:
