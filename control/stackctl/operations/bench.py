@@ -16,6 +16,7 @@ from stackctl.engine.runner import Runner
 from stackctl.errors import StackError, UsageError
 from stackctl.operations.bench_chart import draw, refuse_unwritable
 from stackctl.operations.bench_ground import Ground, rooms_of
+from stackctl.operations.bench_notes import notes_of
 from stackctl.operations.bench_report import Run, result_of
 from stackctl.operations.bench_room import fitting, limits_of, refuse_without_disk
 from stackctl.operations.bench_statements import source_of
@@ -66,7 +67,7 @@ def bench_command(request: Request, runner: Runner, note: Note, asked: Asked) ->
     run = Run(limits, rooms.limited, scale, asked.seed, moment, seconds, ground.compared)
     undrawn = draw(asked.chart, run) if asked.chart is not None else []
     problems = [*prepared.warnings, *smaller, *ground.problems.values(), *undrawn]
-    result = result_of(run, prepared.sizing.profile, prepared.choice.engine, problems)
+    result = result_of(run, prepared.sizing.profile, prepared.choice.engine, notes_of(run, problems))
     return result if finished else replace(result, exit_code=INTERRUPTED)
 
 

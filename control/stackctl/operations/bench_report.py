@@ -14,7 +14,7 @@ from stackctl.bench.contenders import STOCK, Contender
 from stackctl.bench.pairing import Measured
 from stackctl.bench.plans import Planned
 from stackctl.bench.slices import Slice
-from stackctl.bench.statistics import LEAST_ROUNDS, Ratio, Verdict, geometric_mean, paired
+from stackctl.bench.statistics import Ratio, Verdict, geometric_mean, paired
 from stackctl.bench.workloads import Measure, Workload
 from stackctl.engine.rooms import Limits
 from stackctl.errors import Problem
@@ -70,14 +70,7 @@ def result_of(run: Run, profile: HardwareProfile, engine: str, warnings: Sequenc
         "seconds": round(run.seconds, 1),
         "compared": [_compared(each, run.seed) for each in run.compared],
     }
-    # Throwaway servers have no monitoring, whatever a stack would lack here.
-    notes = [
-        *(each for each in warnings if each.code != "service_missing"),
-        *(problem for each in run.compared for problem in (*_left_out(each.contender), *_traded(each.contender))),
-        *_few(run),
-        *_cut(run),
-    ]
-    return Result(document, _blocks(run), notes)
+    return Result(document, _blocks(run), warnings)
 
 
 def _compared(found: Compared, seed: int) -> dict[str, Any]:
@@ -251,38 +244,3 @@ def _plans(found: Compared) -> Table:
 
 def _both(stock: float | None, ours: float | None, form: str, factor: float = 1) -> str:
     return ", ".join("-" if each is None else form.format(each * factor) for each in (stock, ours))
-
-
-def _left_out(contender: Contender) -> list[Problem]:
-    return [
-        Problem("left_out", f"{contender.name}: {name} was left out: {reason}", "another build of the server has it")
-        for name, reason in contender.left_out.items()
-    ]
-
-
-def _traded(contender: Contender) -> list[Problem]:
-    if not contender.traded:
-        return []
-    said = f"{contender.name} may lose or tear commits in a crash, by {', '.join(contender.traded)} = off"
-    return [Problem("durability_traded", f"{said}: its speed is not counted", "measure it with them on")]
-
-
-def _cut(run: Run) -> list[Problem]:
-    """Workloads whose time was over before their rounds, or the checkpoints that they wait for.
-
-    What broke others off was told where it did.
-    """
-    return [
-        Problem("cut", f"{found.contender.name}: {said}", "what was measured until then counts")
-        for found in run.compared
-        for each in found.measured
-        if (said := each.cut) and not each.ended
-    ]
-
-
-def _few(run: Run) -> list[Problem]:
-    short = {m.workload.name for found in run.compared for m in found.measured if len(m.ours) < LEAST_ROUNDS}
-    if not short:
-        return []
-    text = f"{', '.join(sorted(short))}: fewer than {LEAST_ROUNDS} rounds tell nothing from noise"
-    return [Problem("few_rounds", text, f"--rounds {LEAST_ROUNDS} or more")]
