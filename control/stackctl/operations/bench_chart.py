@@ -36,7 +36,8 @@ def picture(run: Run) -> str:
     for found in run.compared:
         for each in found.measured:
             label = f"{found.contender.name}: {each.workload.name}"
-            rows.append(Row(label, rate_of(each, run.seed)))
+            rate = rate_of(each, run.seed)
+            rows.append(Row(label, rate, found.verdict(rate)))
             if each.workload.checkpoints and latency_of(each, run.seed) is not None:
                 sides = {STOCK: [s.p95 for s in each.theirs], found.contender.name: [s.p95 for s in each.ours]}
                 courses.append(Course(f"{label}, 95th percentile of each slice in its order", sides))

@@ -39,9 +39,10 @@ class Compared:
         """What a ratio of rates says of the contender; speed that is bought with durability counts for nothing."""
         return Verdict.NOT_COUNTED if self.contender.traded else rate.verdict
 
-    def mean(self, seed: int) -> float:
-        """The geometric mean of its ratios of rates."""
-        return geometric_mean([rate_of(each, seed).median for each in self.measured])
+    def mean(self, seed: int) -> float | None:
+        """The geometric mean of its ratios of rates, None where they count for nothing."""
+        ratios = [rate_of(each, seed).median for each in self.measured]
+        return None if self.contender.traded else round(geometric_mean(ratios), 4)
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def _compared(found: Compared, seed: int) -> dict[str, Any]:
         "left_out": dict(found.contender.left_out),
         "plans": [asdict(each) for each in found.plans],
         "workloads": [_workload(found, each, seed) for each in found.measured],
-        "geometric_mean": round(found.mean(seed), 4),
+        "geometric_mean": found.mean(seed),
     }
 
 
@@ -154,7 +155,8 @@ def _blocks(run: Run) -> list[Block]:
 
     rates = [row(each, rate) for each in workloads.values()]
     if len(workloads) > 1:
-        rates.append([_MEAN, *(f"{each.mean(run.seed):.2f}" for each in run.compared), "of those measured"])
+        means = ("-" if (mean := each.mean(run.seed)) is None else f"{mean:.2f}" for each in run.compared)
+        rates.append([_MEAN, *means, "of those measured"])
     slow = [row(each, lambda _, found: _shown(latency_of(found, run.seed))) for each in workloads.values()]
     columns = ["workload", *names, "what it is"]
     slow = [line for line in slow if set(line[1:-1]) != {"-"}]

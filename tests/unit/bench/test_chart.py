@@ -29,7 +29,8 @@ def places(root: ET.Element, tag: str, name: str) -> list[float]:
 
 
 def test_stock_is_in_the_middle_of_half_and_twice_as_fast() -> None:
-    rows = [Row(f"<{value}>", Ratio(value, value * 0.9, value * 1.1, 12)) for value in (0.5, 1, 2)]
+    ratios = [Ratio(value, value * 0.9, value * 1.1, 12) for value in (0.5, 1, 2)]
+    rows = [Row(f"<{each.median}>", each, each.verdict) for each in ratios]
     root = picture(rows, [])
     half, one, twice = places(root, "circle", "cx")
     assert one - half == pytest.approx(twice - one, abs=0.2)
@@ -42,7 +43,7 @@ def test_stock_is_in_the_middle_of_half_and_twice_as_fast() -> None:
 
 def test_what_is_slower_faster_and_neither_is_told_apart() -> None:
     slow, fast, alike = Ratio(0.5, 0.4, 0.6, 12), Ratio(2, 1.5, 3, 12), Ratio(1, 0.9, 1.1, 12)
-    root = picture([Row("a", slow), Row("b", fast), Row("c", alike)], [])
+    root = picture([Row("", each, each.verdict) for each in (slow, fast, alike)], [])
     colours = [each.attrib["fill"] for each in root.iter(f"{SVG}circle")]
     assert len(set(colours)) == 3
 
