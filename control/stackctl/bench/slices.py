@@ -78,7 +78,7 @@ class Field:
         # There may have been some before the sessions had settled.
         if told.rate <= 0:
             said = f"{workload.name}: a slice of {workload.seconds:g} s was over before the first transaction was"
-            raise EngineFailed(said, hint=f"it ran on {instance.name}; --workloads measures others without it")
+            raise EngineFailed(said, hint=f"it ran on {instance.name}")
         return Slice(
             rate=told.rate,
             transactions=told.transactions,

@@ -69,8 +69,17 @@ def _cut(run: Run) -> list[Problem]:
 
 
 def _few(run: Run) -> list[Problem]:
-    short = {m.workload.name for found in run.compared for m in found.measured if len(m.ours) < LEAST_ROUNDS}
-    if not short:
-        return []
-    text = f"{', '.join(sorted(short))}: fewer than {LEAST_ROUNDS} rounds tell nothing from noise"
-    return [Problem("few_rounds", text, f"--rounds {LEAST_ROUNDS} or more")]
+    """Workloads with too few rounds for a verdict, by why they have no more."""
+    hints: dict[str, set[str]] = {}
+    for each in (each for found in run.compared for each in found.measured if len(each.ours) < LEAST_ROUNDS):
+        hints.setdefault(_more(each), set()).add(each.workload.name)
+    few = f"fewer than {LEAST_ROUNDS} rounds tell nothing from noise"
+    return [Problem("few_rounds", f"{', '.join(sorted(names))}: {few}", hint) for hint, names in hints.items()]
+
+
+def _more(found: Measured) -> str:
+    if found.ended:
+        return "what broke it off is told beside"
+    if found.workload.rounds < LEAST_ROUNDS:
+        return f"--rounds {LEAST_ROUNDS} or more"
+    return "smaller tables take less time"

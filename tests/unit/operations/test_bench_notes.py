@@ -40,3 +40,16 @@ def test_work_that_failed_or_was_refused_is_told_of_each_side() -> None:
         ("work_refused", "guide: storm: 200 of 1400 times stock had no connection for a client"),
         ("work_failed", "guide: storm: 600 of 1800 transactions failed on guide"),
     ]
+
+
+def test_who_has_too_few_rounds_is_told_what_would_give_more() -> None:
+    """More rounds help nobody whose time was over, or whose server was killed."""
+    asked = Measured(replace(catalogue()["read"], rounds=5), [DONE] * 5, [DONE] * 5)
+    late = Measured(catalogue()["large"], [DONE] * 5, [DONE] * 5)
+    killed = replace(late, workload=catalogue()["index"], ended="the kernel killed a process")
+    few = [each for each in notes_of(run(asked, late, killed), []) if each.code == "few_rounds"]
+    assert [(each.message.split(":")[0], each.hint) for each in few] == [
+        ("read", "--rounds 6 or more"),
+        ("large", "smaller tables take less time"),
+        ("index", "what broke it off is told beside"),
+    ]
