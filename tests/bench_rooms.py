@@ -10,6 +10,7 @@ from typing import Any
 
 from stackctl.engine.rooms import Limits
 from stackctl.engine.runner import Completed, Runner
+from stackctl.errors import EngineFailed
 from stackctl.hardware.usage import Usage
 from stackctl.units import Bytes
 
@@ -38,13 +39,18 @@ def ended(returncode: int, output: str = "", errors: str = "") -> Completed:
 
 @dataclass
 class Room:
-    """The place of a server that takes no connection the next `away` times."""
+    """The place of a server that takes no connection the next `away` times.
+
+    It does not start where it is to log `unstarted` then.
+    """
 
     name: str
     home: Path
     counted: dict[str, float] = field(default_factory=lambda: dict(COUNTED))
     lines: list[str] = field(default_factory=list)
     away: int = 0
+    kills: int | None = None
+    unstarted: list[str] = field(default_factory=list)
 
     @property
     def data(self) -> Path:
@@ -55,6 +61,10 @@ class Room:
         return self.home
 
     def run(self, program: str, *words: str, check: bool = True, timeout: float = 60) -> Completed:
+        if program == "pg_ctl" and "start" in words:
+            self.lines += self.unstarted
+            if self.unstarted:
+                raise EngineFailed("pg_ctl: could not start server", hint="look at its log")
         if program != "psql":
             return ended(0)
         if self.away:
@@ -66,10 +76,10 @@ class Room:
         """It comes back by `run`."""
 
     def usage(self) -> Usage:
-        return Usage(1, Bytes(1))
+        return Usage(1, Bytes(1), oom_kills=self.kills)
 
     def log(self) -> str:
-        return "\n".join(self.lines[-40:])
+        return "\n".join(self.lines)
 
 
 def _well(_room: Room, _script: str) -> Completed:

@@ -79,7 +79,9 @@ def settled(errors: str, after: float) -> float:
     """The rate of a run from `after` seconds on, by its progress. Raises EngineFailed where it tells of none."""
     rates = [float(tps) for seconds, tps in _PROGRESS.findall(errors) if float(seconds) > after]
     if not rates:
-        raise EngineFailed(f"pgbench: no progress after {after:g} s", hint="see --verbose")
+        raise EngineFailed(
+            f"pgbench: no progress after {after:g} s", hint="it ended, or stood still, before its sessions had settled"
+        )
     return sum(rates) / len(rates)
 
 

@@ -15,6 +15,7 @@ from stackctl.bench.instance import Instance
 from stackctl.bench.pairing import Measured, Pair
 from stackctl.bench.plans import compared
 from stackctl.bench.slices import Field
+from stackctl.bench.trouble import Past, killed, last_words, past
 from stackctl.bench.workloads import Workload
 from stackctl.engine.base import Note
 from stackctl.engine.rooms import Limits, Rooms
@@ -107,13 +108,14 @@ class Ground:
         failed: list[StackError] = []
         for number, workload in enumerate(workloads, start=1):
             self.note(f"{workload.name}: {number} of {len(workloads)} workloads")
+            before = past(pair.ours.room), past(pair.theirs.room)
             try:
                 found.append(pair.measure(workload))
             except KeyboardInterrupt:
                 self._keep(pair, workload, "it was interrupted", "the seed gives the same order again", found)
                 raise
             except StackError as error:
-                failed.append(self._explained(pair, error))
+                failed.append(self._explained(pair, error, before))
                 if not self._keep(pair, workload, str(failed[-1]), failed[-1].hint, found):
                     self.tell(f"{workload.name} was not measured: {failed[-1]}", failed[-1].hint)
                 if number < len(workloads) and (gone := _gone(pair)):
@@ -132,14 +134,18 @@ class Ground:
         self.tell(f"{pair.ours.name}: {some.cut}", hint, code="cut")
         return True
 
-    def _explained(self, pair: Pair, error: StackError) -> StackError:
+    def _explained(self, pair: Pair, error: StackError, before: tuple[Past, Past]) -> StackError:
         """The error for what kept a workload from being measured, which for want of memory only the server knows."""
-        killed = [each.name for each in (pair.ours, pair.theirs) if each.killed()]
-        if not killed:
-            return error
-        what = f"the kernel killed a process of {' and '.join(killed)}, as it does where memory is short: {error}"
-        hint = f"{human(self.limits.memory)} are what a server has here: a larger --ram, or smaller settings"
-        return EngineFailed(what, hint=hint)
+        servers = list(zip((pair.ours, pair.theirs), before, strict=True))
+        if dead := [each.name for each, was in servers if killed(each.room, was)]:
+            what = f"the kernel killed a process of {' and '.join(dead)}, as it does where memory is short: {error}"
+            hint = f"{human(self.limits.memory)} are what a server has here: a larger --ram, or smaller settings"
+            return EngineFailed(what, hint=hint)
+        for each, was in servers:
+            if (words := last_words(each.room, was)) and words not in str(error):
+                what = f"{error}; the log of {each.name} has: {words}"
+                return EngineFailed(what, hint=error.hint, code=error.problems[0].code, exit_code=error.exit_code)
+        return error
 
     def tell(self, said: str, hint: str, code: str = "not_measured") -> None:
         """A problem of the run, once."""

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from bench_rooms import Room, Rooms, ended, printed
+from bench_rooms import DIED, Room, Rooms, ended, printed
 from profiles import sized
 from stackctl.bench.contenders import Contender
-from stackctl.bench.instance import Instance
-from stackctl.bench.workloads import catalogue, own_script
+from stackctl.bench.workloads import own_script
 from stackctl.engine.rooms import Limits
 from stackctl.engine.runner import Completed
 from stackctl.errors import EngineFailed, TimedOut
@@ -28,37 +25,12 @@ from stackctl.operations.bench_notes import notes_of
 from stackctl.operations.bench_report import Run
 from stackctl.units import GIB, Bytes
 
-LOST = EngineFailed("large: connection to server was lost", hint="see --verbose")
-# As the postmaster writes it.
-KILLED = "LOG:  client backend (PID 2045) was terminated by signal 9: Killed\n"
-
-
-def instance(name: str, log: str) -> Instance:
-    room: Any = SimpleNamespace(log=lambda: log)
-    return Instance(room, Contender(name, {}, {}, 0), 17)
-
-
-@pytest.mark.parametrize(
-    ("log", "said", "hint"),
-    [
-        (KILLED, "the kernel killed a process of guide, as it does where memory is short: large: con", "2 GiB are"),
-        ("", "large: connection to server was lost", "see --verbose"),
-    ],
-)
-def test_a_server_that_had_too_little_memory_is_named_with_what_it_had(log: str, said: str, hint: str) -> None:
-    def measure(_workload: Any) -> Any:
-        raise LOST
-
-    limits = Limits(Bytes(2 * GIB), Bytes(1), 1, DiskLimit())
-    nothing: Any = None
-    ground = Ground(nothing, nothing, limits, 1, 0, [], None, print)
-    servers = {"ours": instance("guide", log), "theirs": instance("stock", "")}
-    pair: Any = SimpleNamespace(**servers, measure=measure, broken_off=lambda *_: None)
-    with pytest.raises(EngineFailed, match=re.escape(said)):
-        ground._measure(pair, [catalogue()["large"]], [])
-    (problem,) = ground.problems.values()
-    assert said in problem.message
-    assert problem.hint.startswith(hint)
+# As the postmaster writes it, and as it refuses who comes too early then.
+KILLED = "2026-11-23 22:10:05.101 UTC [7] LOG:  client backend (PID 2045) was terminated by signal 9: Killed"
+EARLY = "2026-11-23 22:10:05.313 UTC [2051] FATAL:  the database system is in recovery mode"
+FULL = '2026-11-23 22:10:05.002 UTC [31] PANIC:  could not write to file "pg_wal/xlogtemp.31": No space left on device'
+DIVIDED = "2026-11-23 22:10:05.000 UTC [32] ERROR:  division by zero at character 8"
+ABORTED = "pgbench: error: client 0 script 0 aborted in command 0 query 0: ERROR:  division by zero"
 
 
 GUIDE = Contender("guide", {}, {}, 0)
@@ -76,6 +48,41 @@ def measured(found: Ground) -> list[tuple[str, int]]:
     """The workloads of the only contender, and how many rounds each has."""
     (compared,) = found.compared
     return [(each.workload.name, len(each.ours)) for each in compared.measured]
+
+
+@pytest.mark.parametrize(
+    ("lines", "kills", "said"),
+    [
+        (
+            [KILLED, EARLY],
+            None,
+            "the kernel killed a process of guide, as it does where memory is short: first: pgbench",
+        ),
+        ([EARLY], 1, "the kernel killed a process of guide, as it does where memory is short: first: pgbench"),
+        ([FULL, EARLY], 0, 'processing; the log of guide has: could not write to file "pg_wal/xlogtemp.31": No space'),
+        ([EARLY], 0, "perhaps the backend died while processing"),
+    ],
+)
+def test_what_the_server_knows_of_a_failure_is_told_of_that_one_alone(
+    tmp_path: Path, lines: list[str], kills: int | None, said: str
+) -> None:
+    """Its clients see lost connections only; and what befell it once is no reason of what fails later."""
+
+    def bench(room: Room, script: str) -> Completed:
+        if room.name == "contender" and "first" in script:
+            room.lines, room.kills = lines, kills
+            return ended(2, "", DIED)
+        if room.name == "contender" and "third" in script:
+            room.lines.append(DIVIDED)
+            return ended(2, "", ABORTED)
+        return printed()
+
+    found = ground(tmp_path, bench)
+    assert _measure(found, [GUIDE])
+    first, third = found.problems.values()
+    assert said in first.message
+    assert ("2 GiB are" in first.hint) == ("killed" in first.message)
+    assert third.message.endswith(f"third: {ABORTED}")
 
 
 def test_work_after_a_crash_waits_until_the_server_has_read_its_wal(tmp_path: Path) -> None:
