@@ -13,7 +13,7 @@ from stackctl.bench.contenders import Contender
 from stackctl.bench.workloads import Workload, chosen, own_script
 from stackctl.engine.base import Note
 from stackctl.engine.runner import Runner
-from stackctl.errors import StackError, UsageError
+from stackctl.errors import Problem, StackError, UsageError
 from stackctl.operations.bench_chart import draw, refuse_unwritable
 from stackctl.operations.bench_ground import Ground, rooms_of
 from stackctl.operations.bench_notes import notes_of
@@ -68,7 +68,14 @@ def bench_command(request: Request, runner: Runner, note: Note, asked: Asked) ->
     undrawn = draw(asked.chart, run) if asked.chart is not None else []
     problems = [*prepared.warnings, *smaller, *ground.problems.values(), *undrawn]
     result = result_of(run, prepared.sizing.profile, prepared.choice.engine, notes_of(run, problems))
-    return result if finished else replace(result, exit_code=INTERRUPTED)
+    return result if finished else interrupted(result)
+
+
+def interrupted(result: Result) -> Result:
+    """A result of which a part is missing."""
+    said = "interrupted: this is what was measured until then"
+    error = Problem("interrupted", said, "the same --seed gives the same order again")
+    return replace(result, exit_code=INTERRUPTED, errors=[error])
 
 
 def _measure(ground: Ground, named: Sequence[Contender]) -> bool:
@@ -89,7 +96,6 @@ def _measure(ground: Ground, named: Sequence[Contender]) -> bool:
     except KeyboardInterrupt:
         if not ground.compared:
             raise
-        ground.tell("interrupted: this is what was measured until then", "the seed gives the same order again")
         return False
     if first and not ground.compared:
         raise first

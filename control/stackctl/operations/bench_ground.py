@@ -93,19 +93,20 @@ class Ground:
 
         What was measured until an end that came early counts. Raises what the first one met where none is measured.
         """
-        stock, found = contenders.stock(self.sizing), list[Measured]()
+        stock, found, failed = contenders.stock(self.sizing), list[Measured](), dict[str, StackError]()
         with self._running("stock", stock) as theirs, self._running("contender", contender) as ours:
             where = Field(self.rooms, self.scale, self.limits.memory, _app_of(self.sizing))
             pair = Pair(where, ours, theirs, random.Random(self.seed), self.note)  # noqa: S311 - repeatable
             planned = compared(ours, theirs) if self.statements is None else []
             try:
-                self._measure(pair, self._workloads(theirs), found)
+                self._measure(pair, self._workloads(theirs), found, failed)
             finally:
                 if found:
-                    self.compared.append(Compared(contender, found, planned))
+                    self.compared.append(Compared(contender, found, planned, frozenset(failed)))
 
-    def _measure(self, pair: Pair, workloads: Sequence[Workload], found: list[Measured]) -> None:
-        failed: list[StackError] = []
+    def _measure(
+        self, pair: Pair, workloads: Sequence[Workload], found: list[Measured], failed: dict[str, StackError]
+    ) -> None:
         for number, workload in enumerate(workloads, start=1):
             self.note(f"{workload.name}: {number} of {len(workloads)} workloads")
             before = past(pair.ours.room), past(pair.theirs.room)
@@ -115,15 +116,15 @@ class Ground:
                 self._keep(pair, workload, "it was interrupted", "the seed gives the same order again", found)
                 raise
             except StackError as error:
-                failed.append(self._explained(pair, error, before))
-                if not self._keep(pair, workload, str(failed[-1]), failed[-1].hint, found):
-                    self.tell(f"{workload.name} was not measured: {failed[-1]}", failed[-1].hint)
+                failed[workload.name] = reason = self._explained(pair, error, before)
+                if not self._keep(pair, workload, str(reason), reason.hint, found):
+                    self.tell(f"{workload.name} was not measured: {reason}", reason.hint)
                 if number < len(workloads) and (gone := _gone(pair)):
                     said = f"the server of {gone} did not come back within {_RECOVERY_SECONDS:.0f} s"
                     self.tell(f"the rest of {pair.ours.name} was not measured: {said}", _ALONE)
                     break
         if failed and not found:
-            raise failed[0]
+            raise next(iter(failed.values()))
 
     def _keep(self, pair: Pair, workload: Workload, ended: str, hint: str, found: list[Measured]) -> bool:
         """Whether there is something of a workload that was broken off; then it counts, and that is told."""

@@ -29,11 +29,12 @@ _THIRDS = 3
 
 @dataclass(frozen=True)
 class Compared:
-    """One contender against stock: what was measured, and the plans of both for the same questions."""
+    """One contender against stock: what was measured, the plans of both for the same questions, and what failed."""
 
     contender: Contender
     measured: Sequence[Measured]
     plans: Sequence[Planned] = ()
+    failed: frozenset[str] = frozenset()
 
     def verdict(self, rate: Ratio) -> Verdict:
         """What a ratio of rates says of the contender; speed that is bought with durability counts for nothing."""
@@ -146,8 +147,9 @@ def _blocks(run: Run) -> list[Block]:
     measured = [(found, {m.workload.name: m for m in found.measured}) for found in run.compared]
 
     def row(workload: Workload, cell: Callable[[Compared, Measured], str]) -> list[str]:
-        cells = [cell(found, by[workload.name]) if workload.name in by else "failed" for found, by in measured]
-        return [workload.name, *cells, workload.about]
+        name = workload.name
+        cells = [cell(found, by[name]) if name in by else _missing(found, name) for found, by in measured]
+        return [name, *cells, workload.about]
 
     def rate(compared: Compared, found: Measured) -> str:
         ratio = rate_of(found, run.seed)
@@ -172,6 +174,10 @@ def _blocks(run: Run) -> list[Block]:
         *(_plans(found) for found in run.compared if found.plans),
         Line("~: within the noise of this run. A machine's drift meets both sides of a round.", "dim"),
     ]
+
+
+def _missing(compared: Compared, workload: str) -> str:
+    return "failed" if workload in compared.failed else "not measured"
 
 
 def _shown(ratio: Ratio | None) -> str:

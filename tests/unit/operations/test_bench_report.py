@@ -13,9 +13,10 @@ from stackctl.bench.slices import Slice
 from stackctl.bench.workloads import catalogue
 from stackctl.engine.rooms import Limits
 from stackctl.hardware.model import DiskLimit
+from stackctl.operations.bench import interrupted
 from stackctl.operations.bench_chart import picture
 from stackctl.operations.bench_report import Compared, Run, _blocks, result_of
-from stackctl.operations.result import Table
+from stackctl.operations.result import Result, Table
 from stackctl.units import MIB, Bytes
 
 
@@ -64,3 +65,20 @@ def test_speed_that_is_bought_with_durability_is_nowhere_faster() -> None:
     assert (loose["geometric_mean"], safe["geometric_mean"]) == (None, 2.0)
     (table,) = (each for each in _blocks(both) if isinstance(each, Table) and each.rows[-1][0] == "geometric mean")
     assert table.rows[-1][1:3] == ["-", "2.00"]
+
+
+def test_what_failed_is_told_from_what_was_never_begun() -> None:
+    """The second was interrupted before `bulk`; the first cannot do `index`."""
+    work = {name: Measured(catalogue()[name], side(1), side(1)) for name in ("read", "index", "bulk")}
+    first = Compared(Contender("first", {}, {}, 0), [work["read"], work["bulk"]], failed=frozenset(["index"]))
+    second = Compared(Contender("second", {}, {}, 0), [work["read"], work["index"]])
+    (table,) = (each for each in _blocks(run(first, second)) if isinstance(each, Table) and "as fast" in each.title)
+    cells = {row[0]: row[1:3] for row in table.rows}
+    assert cells["bulk"][1] == "not measured"
+    assert cells["index"][0] == "failed"
+
+
+def test_an_interruption_is_an_error_beside_what_was_measured() -> None:
+    """As the page on exit codes promises to scripts."""
+    found = interrupted(Result({"scale": 1}, []))
+    assert (found.exit_code, found.data, [each.code for each in found.errors]) == (130, {"scale": 1}, ["interrupted"])
