@@ -92,7 +92,7 @@ def _measure(ground: Ground, named: Sequence[Contender]) -> bool:
             except StackError as error:
                 first = first or error
                 some = any(found.contender is each for found in ground.compared)
-                ground.tell(f"{'the rest of ' if some else ''}{each.name} was not measured: {error}", error.hint)
+                ground.tell(f"{each.name}{': the rest' if some else ''} was not measured: {error}", error.hint)
     except KeyboardInterrupt:
         if not ground.compared:
             raise

@@ -117,11 +117,12 @@ class Ground:
                 raise
             except StackError as error:
                 failed[workload.name] = reason = self._explained(pair, error, before)
-                if not self._keep(pair, workload, str(reason), reason.hint, found):
-                    self.tell(f"{workload.name} was not measured: {reason}", reason.hint)
+                said = str(reason).removeprefix(f"{workload.name}: ")
+                if not self._keep(pair, workload, said, reason.hint, found):
+                    self.tell(f"{pair.ours.name}: {workload.name} was not measured: {said}", reason.hint)
                 if number < len(workloads) and (gone := _gone(pair)):
                     said = f"the server of {gone} did not come back within {_RECOVERY_SECONDS:.0f} s"
-                    self.tell(f"the rest of {pair.ours.name} was not measured: {said}", _ALONE)
+                    self.tell(f"{pair.ours.name}: the rest was not measured: {said}", _ALONE)
                     break
         if failed and not found:
             raise next(iter(failed.values()))

@@ -56,9 +56,9 @@ def measured(found: Ground) -> list[tuple[str, int]]:
         (
             [KILLED, EARLY],
             None,
-            "the kernel killed a process of guide, as it does where memory is short: first: pgbench",
+            "the kernel killed a process of guide, as it does where memory is short: first: pgb",
         ),
-        ([EARLY], 1, "the kernel killed a process of guide, as it does where memory is short: first: pgbench"),
+        ([EARLY], 1, "the kernel killed a process of guide, as it does where memory is short: first: pgb"),
         ([FULL, EARLY], 0, 'processing; the log of guide has: could not write to file "pg_wal/xlogtemp.31": No space'),
         ([EARLY], 0, "perhaps the backend died while processing"),
     ],
@@ -82,7 +82,7 @@ def test_what_the_server_knows_of_a_failure_is_told_of_that_one_alone(
     first, third = found.problems.values()
     assert said in first.message
     assert ("2 GiB are" in first.hint) == ("killed" in first.message)
-    assert third.message.endswith(f"third: {ABORTED}")
+    assert third.message == f"guide: third was not measured: {ABORTED}"
 
 
 def test_work_after_a_crash_waits_until_the_server_has_read_its_wal(tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_work_after_a_crash_waits_until_the_server_has_read_its_wal(tmp_path: Pa
     assert _measure(found, [GUIDE])
     assert measured(found) == [("second", 3), ("third", 3)]
     assert [each.message for each in found.problems.values()] == [
-        "first was not measured: pgbench took more than 3600 s"
+        "guide: first was not measured: pgbench took more than 3600 s"
     ]
 
 
@@ -115,8 +115,8 @@ def test_a_server_that_does_not_come_back_ends_its_contender(tmp_path: Path, mon
     assert _measure(found, [GUIDE])
     assert measured(found) == [("first", 3)]
     assert [each.message for each in found.problems.values()] == [
-        "second was not measured: second: pgbench: error: client 1 aborted",
-        "the rest of guide was not measured: the server of guide did not come back within 0 s",
+        "guide: second was not measured: pgbench: error: client 1 aborted",
+        "guide: the rest was not measured: the server of guide did not come back within 0 s",
     ]
     with pytest.raises(EngineFailed, match="second: pgbench"):
         _measure(replace(found, workloads=WORK[1:], compared=[]), [GUIDE])
@@ -130,7 +130,7 @@ def test_what_fails_behind_the_work_says_that_some_of_it_was_measured(tmp_path: 
     found.rooms.leave = full  # type: ignore[method-assign]
     assert _measure(found, [GUIDE])
     (problem,) = found.problems.values()
-    assert problem.message == "the rest of guide was not measured: docker volume rm: the Engine is gone"
+    assert problem.message == "guide: the rest was not measured: docker volume rm: the Engine is gone"
 
 
 @pytest.mark.parametrize(
@@ -160,3 +160,14 @@ def test_rounds_that_were_finished_count_however_it_ends(
     assert (problem.code, problem.message) == ("cut", f"guide: second ended after 2 of 3 rounds: {ended}")
     told = notes_of(Run(found.limits, "", 1, 0, datetime.now(UTC), 1, found.compared), [])
     assert "cut" not in {each.code for each in told}, "it is told once"
+
+
+def test_each_contender_that_cannot_do_some_work_is_named(tmp_path: Path) -> None:
+    """Two of them fail with the same words."""
+    failed = ended(1, "", "pgbench: error: no")
+    found = ground(tmp_path, lambda _room, script: failed if "second" in script else printed())
+    assert _measure(found, [GUIDE, replace(GUIDE, name="pgtune")])
+    assert [each.message for each in found.problems.values()] == [
+        "guide: second was not measured: pgbench: error: no",
+        "pgtune: second was not measured: pgbench: error: no",
+    ]
