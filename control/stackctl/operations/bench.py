@@ -127,5 +127,15 @@ def _contenders(prepared: Prepared, asked: Asked) -> list[Contender]:
             raise UsageError(f"--peers {name!r} is not one of {known}", hint="stock is in every pair anyway")
     found = [contenders.contender(name, sizing, catalog, build) for name in names]
     if asked.conf is not None:
+        _refuse_taken(asked.conf)
         found.append(contenders.from_file(asked.conf.name, read_conf(asked.conf), sizing, catalog, build))
     return found
+
+
+def _refuse_taken(conf: Path) -> None:
+    """Raise UsageError where a file has the name of a configuration that is known: results go by it."""
+    if conf.name in (contenders.STOCK, contenders.AGAIN, *contenders.NAMES):
+        said = (
+            f"--conf {conf}: {conf.name} is a configuration that bench knows by itself, and its results have that name"
+        )
+        raise UsageError(said, hint=f"copy it, and name the copy: --conf {conf}.conf")
