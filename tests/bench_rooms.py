@@ -60,7 +60,9 @@ class Room:
     def socket(self) -> Path:
         return self.home
 
-    def run(self, program: str, *words: str, check: bool = True, timeout: float = 60) -> Completed:
+    def run(
+        self, program: str, *words: str, check: bool = True, timeout: float = 60, input: str | None = None
+    ) -> Completed:
         if program == "pg_ctl" and "start" in words:
             self.lines += self.unstarted
             if self.unstarted:
@@ -70,7 +72,8 @@ class Room:
         if self.away:
             self.away -= 1
             return ended(2)
-        return ended(0, PLAN if any("EXPLAIN" in each for each in words) else json.dumps([self.counted]))
+        asked = " ".join([*words, input or ""])
+        return ended(0, PLAN if "EXPLAIN" in asked else json.dumps([self.counted]))
 
     def kill(self) -> None:
         """It comes back by `run`."""
@@ -97,6 +100,9 @@ class Rooms:
 
     def room(self, name: str, _limits: Limits) -> Room:
         return Room(name, self.scratch)
+
+    def write(self, path: Path, text: str) -> None:
+        path.write_text(text)
 
     def leave(self, room: Any) -> None:
         """Nothing is left."""
