@@ -79,7 +79,8 @@ class EmbeddedRoom:
         """The tree of processes."""
         found = self.tree.usage(self._postmaster())
         if found is None:
-            raise Unhealthy(f"the server of {self.name} is gone", hint="see its log")
+            hint = "where it crashed, dmesg says whether memory was short"
+            raise Unhealthy(f"the server of {self.name} is gone", hint=hint)
         return found
 
     def log(self) -> str:
