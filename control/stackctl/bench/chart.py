@@ -12,18 +12,20 @@ from stackctl.bench.statistics import Ratio, Verdict
 _LEFT, _WIDE, _LINE, _TOP = 230, 640, 22, 46
 _HIGH = 150
 _TICKS = (0.1, 0.2, 0.5, 0.8, 1, 1.25, 2, 5, 10, 20, 50)
-# Told apart by those who see no red or green, too (Okabe and Ito, 2008); what is within the noise is grey.
-_COLOURS = {Verdict.FASTER: "#0072b2", Verdict.SLOWER: "#d55e00", Verdict.NOISE: "#666666"}
-_STOCK, _OURS = "#666666", "#0072b2"
+# Told apart by those who see no red or green, too (Okabe and Ito, 2008); what says nothing is grey.
+_GREY = "#666666"
+_COLOURS = {Verdict.FASTER: "#0072b2", Verdict.SLOWER: "#d55e00", Verdict.NOISE: _GREY, Verdict.NOT_COUNTED: _GREY}
+_STOCK, _OURS = _GREY, "#0072b2"
 _STYLE = "text{font:13px system-ui,sans-serif;fill:#222}.small{font-size:11px;fill:#555}"
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the picture of ratios: what was measured, and what came of it."""
+    """One line of the picture of ratios: what was measured, what came of it, and what that says."""
 
     label: str
     ratio: Ratio
+    verdict: Verdict
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ def _ratios(rows: Sequence[Row], top: float) -> list[str]:
             parts.append(_stroke(x(tick), top - 6, x(tick), bottom, colour))
             parts.append(_text(x(tick), bottom + 16, f"{tick:g}", anchor="middle", small=True))
     for number, row in enumerate(rows):
-        y, colour = top + _LINE * (number + 0.5), _COLOURS[row.ratio.verdict]
+        y, colour = top + _LINE * (number + 0.5), _COLOURS[row.verdict]
         told = f"{row.ratio.median:.2f} [{row.ratio.low:.2f}, {row.ratio.high:.2f}]"
         parts += [
             _text(_LEFT - 10, y + 4, row.label, anchor="end"),

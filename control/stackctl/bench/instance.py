@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,14 +12,15 @@ from typing import Any
 from stackctl.bench import counters, pgbench
 from stackctl.bench.contenders import Contender
 from stackctl.bench.counters import Counters
-from stackctl.engine.query import PSQL, as_json, rows
+from stackctl.bench.trouble import last_error
+from stackctl.engine.query import PSQL, QUERY_SECONDS, as_json, rows
 from stackctl.engine.rooms import ADMINISTRATOR, Room
 from stackctl.errors import EngineFailed, StackError, TimedOut, Unhealthy
 
 CLIENT = "client"
 _HOURS = 3600.0
 _START_SECONDS = 600.0
-_KILLED = "was terminated by signal 9"
+_POLL_SECONDS = 0.5
 # In the server, whose own folder the program runs in; `COPY FROM` takes a path in it.
 _LARGE_ROW_BYTES = 1024
 # Half of a row repeats itself, as texts and documents do: lz4 and pglz make half of it. Vacuumed, as an autovacuum that
@@ -64,6 +66,7 @@ class Instance:
 
         Raises EngineFailed where the settings do not let it start, TimedOut.
         """
+        before = frozenset(self.room.log().splitlines())
         began = time.monotonic()
         words = shlex.join(word for name, value in self._settings().items() for word in ("-c", f"{name}={value}"))
         log = self.room.socket / "log"
@@ -71,16 +74,22 @@ class Instance:
         try:
             self.room.run("pg_ctl", *where, "-w", "-t", f"{_START_SECONDS:.0f}", "-o", words, "start", timeout=_HOURS)
         except (EngineFailed, TimedOut) as error:
-            raise _not_started(self.name, self.room.log()) from error
+            said = [line for line in self.room.log().splitlines() if line not in before]
+            raise _not_started(self.name, said) from error
         return time.monotonic() - began
 
     def stop(self) -> None:
         """At once; its data is of no use any more."""
         self.room.run("pg_ctl", "-D", str(self.room.data), "-m", "immediate", "-w", "stop", check=False, timeout=60)
 
-    def killed(self) -> bool:
-        """Whether one of its processes was killed and the server began anew, as its log tells."""
-        return _KILLED in self.room.log()
+    def answers(self, within: float) -> bool:
+        """Whether it takes a connection, which after a crash it does once WAL was read."""
+        until = time.monotonic() + within
+        while not self._answers():
+            if time.monotonic() > until:
+                return False
+            time.sleep(_POLL_SECONDS)
+        return True
 
     def fill(self, scale: int) -> None:
         """pgbench's tables, an empty one for bulk loads, and a file with rows for it."""
@@ -139,8 +148,16 @@ class Instance:
         try:
             (row,) = self.ask(counters.query(self.postgres))
         except StackError as error:
-            raise Unhealthy(f"the server of {self.name} does not answer: {error}", hint="see its log") from error
+            hint = "where it crashed, dmesg says whether memory was short"
+            raise Unhealthy(f"the server of {self.name} does not answer: {error}", hint=hint) from error
         return Counters(**row)
+
+    def _answers(self) -> bool:
+        words = (*PSQL, "-d", pgbench.DATABASE, "-c", "SELECT 1")
+        try:
+            return self.room.run("psql", *words, check=False, timeout=QUERY_SECONDS).returncode == 0
+        except TimedOut:
+            return False
 
     def _settings(self) -> dict[str, str]:
         own = {
@@ -153,7 +170,7 @@ class Instance:
         return {**self.contender.settings, **own}
 
 
-def _not_started(name: str, log: str) -> EngineFailed:
-    lines = [line for line in log.splitlines() if "FATAL:" in line or "PANIC:" in line]
-    reason = lines[-1].split(": ", 1)[-1].strip() if lines else (log.strip().splitlines() or ["no word"])[-1]
-    return EngineFailed(f"with the settings of {name} the server does not start: {reason}", hint="see --verbose")
+def _not_started(name: str, lines: Sequence[str]) -> EngineFailed:
+    reason = last_error(lines) or (lines[-1].strip() if lines else "no word")
+    said = f"with the settings of {name} the server does not start: {reason}"
+    return EngineFailed(said, hint="change the setting that it names, or measure without this configuration")

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from stackctl.bench.instance import Instance
 from stackctl.bench.slices import Field, Slice
+from stackctl.bench.statistics import LEAST_ROUNDS
 from stackctl.bench.workloads import Workload
 from stackctl.units import Bytes, human
 
@@ -18,11 +19,12 @@ _Round = tuple[Slice, Slice]
 
 @dataclass(frozen=True)
 class Measured:
-    """The slices of one workload; those at the same place were taken in one round."""
+    """The slices of one workload; those at the same place were taken in one round. `ended` is what broke it off."""
 
     workload: Workload
     ours: Sequence[Slice]
     theirs: Sequence[Slice]
+    ended: str = ""
 
     @property
     def crossed(self) -> float:
@@ -31,8 +33,10 @@ class Measured:
 
     @property
     def cut(self) -> str:
-        """What was still to come when the time was over, in words; empty where nothing was."""
+        """What was still to come at the end, and why it did not, in words; empty where nothing was."""
         work, done = self.workload, len(self.ours)
+        if self.ended:
+            return f"{work.name} ended after {done} of {work.rounds} rounds: {self.ended}"
         if work.checkpoints and self.crossed < work.checkpoints:
             return (
                 f"{work.name} ended after {done} rounds, {self.crossed:.0f} of {work.checkpoints} checkpoints crossed"
@@ -44,7 +48,10 @@ class Measured:
 
 @dataclass
 class Pair:
-    """`ours` against `theirs`, both of which stay up. `chance` decides who begins; ours, where `begins` says so."""
+    """`ours` against `theirs`, both of which stay up. `chance` decides who begins; ours, where `begins` says so.
+
+    `rounds` are those of the workload that is measured, or was last.
+    """
 
     field: Field
     ours: Instance
@@ -53,19 +60,24 @@ class Pair:
     note: Note
     begins: bool = False
     turn: int = 0
+    rounds: tuple[_Round, ...] = ()
 
     def measure(self, workload: Workload) -> Measured:
         """All rounds of a workload, after one that warms both up and is forgotten."""
+        self.rounds = ()
         self._prepare(workload)
         self._round(workload)
-        rounds: list[_Round] = []
         began = time.monotonic()
-        while self._goes_on(workload, rounds, time.monotonic() - began):
-            rounds.append(self._round(workload))
-            gone = time.monotonic() - began
-            left = max(0, min(gone / len(rounds) * (workload.rounds - len(rounds)), workload.most_seconds - gone))
-            self.note(f"{workload.name}: round {len(rounds)} of {workload.rounds}, about {_minutes(left)} left")
-        return _measured(workload, rounds)
+        while self._goes_on(workload, time.monotonic() - began):
+            self.rounds += (self._round(workload),)
+            done, gone = len(self.rounds), time.monotonic() - began
+            left = max(0, min(gone / done * (workload.rounds - done), workload.most_seconds - gone))
+            self.note(f"{workload.name}: round {done} of {workload.rounds}, about {_minutes(left)} left")
+        return self._measured(workload)
+
+    def broken_off(self, workload: Workload, ended: str) -> Measured | None:
+        """What there is of a workload whose measuring was broken off; None where not one round was finished."""
+        return replace(self._measured(workload), ended=ended) if self.rounds else None
 
     def _prepare(self, workload: Workload) -> None:
         """A table that no memory holds, where the workload wants one."""
@@ -84,16 +96,18 @@ class Pair:
             theirs, ours = self.field.take(self.theirs, workload), self.field.take(self.ours, workload)
         return ours, theirs
 
-    def _goes_on(self, workload: Workload, rounds: Sequence[_Round], seconds: float) -> bool:
-        if not rounds:
+    def _goes_on(self, workload: Workload, seconds: float) -> bool:
+        done = len(self.rounds)
+        if not done:
             return True
-        if len(rounds) >= workload.rounds or seconds > workload.most_seconds:
+        if done >= workload.rounds or seconds > workload.most_seconds:
             return False
-        return not workload.checkpoints or _measured(workload, rounds).crossed < workload.checkpoints
+        if done < LEAST_ROUNDS:
+            return True
+        return not workload.checkpoints or self._measured(workload).crossed < workload.checkpoints
 
-
-def _measured(workload: Workload, rounds: Sequence[_Round]) -> Measured:
-    return Measured(workload, [ours for ours, _ in rounds], [theirs for _, theirs in rounds])
+    def _measured(self, workload: Workload) -> Measured:
+        return Measured(workload, [ours for ours, _ in self.rounds], [theirs for _, theirs in self.rounds])
 
 
 def _minutes(seconds: float) -> str:

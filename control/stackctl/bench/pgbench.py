@@ -15,6 +15,7 @@ PATIENT = f"dbname={DATABASE} options='-c statement_timeout=0 -c lock_timeout=0'
 _TPS = re.compile(r"^tps = ([0-9.]+) \(without initial connection time\)", re.MULTILINE)
 _DONE = re.compile(r"^number of transactions actually processed: (\d+)", re.MULTILINE)
 _PROGRESS = re.compile(r"^progress: ([0-9.]+) s, ([0-9.]+) tps", re.MULTILINE)
+_BAD = re.compile(r"error|fatal|aborted", re.IGNORECASE)
 _FAILED = re.compile(r"^number of failed transactions: (\d+)", re.MULTILINE)
 
 
@@ -63,20 +64,26 @@ def words(
 
 
 def told(output: str, errors: str) -> Told:
-    """What a run said. Raises EngineFailed where it did not end well."""
+    """What a run said that ended well; it tells no rate where not one transaction was. Raises EngineFailed."""
     rate, done, failed = _TPS.search(output), _DONE.search(output), _FAILED.search(output)
-    if rate is None or done is None:
-        lines = [line for line in errors.splitlines() if "error" in line.lower() or "fatal" in line.lower()]
-        said = (lines or errors.strip().splitlines() or ["no word"])[0].strip()
-        raise EngineFailed(f"pgbench: {said}", hint="the server's log is above, with --verbose")
-    return Told(float(rate[1]), int(done[1]), int(failed[1]) if failed else 0)
+    if done is None or (rate is None and int(done[1])):
+        raise EngineFailed(f"pgbench: {reason(errors)}", hint="it printed no rate as PostgreSQL 15 to 18 does")
+    return Told(float(rate[1]) if rate else 0.0, int(done[1]), int(failed[1]) if failed else 0)
+
+
+def reason(errors: str) -> str:
+    """The first line that says why a program failed, or a client of it was aborted."""
+    lines = [line for line in errors.splitlines() if _BAD.search(line)] or errors.strip().splitlines()
+    return lines[0].strip() if lines else "it gave no word"
 
 
 def settled(errors: str, after: float) -> float:
     """The rate of a run from `after` seconds on, by its progress. Raises EngineFailed where it tells of none."""
     rates = [float(tps) for seconds, tps in _PROGRESS.findall(errors) if float(seconds) > after]
     if not rates:
-        raise EngineFailed(f"pgbench: no progress after {after:g} s", hint="see --verbose")
+        raise EngineFailed(
+            f"pgbench: no progress after {after:g} s", hint="it ended, or stood still, before its sessions had settled"
+        )
     return sum(rates) / len(rates)
 
 

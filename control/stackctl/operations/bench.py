@@ -13,9 +13,10 @@ from stackctl.bench.contenders import Contender
 from stackctl.bench.workloads import Workload, chosen, own_script
 from stackctl.engine.base import Note
 from stackctl.engine.runner import Runner
-from stackctl.errors import StackError, UsageError
-from stackctl.operations.bench_chart import picture, refuse_unwritable
+from stackctl.errors import Problem, StackError, UsageError
+from stackctl.operations.bench_chart import draw, refuse_unwritable
 from stackctl.operations.bench_ground import Ground, rooms_of
+from stackctl.operations.bench_notes import notes_of
 from stackctl.operations.bench_report import Run, result_of
 from stackctl.operations.bench_room import fitting, limits_of, refuse_without_disk
 from stackctl.operations.bench_statements import source_of
@@ -64,11 +65,17 @@ def bench_command(request: Request, runner: Runner, note: Note, asked: Asked) ->
         finished = _measure(ground, named)
     seconds = time.monotonic() - began
     run = Run(limits, rooms.limited, scale, asked.seed, moment, seconds, ground.compared)
-    if asked.chart is not None:
-        asked.chart.write_text(picture(run), encoding="utf-8")
-    problems = [*prepared.warnings, *smaller, *ground.problems.values()]
-    result = result_of(run, prepared.sizing.profile, prepared.choice.engine, problems)
-    return result if finished else replace(result, exit_code=INTERRUPTED)
+    undrawn = draw(asked.chart, run) if asked.chart is not None else []
+    problems = [*prepared.warnings, *smaller, *ground.problems.values(), *undrawn]
+    result = result_of(run, prepared.sizing.profile, prepared.choice.engine, notes_of(run, problems))
+    return result if finished else interrupted(result)
+
+
+def interrupted(result: Result) -> Result:
+    """A result of which a part is missing."""
+    said = "interrupted: this is what was measured until then"
+    error = Problem("interrupted", said, "the same --seed gives the same order again")
+    return replace(result, exit_code=INTERRUPTED, errors=[error])
 
 
 def _measure(ground: Ground, named: Sequence[Contender]) -> bool:
@@ -84,11 +91,11 @@ def _measure(ground: Ground, named: Sequence[Contender]) -> bool:
                 ground.pair(each)
             except StackError as error:
                 first = first or error
-                ground.tell(f"{each.name} was not measured: {error}", error.hint)
+                some = any(found.contender is each for found in ground.compared)
+                ground.tell(f"{each.name}{': the rest' if some else ''} was not measured: {error}", error.hint)
     except KeyboardInterrupt:
         if not ground.compared:
             raise
-        ground.tell("interrupted: this is what was measured until then", "the seed gives the same order again")
         return False
     if first and not ground.compared:
         raise first
@@ -120,5 +127,15 @@ def _contenders(prepared: Prepared, asked: Asked) -> list[Contender]:
             raise UsageError(f"--peers {name!r} is not one of {known}", hint="stock is in every pair anyway")
     found = [contenders.contender(name, sizing, catalog, build) for name in names]
     if asked.conf is not None:
+        _refuse_taken(asked.conf)
         found.append(contenders.from_file(asked.conf.name, read_conf(asked.conf), sizing, catalog, build))
     return found
+
+
+def _refuse_taken(conf: Path) -> None:
+    """Raise UsageError where a file has the name of a configuration that is known: results go by it."""
+    if conf.name in (contenders.STOCK, contenders.AGAIN, *contenders.NAMES):
+        said = (
+            f"--conf {conf}: {conf.name} is a configuration that bench knows by itself, and its results have that name"
+        )
+        raise UsageError(said, hint=f"copy it, and name the copy: --conf {conf}.conf")

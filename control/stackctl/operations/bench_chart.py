@@ -7,7 +7,7 @@ from pathlib import Path
 
 from stackctl.bench.chart import Course, Row, drawn
 from stackctl.bench.contenders import STOCK
-from stackctl.errors import ProfileError, UsageError
+from stackctl.errors import Problem, ProfileError, UsageError
 from stackctl.operations.bench_report import Run, latency_of, rate_of
 
 
@@ -21,13 +21,23 @@ def refuse_unwritable(chart: Path) -> None:
         raise ProfileError(f"--chart {chart} cannot be written", hint="name a file of your own")
 
 
+def draw(chart: Path, run: Run) -> list[Problem]:
+    """Write the picture; what kept it from being written, as an hour's result is worth more than its picture."""
+    try:
+        chart.write_text(picture(run), encoding="utf-8")
+    except OSError as error:
+        return [Problem("no_chart", f"--chart {chart}: {error.strerror or error}", "the numbers are in the result")]
+    return []
+
+
 def picture(run: Run) -> str:
     """Ratios of all contenders, and the 95th percentile over time of work that goes on and on."""
     rows, courses = [], []
     for found in run.compared:
         for each in found.measured:
             label = f"{found.contender.name}: {each.workload.name}"
-            rows.append(Row(label, rate_of(each, run.seed)))
+            rate = rate_of(each, run.seed)
+            rows.append(Row(label, rate, found.verdict(rate)))
             if each.workload.checkpoints and latency_of(each, run.seed) is not None:
                 sides = {STOCK: [s.p95 for s in each.theirs], found.contender.name: [s.p95 for s in each.ours]}
                 courses.append(Course(f"{label}, 95th percentile of each slice in its order", sides))

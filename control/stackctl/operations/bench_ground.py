@@ -15,6 +15,7 @@ from stackctl.bench.instance import Instance
 from stackctl.bench.pairing import Measured, Pair
 from stackctl.bench.plans import compared
 from stackctl.bench.slices import Field
+from stackctl.bench.trouble import Past, killed, last_words, past
 from stackctl.bench.workloads import Workload
 from stackctl.engine.base import Note
 from stackctl.engine.rooms import Limits, Rooms
@@ -28,6 +29,9 @@ from stackctl.units import human
 
 # Of its 100 three are the administrator's, and some are ours, to look at it with.
 _STOCK_CONNECTIONS = 90
+_ALONE = "--workloads measures the others without it"
+# What recovery from a crash may take before other work is tried.
+_RECOVERY_SECONDS = 300.0
 
 
 @contextmanager
@@ -87,43 +91,67 @@ class Ground:
     def pair(self, contender: Contender) -> None:
         """All workloads on a contender and on stock; one that fails is a problem of the others' run.
 
-        What was measured until an end that came early counts. Raises what the first one met where all of them fail.
+        What was measured until an end that came early counts. Raises what the first one met where none is measured.
         """
-        stock, found = contenders.stock(self.sizing), list[Measured]()
+        stock, found, failed = contenders.stock(self.sizing), list[Measured](), dict[str, StackError]()
         with self._running("stock", stock) as theirs, self._running("contender", contender) as ours:
             where = Field(self.rooms, self.scale, self.limits.memory, _app_of(self.sizing))
             pair = Pair(where, ours, theirs, random.Random(self.seed), self.note)  # noqa: S311 - repeatable
             planned = compared(ours, theirs) if self.statements is None else []
             try:
-                self._measure(pair, self._workloads(theirs), found)
+                self._measure(pair, self._workloads(theirs), found, failed)
             finally:
                 if found:
-                    self.compared.append(Compared(contender, found, planned))
+                    self.compared.append(Compared(contender, found, planned, frozenset(failed)))
 
-    def _measure(self, pair: Pair, workloads: Sequence[Workload], found: list[Measured]) -> None:
-        failed: list[StackError] = []
+    def _measure(
+        self, pair: Pair, workloads: Sequence[Workload], found: list[Measured], failed: dict[str, StackError]
+    ) -> None:
         for number, workload in enumerate(workloads, start=1):
             self.note(f"{workload.name}: {number} of {len(workloads)} workloads")
+            before = past(pair.ours.room), past(pair.theirs.room)
             try:
                 found.append(pair.measure(workload))
-            except (EngineFailed, ImageUnavailable) as error:
-                failed.append(self._explained(pair, error))
-                self.tell(f"{workload.name} was not measured: {failed[-1]}", failed[-1].hint)
+            except KeyboardInterrupt:
+                self._keep(pair, workload, "it was interrupted", "the seed gives the same order again", found)
+                raise
+            except StackError as error:
+                failed[workload.name] = reason = self._explained(pair, error, before)
+                said = str(reason).removeprefix(f"{workload.name}: ")
+                if not self._keep(pair, workload, said, reason.hint, found):
+                    self.tell(f"{pair.ours.name}: {workload.name} was not measured: {said}", reason.hint)
+                if number < len(workloads) and (gone := _gone(pair)):
+                    said = f"the server of {gone} did not come back within {_RECOVERY_SECONDS:.0f} s"
+                    self.tell(f"{pair.ours.name}: the rest was not measured: {said}", _ALONE)
+                    break
         if failed and not found:
-            raise failed[0]
+            raise next(iter(failed.values()))
 
-    def _explained(self, pair: Pair, error: StackError) -> StackError:
+    def _keep(self, pair: Pair, workload: Workload, ended: str, hint: str, found: list[Measured]) -> bool:
+        """Whether there is something of a workload that was broken off; then it counts, and that is told."""
+        some = pair.broken_off(workload, ended)
+        if some is None:
+            return False
+        found.append(some)
+        self.tell(f"{pair.ours.name}: {some.cut}", hint, code="cut")
+        return True
+
+    def _explained(self, pair: Pair, error: StackError, before: tuple[Past, Past]) -> StackError:
         """The error for what kept a workload from being measured, which for want of memory only the server knows."""
-        killed = [each.name for each in (pair.ours, pair.theirs) if each.killed()]
-        if not killed:
-            return error
-        what = f"the kernel killed a process of {' and '.join(killed)}, as it does where memory is short: {error}"
-        hint = f"{human(self.limits.memory)} are what a server has here: a larger --ram, or smaller settings"
-        return EngineFailed(what, hint=hint)
+        servers = list(zip((pair.ours, pair.theirs), before, strict=True))
+        if dead := [each.name for each, was in servers if killed(each.room, was)]:
+            what = f"the kernel killed a process of {' and '.join(dead)}, as it does where memory is short: {error}"
+            hint = f"{human(self.limits.memory)} are what a server has here: a larger --ram, or smaller settings"
+            return EngineFailed(what, hint=hint)
+        for each, was in servers:
+            if (words := last_words(each.room, was)) and words not in str(error):
+                what = f"{error}; the log of {each.name} has: {words}"
+                return EngineFailed(what, hint=error.hint, code=error.problems[0].code, exit_code=error.exit_code)
+        return error
 
-    def tell(self, said: str, hint: str) -> None:
+    def tell(self, said: str, hint: str, code: str = "not_measured") -> None:
         """A problem of the run, once."""
-        self.problems[said] = Problem("not_measured", said, hint)
+        self.problems[said] = Problem(code, said, hint)
 
     def _workloads(self, instance: Instance) -> Sequence[Workload]:
         if self.statements is None:
@@ -151,6 +179,11 @@ class Ground:
         finally:
             instance.stop()
             self.rooms.leave(room)
+
+
+def _gone(pair: Pair) -> str:
+    """Whose server takes no connection any more; none is an empty name."""
+    return next((each.name for each in (pair.ours, pair.theirs) if not each.answers(_RECOVERY_SECONDS)), "")
 
 
 def _app_of(sizing: Sizing) -> Gunicorn:

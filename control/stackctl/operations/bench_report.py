@@ -14,7 +14,7 @@ from stackctl.bench.contenders import STOCK, Contender
 from stackctl.bench.pairing import Measured
 from stackctl.bench.plans import Planned
 from stackctl.bench.slices import Slice
-from stackctl.bench.statistics import LEAST_ROUNDS, Ratio, Verdict, geometric_mean, paired
+from stackctl.bench.statistics import Ratio, Verdict, geometric_mean, paired
 from stackctl.bench.workloads import Measure, Workload
 from stackctl.engine.rooms import Limits
 from stackctl.errors import Problem
@@ -29,19 +29,21 @@ _THIRDS = 3
 
 @dataclass(frozen=True)
 class Compared:
-    """One contender against stock: what was measured, and the plans of both for the same questions."""
+    """One contender against stock: what was measured, the plans of both for the same questions, and what failed."""
 
     contender: Contender
     measured: Sequence[Measured]
     plans: Sequence[Planned] = ()
+    failed: frozenset[str] = frozenset()
 
     def verdict(self, rate: Ratio) -> Verdict:
         """What a ratio of rates says of the contender; speed that is bought with durability counts for nothing."""
         return Verdict.NOT_COUNTED if self.contender.traded else rate.verdict
 
-    def mean(self, seed: int) -> float:
-        """The geometric mean of its ratios of rates."""
-        return geometric_mean([rate_of(each, seed).median for each in self.measured])
+    def mean(self, seed: int) -> float | None:
+        """The geometric mean of its ratios of rates, None where they count for nothing."""
+        ratios = [rate_of(each, seed).median for each in self.measured]
+        return None if self.contender.traded else round(geometric_mean(ratios), 4)
 
 
 @dataclass(frozen=True)
@@ -70,14 +72,7 @@ def result_of(run: Run, profile: HardwareProfile, engine: str, warnings: Sequenc
         "seconds": round(run.seconds, 1),
         "compared": [_compared(each, run.seed) for each in run.compared],
     }
-    # Throwaway servers have no monitoring, whatever a stack would lack here.
-    notes = [
-        *(each for each in warnings if each.code != "service_missing"),
-        *(problem for each in run.compared for problem in (*_left_out(each.contender), *_traded(each.contender))),
-        *_few(run),
-        *_cut(run),
-    ]
-    return Result(document, _blocks(run), notes)
+    return Result(document, _blocks(run), warnings)
 
 
 def _compared(found: Compared, seed: int) -> dict[str, Any]:
@@ -87,7 +82,7 @@ def _compared(found: Compared, seed: int) -> dict[str, Any]:
         "left_out": dict(found.contender.left_out),
         "plans": [asdict(each) for each in found.plans],
         "workloads": [_workload(found, each, seed) for each in found.measured],
-        "geometric_mean": round(found.mean(seed), 4),
+        "geometric_mean": found.mean(seed),
     }
 
 
@@ -152,8 +147,9 @@ def _blocks(run: Run) -> list[Block]:
     measured = [(found, {m.workload.name: m for m in found.measured}) for found in run.compared]
 
     def row(workload: Workload, cell: Callable[[Compared, Measured], str]) -> list[str]:
-        cells = [cell(found, by[workload.name]) if workload.name in by else "failed" for found, by in measured]
-        return [workload.name, *cells, workload.about]
+        name = workload.name
+        cells = [cell(found, by[name]) if name in by else _missing(found, name) for found, by in measured]
+        return [name, *cells, workload.about]
 
     def rate(compared: Compared, found: Measured) -> str:
         ratio = rate_of(found, run.seed)
@@ -161,7 +157,8 @@ def _blocks(run: Run) -> list[Block]:
 
     rates = [row(each, rate) for each in workloads.values()]
     if len(workloads) > 1:
-        rates.append([_MEAN, *(f"{each.mean(run.seed):.2f}" for each in run.compared), "of those measured"])
+        means = ("-" if (mean := each.mean(run.seed)) is None else f"{mean:.2f}" for each in run.compared)
+        rates.append([_MEAN, *means, "of those measured"])
     slow = [row(each, lambda _, found: _shown(latency_of(found, run.seed))) for each in workloads.values()]
     columns = ["workload", *names, "what it is"]
     slow = [line for line in slow if set(line[1:-1]) != {"-"}]
@@ -177,6 +174,10 @@ def _blocks(run: Run) -> list[Block]:
         *(_plans(found) for found in run.compared if found.plans),
         Line("~: within the noise of this run. A machine's drift meets both sides of a round.", "dim"),
     ]
+
+
+def _missing(compared: Compared, workload: str) -> str:
+    return "failed" if workload in compared.failed else "not measured"
 
 
 def _shown(ratio: Ratio | None) -> str:
@@ -251,35 +252,3 @@ def _plans(found: Compared) -> Table:
 
 def _both(stock: float | None, ours: float | None, form: str, factor: float = 1) -> str:
     return ", ".join("-" if each is None else form.format(each * factor) for each in (stock, ours))
-
-
-def _left_out(contender: Contender) -> list[Problem]:
-    return [
-        Problem("left_out", f"{contender.name}: {name} was left out: {reason}", "another build of the server has it")
-        for name, reason in contender.left_out.items()
-    ]
-
-
-def _traded(contender: Contender) -> list[Problem]:
-    if not contender.traded:
-        return []
-    said = f"{contender.name} may lose or tear commits in a crash, by {', '.join(contender.traded)} = off"
-    return [Problem("durability_traded", f"{said}: its speed is not counted", "measure it with them on")]
-
-
-def _cut(run: Run) -> list[Problem]:
-    """Workloads whose time was over before their rounds, or the checkpoints that they wait for."""
-    return [
-        Problem("cut", f"{found.contender.name}: {said}", "what was measured until then counts")
-        for found in run.compared
-        for each in found.measured
-        if (said := each.cut)
-    ]
-
-
-def _few(run: Run) -> list[Problem]:
-    short = {m.workload.name for found in run.compared for m in found.measured if len(m.ours) < LEAST_ROUNDS}
-    if not short:
-        return []
-    text = f"{', '.join(sorted(short))}: fewer than {LEAST_ROUNDS} rounds tell nothing from noise"
-    return [Problem("few_rounds", text, f"--rounds {LEAST_ROUNDS} or more")]

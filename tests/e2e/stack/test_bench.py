@@ -172,7 +172,7 @@ def test_what_was_measured_until_an_interruption_is_told(project: Stack) -> None
     document = json.loads(said)
     assert (running.returncode, document["ok"]) == (130, False)
     assert [each["workload"] for each in document["data"]["compared"][0]["workloads"]] == ["read"]
-    assert any(each["message"].startswith("interrupted") for each in document["warnings"])
+    assert [each["code"] for each in document["errors"]] == ["interrupted"]
     assert "smaller_profile" in {each["code"] for each in document["warnings"]}
     assert 2 * document["data"]["limits"]["memory"] < psutil.virtual_memory().total
     assert document["data"]["ram_bytes"].bit_count() == 1

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from stackctl.bench.chart import Course, Row, drawn
 from stackctl.bench.statistics import Ratio
+from stackctl.engine.rooms import Limits
 from stackctl.errors import StackError
-from stackctl.operations.bench_chart import refuse_unwritable
+from stackctl.hardware.model import DiskLimit
+from stackctl.operations.bench_chart import draw, refuse_unwritable
+from stackctl.operations.bench_report import Run
+from stackctl.units import Bytes
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -24,7 +29,8 @@ def places(root: ET.Element, tag: str, name: str) -> list[float]:
 
 
 def test_stock_is_in_the_middle_of_half_and_twice_as_fast() -> None:
-    rows = [Row(f"<{value}>", Ratio(value, value * 0.9, value * 1.1, 12)) for value in (0.5, 1, 2)]
+    ratios = [Ratio(value, value * 0.9, value * 1.1, 12) for value in (0.5, 1, 2)]
+    rows = [Row(f"<{each.median}>", each, each.verdict) for each in ratios]
     root = picture(rows, [])
     half, one, twice = places(root, "circle", "cx")
     assert one - half == pytest.approx(twice - one, abs=0.2)
@@ -37,7 +43,7 @@ def test_stock_is_in_the_middle_of_half_and_twice_as_fast() -> None:
 
 def test_what_is_slower_faster_and_neither_is_told_apart() -> None:
     slow, fast, alike = Ratio(0.5, 0.4, 0.6, 12), Ratio(2, 1.5, 3, 12), Ratio(1, 0.9, 1.1, 12)
-    root = picture([Row("a", slow), Row("b", fast), Row("c", alike)], [])
+    root = picture([Row("", each, each.verdict) for each in (slow, fast, alike)], [])
     colours = [each.attrib["fill"] for each in root.iter(f"{SVG}circle")]
     assert len(set(colours)) == 3
 
@@ -58,3 +64,9 @@ def test_a_picture_that_cannot_be_made_is_refused_before_the_run(tmp_path: Path,
     with pytest.raises(StackError) as refused:
         refuse_unwritable(tmp_path / name)
     assert refused.value.exit_code == code
+
+
+def test_a_disk_that_is_full_in_the_end_takes_the_picture_and_not_the_result() -> None:
+    run = Run(Limits(Bytes(1), Bytes(1), 1, DiskLimit()), "", 1, 0, datetime.now(UTC), 3600, [])
+    (problem,) = draw(Path("/dev/full"), run)
+    assert (problem.code, problem.message) == ("no_chart", "--chart /dev/full: No space left on device")

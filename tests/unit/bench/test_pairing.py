@@ -59,6 +59,12 @@ def test_it_ends_when_the_slower_one_has_crossed_its_checkpoints() -> None:
     assert (found.crossed, found.cut) == (3, "")
 
 
+def test_checkpoints_that_are_crossed_at_once_leave_rounds_enough_to_tell() -> None:
+    """Two rounds cross the three, and nothing can be called faster by fewer than six."""
+    assert len(pair(Field(forced=2), 1).measure(replace(WORK, checkpoints=3)).ours) == 6
+    assert len(pair(Field(forced=2), 1).measure(replace(WORK, checkpoints=3, rounds=4)).ours) == 4
+
+
 def test_time_that_is_over_is_told() -> None:
     """Else four rounds look like the forty that were asked for, and a mix without a checkpoint like one over three."""
     late = pair(Field(), 1).measure(replace(WORK, most_seconds=0))

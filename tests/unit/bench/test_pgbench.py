@@ -38,6 +38,14 @@ def test_a_run_that_ended_badly_is_told_in_its_own_words() -> None:
         pgbench.told("pgbench (17.6)\n", errors)
 
 
+def test_a_run_without_one_transaction_has_no_rate() -> None:
+    """As pgbench prints it where the first transaction of each client goes on when the time is over."""
+    done = "number of transactions actually processed: 0\nnumber of failed transactions: 0 (NaN%)\n"
+    assert pgbench.told(done, "") == pgbench.Told(0.0, 0, 0)
+    with pytest.raises(EngineFailed, match="pgbench: it gave no word"):
+        pgbench.told(done.replace("processed: 0", "processed: 7"), "")
+
+
 def test_latencies_are_milliseconds_in_order_without_what_failed() -> None:
     assert pgbench.latencies(LOGGED.splitlines()) == [2.241, 2.465, 9.87]
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
+from profiles import REFERENCE
 from stackctl.bench.contenders import Contender
 from stackctl.bench.counters import Counters
 from stackctl.bench.pairing import Measured
@@ -11,8 +13,10 @@ from stackctl.bench.slices import Slice
 from stackctl.bench.workloads import catalogue
 from stackctl.engine.rooms import Limits
 from stackctl.hardware.model import DiskLimit
-from stackctl.operations.bench_report import Compared, Run, _blocks
-from stackctl.operations.result import Table
+from stackctl.operations.bench import interrupted
+from stackctl.operations.bench_chart import picture
+from stackctl.operations.bench_report import Compared, Run, _blocks, result_of
+from stackctl.operations.result import Result, Table
 from stackctl.units import MIB, Bytes
 
 
@@ -20,11 +24,13 @@ def taken(rate: float, p95: float, **counted: float) -> Slice:
     return Slice(rate, 100, 0, 1, p95, p95, 1, 0, Counters(**counted))
 
 
+def run(*compared: Compared) -> Run:
+    return Run(Limits(Bytes(1), Bytes(1), 1, DiskLimit()), "", 1, 1, datetime.now(UTC), 1, compared)
+
+
 def tables(*measured: Measured) -> dict[str, Table]:
-    contender = Contender("ours", {}, {}, 0)
-    limits, found = Limits(Bytes(1), Bytes(1), 1, DiskLimit()), Compared(contender, measured)
-    run = Run(limits, "", 1, 1, datetime.now(UTC), 1, [found])
-    return {each.title: each for each in _blocks(run) if isinstance(each, Table)}
+    found = run(Compared(Contender("ours", {}, {}, 0), measured))
+    return {each.title: each for each in _blocks(found) if isinstance(each, Table)}
 
 
 def side(*p95s: float, **counted: float) -> list[Slice]:
@@ -44,3 +50,35 @@ def test_what_updates_left_behind_is_told_with_latency_over_time() -> None:
 def test_reads_leave_nothing_behind() -> None:
     shown = tables(Measured(catalogue()["read"], side(1), side(2)))
     assert not [title for title in shown if "left behind" in title]
+
+
+def test_speed_that_is_bought_with_durability_is_nowhere_faster() -> None:
+    """Twice as fast with synchronous_commit off: grey in the picture, without a mean."""
+    faster = [taken(20, 1)] * 6
+    work = [Measured(catalogue()[name], faster, [taken(10, 1)] * 6) for name in ("tpcb", "read")]
+    traded = Compared(Contender("loose", {"synchronous_commit": "off"}, {}, 0), work)
+    kept = Compared(Contender("safe", {}, {}, 0), work)
+    both = run(traded, kept)
+    dots = re.findall(r'<circle .*fill="(#\w+)"', picture(both))
+    assert dots == ["#666666", "#666666", "#0072b2", "#0072b2"]
+    loose, safe = result_of(both, REFERENCE, "embedded", []).data["compared"]
+    assert (loose["geometric_mean"], safe["geometric_mean"]) == (None, 2.0)
+    (table,) = (each for each in _blocks(both) if isinstance(each, Table) and each.rows[-1][0] == "geometric mean")
+    assert table.rows[-1][1:3] == ["-", "2.00"]
+
+
+def test_what_failed_is_told_from_what_was_never_begun() -> None:
+    """The second was interrupted before `bulk`; the first cannot do `index`."""
+    work = {name: Measured(catalogue()[name], side(1), side(1)) for name in ("read", "index", "bulk")}
+    first = Compared(Contender("first", {}, {}, 0), [work["read"], work["bulk"]], failed=frozenset(["index"]))
+    second = Compared(Contender("second", {}, {}, 0), [work["read"], work["index"]])
+    (table,) = (each for each in _blocks(run(first, second)) if isinstance(each, Table) and "as fast" in each.title)
+    cells = {row[0]: row[1:3] for row in table.rows}
+    assert cells["bulk"][1] == "not measured"
+    assert cells["index"][0] == "failed"
+
+
+def test_an_interruption_is_an_error_beside_what_was_measured() -> None:
+    """As the page on exit codes promises to scripts."""
+    found = interrupted(Result({"scale": 1}, []))
+    assert (found.exit_code, found.data, [each.code for each in found.errors]) == (130, {"scale": 1}, ["interrupted"])

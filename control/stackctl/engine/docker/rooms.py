@@ -23,7 +23,7 @@ from stackctl.hardware.usage import CGROUP_FILES, Usage, of_cgroup
 from stackctl.images.public import data_mount
 
 _PORT = "5432"
-_LINES = "40"
+_LINES = "10000"
 # The first process waits for whoever ends, as the server's own parent is gone.
 _IDLE = ("-c", "while :; do sleep 1; done")
 # A large one is not gone at once, and as long as its number is taken none starts on the same data.

@@ -22,7 +22,7 @@ from stackctl.hardware.usage import Usage
 # Not /tmp, which may be memory: what the disk does is a part of what is measured.
 PLACE = Path("/var/tmp")  # noqa: S108 - a folder of mode 0700 with a name that nobody can guess
 _PORT = "5432"
-_LINES = 40
+_LINES = 10_000
 # The servers end by SIGQUIT, at once; their files go when they are gone.
 _CLEAN = """
 cat >/dev/null
@@ -79,7 +79,8 @@ class EmbeddedRoom:
         """The tree of processes."""
         found = self.tree.usage(self._postmaster())
         if found is None:
-            raise Unhealthy(f"the server of {self.name} is gone", hint="see its log")
+            hint = "where it crashed, dmesg says whether memory was short"
+            raise Unhealthy(f"the server of {self.name} is gone", hint=hint)
         return found
 
     def log(self) -> str:
