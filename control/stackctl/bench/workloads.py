@@ -129,4 +129,4 @@ def shortened(workload: Workload) -> Workload:
 
 def own_script(name: str, script: str) -> Workload:
     """A user's own SQL, as a script for pgbench."""
-    return Workload(name, "your own script", script, settling=10)
+    return Workload(name, "your own script", script)
