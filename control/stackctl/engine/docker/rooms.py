@@ -16,7 +16,7 @@ from stackctl.engine.docker.client import DATABASE_USER, bind, database_user, op
 from stackctl.engine.docker.disk import held_disk
 from stackctl.engine.docker.place import data_folder
 from stackctl.engine.ownership import give
-from stackctl.engine.rooms import ADMINISTRATOR, Limits, Room
+from stackctl.engine.rooms import ADMINISTRATOR, WRITE, Limits, Room
 from stackctl.engine.runner import Completed, Runner
 from stackctl.errors import ImageUnavailable, Unhealthy
 from stackctl.hardware.usage import CGROUP_FILES, Usage, of_cgroup
@@ -116,6 +116,11 @@ class DockerRooms:
         room = DockerRoom(name, container, data, place, self.runner)
         room.run("mkdir", "-p", "-m", "0700", str(data))
         return room
+
+    def write(self, path: Path, text: str) -> None:
+        """In the container of the clients, where links lead nowhere else."""
+        argv = ["docker", "exec", "--interactive", f"{self._token}-clients", "sh", "-c", WRITE, "sh", str(path)]
+        self.runner.run(argv, input=text, quiet=True, timeout=60)
 
     def leave(self, room: Room) -> None:
         """Remove the container, the volume, and the folder of the socket."""

@@ -10,10 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from stackctl.engine.embedded.account import ensure_account
-from stackctl.engine.embedded.processes import kill_tree
+from stackctl.engine.embedded.generations import postmaster_of
+from stackctl.engine.embedded.processes import is_at_work, kill_tree
 from stackctl.engine.embedded.programs import Server, find_pooler, find_server
+from stackctl.engine.logs import tail_files
 from stackctl.engine.ownership import give
-from stackctl.engine.rooms import ADMINISTRATOR, Limits, Room
+from stackctl.engine.rooms import ADMINISTRATOR, WRITE, Limits, Room
 from stackctl.engine.runner import Completed, Runner, SystemUser
 from stackctl.errors import Unhealthy
 from stackctl.hardware.process_tree import ProcessTree
@@ -84,15 +86,14 @@ class EmbeddedRoom:
 
     def log(self) -> str:
         """Its file."""
-        with suppress(OSError):
-            return "\n".join((self.home / "log").read_text(errors="replace").splitlines()[-_LINES:])
-        return ""
+        return "\n".join(tail_files([self.home / "log"], _LINES))
 
     def _postmaster(self) -> int:
-        try:
-            return int((self.data / "postmaster.pid").read_text().split("\n", 1)[0])
-        except (OSError, ValueError) as error:
-            raise Unhealthy(f"the server of {self.name} does not run: {error}", hint="see its log") from error
+        # The file is the account's, which could name any process in it.
+        pid = postmaster_of(self.data)
+        if pid is None or not is_at_work(pid, self.data, self.user):
+            raise Unhealthy(f"the server of {self.name} does not run", hint="see its log")
+        return pid
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,11 @@ class EmbeddedRooms:
         """A folder; nothing here enforces the limits."""
         return EmbeddedRoom(name, _folder(self.base / name, self.user), self.server, self.runner, self.user)
 
+    def write(self, path: Path, text: str) -> None:
+        """As the account."""
+        argv = ["sh", "-c", WRITE, "sh", str(path)]
+        self.runner.run(argv, user=self.user, cwd=Path("/"), input=text, clean=True, quiet=True, timeout=60)
+
     def leave(self, room: Room) -> None:
         """Remove its folder; its server was stopped."""
         shutil.rmtree(self.base / room.name)
@@ -127,7 +133,9 @@ class EmbeddedRooms:
             yield
         finally:
             with suppress(OSError, ValueError):
-                kill_tree(int(ini.with_suffix(".pid").read_text()))
+                pid = int(ini.with_suffix(".pid").read_text())
+                if is_at_work(pid, ini, self.user):
+                    kill_tree(pid)
 
     def client(self, room: Room, program: str, *arguments: str, timeout: float) -> Completed:
         """Any process is outside: there are no limits."""
