@@ -16,6 +16,10 @@ _NAME = r'"?([\w ]+?)"?'
 # function made of a column is none.
 _COLUMN = rf"(?<!\w)(?<!\w\()(?<!\w\(\(){_NAME}\.{_NAME}\)*(?:::[\w ]+(?:\(\d+\))?)?\)*"
 _CONDITION = re.compile(rf"{_COLUMN} (=|<>|<=|>=|<|>|~~\*|~~) (ANY )?(.+?)(?= AND | OR |$)")
+# All that may stand on the other side: a parameter, or a piece of a pattern, in brackets and with casts. What is
+# reckoned from a parameter tells nothing of its values.
+_CAST = r'::[\w". ]+(?:\(\d+(?:,\d+)?\))?(?:\[\])*'
+_PIECE = re.compile(rf"[(\s]*(?:\$(\d+)|'(?:[^']|'')*')[)\s]*(?:{_CAST}[)\s]*)*")
 _CONDITIONS = ("Index Cond", "Recheck Cond", "Filter", "Hash Cond", "Merge Cond", "Join Filter", "One-Time Filter")
 _DICE = 10_000
 
@@ -87,13 +91,15 @@ def columns(plan: Mapping[str, Any]) -> dict[int, Column]:
 
 def _parts(operator: str, other: str) -> list[tuple[int, Part | None]]:
     """The parameters on the other side of an operator: one alone, or the pieces of a pattern."""
-    pieces = other.partition(", ")[0] if "like_escape" in other else other
-    numbers = [int(found) for found in _PARAMETER.findall(pieces)]
-    if operator.startswith("~~") and len(numbers) > 1:
+    searches = operator.startswith("~~")
+    pattern = other.removeprefix("like_escape(").partition(", ")[0] if other.startswith("like_escape(") else other
+    found = [_PIECE.fullmatch(piece) for piece in (pattern.split(" || ") if searches else [pattern])]
+    # Of what is reckoned from parameters nobody knows how it is like the column.
+    numbers = [int(match[1]) for match in found if match and match[1]] if all(found) else []
+    if searches and len(numbers) > 1:
         word = 1 if len(numbers) > 2 else 0
         return [(each, Part.WORD if place == word else Part.WILDCARD) for place, each in enumerate(numbers)]
-    # Of an expression with more of them nobody knows which one is like the column.
-    return [(numbers[0], None)] if len(numbers) == 1 else []
+    return [(each, None) for each in numbers]
 
 
 def _nodes(plan: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

@@ -53,6 +53,18 @@ def test_a_search_that_is_put_together_from_pieces() -> None:
         ("(t.id > ($1 + $2))", {}),
         ("(length(t.name) > $1)", {}),
         ("(lower((t.name)::text) = $1)", {}),
+        # What is reckoned from one is not like the column either: an interval is no time.
+        ("(t.made > (now() - ($1)::interval))", {}),
+        ("(t.price > ($1 * '2'::numeric))", {}),
+        ("((t.name)::text ~~ upper(($1)::text))", {}),
+        ("(t.price > (($1)::numeric(10,2)))", {1: ("price", ">", False)}),
+        ("((t.id = ANY (($1)::integer[])) AND (t.on_off = $2))", {1: ("id", "=", True), 2: ("on_off", "=", False)}),
+        (
+            '((t.word = ($1)::public.citext) OR (t.kind = ($2)::"char"))',
+            {1: ("word", "=", False), 2: ("kind", "=", False)},
+        ),
+        ("(t.made >= ($1)::timestamp with time zone)", {1: ("made", ">=", False)}),
+        ("((t.name)::text ~~* (('it''s %'::text || ($1)::text) || '%'::text))", {1: ("name", "~~*", False)}),
         # A relation that is not scanned, such as a subquery, has no rows to take values from.
         ("(x.id = $1)", {}),
     ],
