@@ -115,11 +115,13 @@ class Instance:
         self.do("ANALYZE", f"ALTER DATABASE {pgbench.DATABASE} SET default_transaction_read_only = on", "CHECKPOINT")
 
     def session(self, *statements: str) -> str:
-        """Run statements, or commands of psql, in one session; what they printed."""
-        words = [word for statement in statements for word in ("-c", statement)]
-        return self.room.run(
-            "psql", *PSQL, "-v", "ON_ERROR_STOP=1", "-d", pgbench.DATABASE, *words, timeout=_HOURS
-        ).stdout
+        """Run statements, or commands of psql, in one session; what they printed.
+
+        They may have values of a user's rows, and so are no words of a command line, which everybody here can read.
+        """
+        lines = [each if each.startswith("\\") else f"{each.strip().rstrip(';')}\n;" for each in statements]
+        words = (*PSQL, "-v", "ON_ERROR_STOP=1", "-d", pgbench.DATABASE)
+        return self.room.run("psql", *words, input="\n".join([*lines, ""]), timeout=_HOURS).stdout
 
     def ask(self, sql: str) -> list[dict[str, Any]]:
         """Rows of a query of ours."""

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+from psycopg import errors
 
 from stackctl.bench import replay
 from stackctl.bench.instance import Instance
 from stackctl.bench.replay import Column, Part, Seen
-from stackctl.errors import EngineFailed, TimedOut
+from stackctl.errors import EngineFailed, StackError, TimedOut
 
 _VARIANTS = 8
 _LONGEST_MS = 30_000
+# PostgreSQL's words may have values of the user's rows in them, or of the statement; the number of the error has none.
+_NUMBER_ONLY = r"\set VERBOSITY sqlstate"
+_SQLSTATE = re.compile(r"(?:ERROR|FATAL): +([0-9A-Z]{5})$", re.MULTILINE)
+_TOOK_TOO_LONG = "57014"
 
 
 @dataclass(frozen=True)
@@ -33,11 +40,25 @@ def replayed(seen: Sequence[Seen], instance: Instance) -> Replayed:
             variants = _variants(each, instance)
             for text in variants[:1]:
                 # Its rows go nowhere, as they may be secrets of the user's.
-                instance.session(f"SET statement_timeout = {_LONGEST_MS}", r"\o /dev/null", text)
+                instance.session(_NUMBER_ONLY, f"SET statement_timeout = {_LONGEST_MS}", r"\o /dev/null", text)
             asked[each] = variants
-        except (_Unknown, EngineFailed, TimedOut) as error:
+        except _Unknown as error:
             left_out[each.text] = str(error)
+        except (EngineFailed, TimedOut) as error:
+            left_out[each.text] = _refusal(error)
     return Replayed(replay.script(asked) if asked else "", len(asked), left_out)
+
+
+def _refusal(error: StackError) -> str:
+    found = _SQLSTATE.search(str(error))
+    if found is None:
+        return "the server gave no answer"
+    if found[1] == _TOOK_TOO_LONG:
+        return f"it took more than {_LONGEST_MS // 1000} s"
+    try:
+        return f"PostgreSQL refused it, {errors.lookup(found[1]).__name__} (SQLSTATE {found[1]})"
+    except KeyError:
+        return f"PostgreSQL refused it, SQLSTATE {found[1]}"
 
 
 class _Unknown(Exception):
@@ -60,6 +81,7 @@ def _prepared(seen: Seen, instance: Instance) -> tuple[list[str], dict[int, Colu
     """The types of its parameters, and what each is compared with in a plan that knows no values."""
     nothing = ", ".join(["NULL"] * seen.parameters)
     said = instance.session(
+        _NUMBER_ONLY,
         "SET plan_cache_mode = force_generic_plan",
         f"PREPARE seen AS {seen.text}",
         "SELECT to_json(parameter_types::text[]) FROM pg_prepared_statements WHERE name = 'seen'",

@@ -42,7 +42,9 @@ class Room(Protocol):
     def socket(self) -> Path:
         """The folder of its socket."""
 
-    def run(self, program: str, *arguments: str, check: bool = True, timeout: float = 60) -> Completed:
+    def run(
+        self, program: str, *arguments: str, check: bool = True, timeout: float = 60, input: str | None = None
+    ) -> Completed:
         """Run one of PostgreSQL's programs within the limits, as the account that owns the data."""
 
     def kill(self) -> None:

@@ -57,11 +57,14 @@ class DockerRoom:
     socket: Path
     runner: Runner
 
-    def run(self, program: str, *arguments: str, check: bool = True, timeout: float = 60) -> Completed:
+    def run(
+        self, program: str, *arguments: str, check: bool = True, timeout: float = 60, input: str | None = None
+    ) -> Completed:
         """Inside the container."""
         login = ("--env", f"PGHOST={self.socket}", "--env", f"PGPORT={_PORT}", "--env", f"PGUSER={ADMINISTRATOR}")
-        argv = ["docker", "exec", "--env", "LC_ALL=C.UTF-8", *login, self.container, program, *arguments]
-        return self.runner.run(argv, check=check, timeout=timeout, quiet=True)
+        reads = () if input is None else ("--interactive",)
+        argv = ["docker", "exec", *reads, "--env", "LC_ALL=C.UTF-8", *login, self.container, program, *arguments]
+        return self.runner.run(argv, input=input, check=check, timeout=timeout, quiet=True)
 
     def kill(self) -> None:
         """SIGKILL for all in the container but its first process, which the kernel spares; the server is gone then."""

@@ -59,7 +59,9 @@ class EmbeddedRoom:
         """Beside the data."""
         return self.home
 
-    def run(self, program: str, *arguments: str, check: bool = True, timeout: float = 60) -> Completed:
+    def run(
+        self, program: str, *arguments: str, check: bool = True, timeout: float = 60, input: str | None = None
+    ) -> Completed:
         """As the account; without a room of its own, so that its cost is not told from the machine's."""
         login = {"PGHOST": str(self.socket), "PGPORT": _PORT, "PGUSER": ADMINISTRATOR}
         return self.runner.run(
@@ -67,6 +69,7 @@ class EmbeddedRoom:
             user=self.user,
             cwd=self.home,
             env={"LC_ALL": "C.UTF-8", "TZ": "UTC", **login},
+            input=input,
             clean=True,
             check=check,
             timeout=timeout,
