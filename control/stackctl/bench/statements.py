@@ -32,16 +32,12 @@ class Replayed:
 
 
 def replayed(seen: Sequence[Seen], instance: Instance) -> Replayed:
-    """Statements with values, each of which was tried once. The script is empty where none can be asked."""
+    """Statements with values, each tried once with all of its own. The script is empty where none can be asked."""
     asked: dict[Seen, list[str]] = {}
     left_out: dict[str, str] = {}
     for each in seen:
         try:
-            variants = _variants(each, instance)
-            for text in variants[:1]:
-                # Its rows go nowhere, as they may be secrets of the user's.
-                instance.session(_NUMBER_ONLY, f"SET statement_timeout = {_LONGEST_MS}", r"\o /dev/null", text)
-            asked[each] = variants
+            asked[each] = _answered(_variants(each, instance), instance)
         except _Unknown as error:
             left_out[each.text] = str(error)
         except (EngineFailed, TimedOut) as error:
@@ -49,16 +45,40 @@ def replayed(seen: Sequence[Seen], instance: Instance) -> Replayed:
     return Replayed(replay.script(asked) if asked else "", len(asked), left_out)
 
 
-def _refusal(error: StackError) -> str:
+def _answered(variants: Sequence[str], instance: Instance) -> list[str]:
+    """Those that the server answers: one that fails would end a client of pgbench.
+
+    Raises EngineFailed, TimedOut where none is, or where one takes too long.
+    """
+    refused: dict[str, StackError] = {}
+    for text in dict.fromkeys(variants):
+        try:
+            # Its rows go nowhere, as they may be secrets of the user's.
+            instance.session(_NUMBER_ONLY, f"SET statement_timeout = {_LONGEST_MS}", r"\o /dev/null", text)
+        except EngineFailed as error:
+            if _sqlstate(error) == _TOOK_TOO_LONG:
+                raise
+            refused[text] = error
+    if len(refused) == len(set(variants)):
+        raise next(iter(refused.values()))
+    return [text for text in variants if text not in refused]
+
+
+def _sqlstate(error: StackError) -> str | None:
     found = _SQLSTATE.search(str(error))
-    if found is None:
+    return found[1] if found else None
+
+
+def _refusal(error: StackError) -> str:
+    number = _sqlstate(error)
+    if number is None:
         return "the server gave no answer"
-    if found[1] == _TOOK_TOO_LONG:
+    if number == _TOOK_TOO_LONG:
         return f"it took more than {_LONGEST_MS // 1000} s"
     try:
-        return f"PostgreSQL refused it, {errors.lookup(found[1]).__name__} (SQLSTATE {found[1]})"
+        return f"PostgreSQL refused it, {errors.lookup(number).__name__} (SQLSTATE {number})"
     except KeyError:
-        return f"PostgreSQL refused it, SQLSTATE {found[1]}"
+        return f"PostgreSQL refused it, SQLSTATE {number}"
 
 
 class _Unknown(Exception):

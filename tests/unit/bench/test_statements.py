@@ -63,6 +63,22 @@ def test_no_value_of_a_row_is_in_a_command_line() -> None:
     assert not any("abc123" in word or "token" in word for word in room.words)
 
 
+def test_what_one_value_makes_fail_is_asked_with_the_others() -> None:
+    """pgbench ends a client whose statement fails, and the work of the others is then more than it was."""
+    room = Psql(["1.2.3.4", "none"], {"'none'": "ERROR:  22P02\n"})
+    found = replayed([BY_TOKEN], on(room))
+    assert (found.statements, found.left_out) == (1, {})
+    assert found.script.count("'1.2.3.4'") == 4
+    assert "none" not in found.script
+    tried = [each for each in room.asked if "statement_timeout" in each]
+    assert len(tried) == 2, "each value once"
+
+
+def test_what_takes_too_long_with_one_value_is_left_out() -> None:
+    room = Psql(["short", "long"], {"'long'": "ERROR:  57014\n"})
+    assert replayed([BY_TOKEN], on(room)).left_out == {BY_TOKEN.text: "it took more than 30 s"}
+
+
 def test_a_statement_ends_after_its_comment_and_a_command_of_psql_with_its_line() -> None:
     room = Psql([])
     on(room).session(r"\o /dev/null", "SELECT 1; ", "SELECT 2 -- two")
