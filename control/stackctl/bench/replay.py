@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -21,7 +21,8 @@ _CONDITION = re.compile(rf"{_COLUMN} (=|<>|<=|>=|<|>|~~\*|~~) (ANY )?(.+?)(?= AN
 _CAST = r'::[\w". ]+(?:\(\d+(?:,\d+)?\))?(?:\[\])*'
 _PIECE = re.compile(rf"[(\s]*(?:\$(\d+)|'(?:[^']|'')*')[)\s]*(?:{_CAST}[)\s]*)*")
 _CONDITIONS = ("Index Cond", "Recheck Cond", "Filter", "Hash Cond", "Merge Cond", "Join Filter", "One-Time Filter")
-_DICE = 10_000
+# A run of fewer transactions than this may well never come to a call that is one of so many.
+_MANY = 10_000
 
 
 @dataclass(frozen=True)
@@ -121,12 +122,19 @@ def script(asked: Mapping[Seen, Sequence[str]]) -> str:
     calls = sum(seen.calls for seen in asked)
     if not calls:
         raise ValueError("a script needs a statement that was called")
-    lines, upto = [rf"\set dice random(1, {_DICE})"], 0.0
+    # As many sides as there were calls: rounded to fewer, what was called seldom would be asked never.
+    lines, upto = [rf"\set dice random(1, {calls})"], 0
     for number, (seen, variants) in enumerate(asked.items()):
-        upto += seen.calls / calls * _DICE
+        upto += seen.calls
         last = number == len(asked) - 1
-        lines.append(r"\else" if last and number else rf"\{'elif' if number else 'if'} :dice <= {max(1, round(upto))}")
+        lines.append(r"\else" if last and number else rf"\{'elif' if number else 'if'} :dice <= {upto}")
         lines.append(rf"\set variant random(1, {len(variants)})")
         for place, text in enumerate(variants, 1):
             lines += [rf"\if :variant = {place}", f"{text.strip().rstrip(';')};", r"\endif"]
     return "\n".join([*lines, r"\endif", ""])
+
+
+def rare(asked: Collection[Seen]) -> dict[str, int]:
+    """Statements that a run may never come to, and how many calls of others each of theirs was one of."""
+    calls = sum(seen.calls for seen in asked)
+    return {seen.text: calls // seen.calls for seen in asked if seen.calls * _MANY < calls}

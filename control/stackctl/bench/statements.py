@@ -24,11 +24,15 @@ _TOOK_TOO_LONG = "57014"
 
 @dataclass(frozen=True)
 class Replayed:
-    """A script for pgbench, how many statements it asks, and why each of the others is not among them."""
+    """A script for pgbench, how many statements it asks, and why each of the others is not among them.
+
+    `rare` are those that it asks so seldom that a run may never come to them: each is one of so many calls.
+    """
 
     script: str
     statements: int
     left_out: Mapping[str, str]
+    rare: Mapping[str, int]
 
 
 def replayed(seen: Sequence[Seen], instance: Instance) -> Replayed:
@@ -42,7 +46,7 @@ def replayed(seen: Sequence[Seen], instance: Instance) -> Replayed:
             left_out[each.text] = str(error)
         except (EngineFailed, TimedOut) as error:
             left_out[each.text] = _refusal(error)
-    return Replayed(replay.script(asked) if asked else "", len(asked), left_out)
+    return Replayed(replay.script(asked) if asked else "", len(asked), left_out, replay.rare(asked))
 
 
 def _answered(variants: Sequence[str], instance: Instance) -> list[str]:
