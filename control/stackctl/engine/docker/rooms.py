@@ -33,14 +33,16 @@ kill -s KILL -- -1
 for turn in $(seq 600); do kill -0 "$server" || exit 0; sleep 0.1; done 2>/dev/null
 """
 _FILE = re.compile(r"^==> (.+) <==$", re.MULTILINE)
-# What the Engine was asked for before a killed run ended may come after it. $1 is the label, $2 a folder.
+# What the Engine was asked for before a killed run ended may come after it. $1 is the label, $2 a folder: what copies a
+# user's rows into that is a container of the stack's, and would go on.
 _CLEAN = """
+ours() { docker ps --all --quiet --filter "label=$1"; docker ps --all --quiet --filter "volume=$2"; }
 cat >/dev/null
 for round in 1 2 3; do
-    docker ps --all --quiet --filter "label=$1" | xargs -r docker rm --force --volumes
+    ours "$1" "$2" | sort -u | xargs -r docker rm --force --volumes
     docker volume ls --quiet --filter "label=$1" | xargs -r docker volume rm
     sleep 1
-    left="$(docker ps --all --quiet --filter "label=$1")$(docker volume ls --quiet --filter "label=$1")"
+    left="$(ours "$1" "$2")$(docker volume ls --quiet --filter "label=$1")"
     [ "$left" ] || break
 done
 rm -rf "$2"

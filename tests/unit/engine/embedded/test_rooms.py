@@ -18,7 +18,7 @@ from stackctl.bench.pooler import running_pooler
 from stackctl.bench.slices import Field
 from stackctl.engine.embedded.processes import is_at_work
 from stackctl.engine.embedded.programs import Server
-from stackctl.engine.embedded.rooms import EmbeddedRoom, EmbeddedRooms
+from stackctl.engine.embedded.rooms import _CLEAN, EmbeddedRoom, EmbeddedRooms
 from stackctl.engine.runner import Runner, SystemUser
 from stackctl.errors import EngineFailed, Unhealthy
 from stackctl.units import Bytes
@@ -140,3 +140,18 @@ def test_a_process_of_somebody_else_is_not_the_accounts(tmp_path: Path, start: S
     assert not is_at_work(process.pid, tmp_path, account)
     assert not is_at_work(-1, tmp_path, None)
     assert not is_at_work(10**30, tmp_path, None)
+
+
+def test_nothing_copies_the_rows_of_a_stack_once_the_rooms_are_gone(tmp_path: Path, start: Start) -> None:
+    """It is a child of the command, which may have been killed; what else names the folder is somebody else's."""
+    program, base = tmp_path / "pg_dump", tmp_path / "rooms"
+    program.write_text("#!/bin/sh\nread -r word\n")
+    program.chmod(0o755)
+    (base / "scratch").mkdir(parents=True)
+    dump = str(base / "scratch" / "app.dump")
+    with Runner().afterwards(["sh", "-c", _CLEAN, "sh", str(base)]):
+        copies, elsewhere = (start(str(program), "--file", each) for each in (dump, f"{base}s/app.dump"))
+        looks = start("sh", "-c", "read -r word", dump)
+    assert copies.wait(5) == -15
+    assert (elsewhere.poll(), looks.poll()) == (None, None)
+    assert not base.exists()
