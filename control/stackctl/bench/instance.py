@@ -29,6 +29,14 @@ ALTER TABLE bench_large ADD PRIMARY KEY (id);
 ANALYZE bench_large;
 GRANT ALL ON bench_large TO {client}
 """
+# Who asks a user's rows what their app asked: they may read everything, and not even a function with its owner's rights
+# has an administrator's.
+_READER = (
+    f"CREATE ROLE {CLIENT} LOGIN",
+    f"GRANT pg_read_all_data TO {CLIENT}",
+    f"""DO $$ DECLARE it regprocedure; BEGIN FOR it IN SELECT oid FROM pg_proc WHERE prosecdef LOOP
+    EXECUTE format('ALTER ROUTINE %s OWNER TO {CLIENT}', it); END LOOP; END $$""",  # noqa: S608 - a name of ours
+)
 _ROWS = "COPY (SELECT n, now(), md5(n::text), n * 1.5 FROM generate_series(1, {rows}) n) TO PROGRAM 'cat > bench.copy'"
 
 
@@ -108,24 +116,29 @@ class Instance:
         self.room.run("psql", *PSQL, "-d", pgbench.DATABASE, "-c", sql, check=False, timeout=60)
 
     def load(self, dump: Path) -> None:
-        """A user's database out of a dump, which nothing changes from then on."""
+        """A user's database out of a dump, which nothing changes from then on, and a role that may read it."""
         self.room.run("createdb", "--template", "template0", pgbench.DATABASE)
         words = ("--exit-on-error", "--no-owner", "--no-privileges", "-d", pgbench.DATABASE, str(dump))
         self.room.run("pg_restore", *words, timeout=_HOURS)
-        self.do("ANALYZE", f"ALTER DATABASE {pgbench.DATABASE} SET default_transaction_read_only = on", "CHECKPOINT")
+        self.do(
+            *_READER,
+            "ANALYZE",
+            f"ALTER DATABASE {pgbench.DATABASE} SET default_transaction_read_only = on",
+            "CHECKPOINT",
+        )
 
-    def session(self, *statements: str) -> str:
-        """Run statements, or commands of psql, in one session; what they printed.
+    def session(self, *statements: str, role: str = ADMINISTRATOR) -> str:
+        """Run statements, or commands of psql, in one session of `role`; what they printed.
 
         They may have values of a user's rows, and so are no words of a command line, which everybody here can read.
         """
         lines = [each if each.startswith("\\") else f"{each.strip().rstrip(';')}\n;" for each in statements]
-        words = (*PSQL, "-v", "ON_ERROR_STOP=1", "-d", pgbench.DATABASE)
+        words = (*PSQL, "-v", "ON_ERROR_STOP=1", "-U", role, "-d", pgbench.DATABASE)
         return self.room.run("psql", *words, input="\n".join([*lines, ""]), timeout=_HOURS).stdout
 
-    def ask(self, sql: str) -> list[dict[str, Any]]:
+    def ask(self, sql: str, role: str = ADMINISTRATOR) -> list[dict[str, Any]]:
         """Rows of a query of ours."""
-        return rows(self.session(as_json(sql)))
+        return rows(self.session(as_json(sql), role=role))
 
     def counters(self) -> Counters:
         """What it counted until now. Raises Unhealthy."""

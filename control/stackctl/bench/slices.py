@@ -148,6 +148,7 @@ class Field:
             self._file(script),
             scale=self.scale,
             rows=self.rows,
+            role=workload.role,
             clients=workload.clients,
             seconds=seconds,
             once=once,

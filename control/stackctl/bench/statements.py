@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from psycopg import errors
 
 from stackctl.bench import replay
-from stackctl.bench.instance import Instance
+from stackctl.bench.instance import CLIENT, Instance
 from stackctl.bench.replay import Column, Part, Seen
 from stackctl.errors import EngineFailed, StackError, TimedOut
 
@@ -58,7 +58,8 @@ def _answered(variants: Sequence[str], instance: Instance) -> list[str]:
     for text in dict.fromkeys(variants):
         try:
             # Its rows go nowhere, as they may be secrets of the user's.
-            instance.session(_NUMBER_ONLY, f"SET statement_timeout = {_LONGEST_MS}", r"\o /dev/null", text)
+            limit = f"SET statement_timeout = {_LONGEST_MS}"
+            instance.session(_NUMBER_ONLY, limit, r"\o /dev/null", text, role=CLIENT)
         except EngineFailed as error:
             if _sqlstate(error) == _TOOK_TOO_LONG:
                 raise
@@ -110,6 +111,7 @@ def _prepared(seen: Seen, instance: Instance) -> tuple[list[str], dict[int, Colu
         f"PREPARE seen AS {seen.text}",
         "SELECT to_json(parameter_types::text[]) FROM pg_prepared_statements WHERE name = 'seen'",
         f"EXPLAIN (VERBOSE, FORMAT JSON) EXECUTE seen({nothing})",
+        role=CLIENT,
     )
     types, _, plan = said.strip().partition("\n")
     return json.loads(types), replay.columns(json.loads(plan)[0]["Plan"])
@@ -120,7 +122,7 @@ def _rows(compared: Mapping[int, Column], instance: Instance) -> list[dict[int, 
     rows: list[dict[int, str]] = [{} for _ in range(_VARIANTS)]
     for alias in dict.fromkeys((each.schema, each.relation, each.alias) for each in compared.values()):
         mine = {n: each for n, each in compared.items() if (each.schema, each.relation, each.alias) == alias}
-        found = instance.ask(_sample(alias[0], alias[1], mine))
+        found = instance.ask(_sample(alias[0], alias[1], mine), CLIENT)
         if not found:
             raise _Unknown(f"{alias[1]} has no rows to take values from")
         for place, row in enumerate(rows):

@@ -6,7 +6,7 @@ import secrets
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from stackctl.bench.instance import Instance
+from stackctl.bench.instance import CLIENT, Instance
 from stackctl.bench.replay import Seen
 from stackctl.bench.statements import replayed
 from stackctl.bench.workloads import Workload
@@ -54,7 +54,7 @@ class Statements:
             for text, calls in found.rare.items()
         ]
         about = f"{found.statements} of your statements, on a copy of your rows"
-        return replace(workload, script=found.script, about=about), [*reasons, *seldom]
+        return replace(workload, script=found.script, about=about, role=CLIENT), [*reasons, *seldom]
 
 
 @dataclass(frozen=True)

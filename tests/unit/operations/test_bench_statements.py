@@ -19,7 +19,7 @@ def test_a_statement_that_a_run_may_never_come_to_is_named() -> None:
     instance = Instance(room, Contender("stock", {}, {}, 0), 17)
     seen = (Seen("SELECT 1 FROM tools", 50_000), Seen("SELECT 2 FROM tools", 2))
     workload, problems = Statements(seen, Path("/dump")).asked(own_script("statements", ""), instance)
-    assert workload.about == "2 of your statements, on a copy of your rows"
+    assert (workload.about, workload.role) == ("2 of your statements, on a copy of your rows", "client")
     (problem,) = problems
     assert problem.code == "statement_rare"
     assert problem.message == "SELECT 2 FROM tools: one of 25001 calls, which a run may never come to"
