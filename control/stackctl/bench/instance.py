@@ -29,14 +29,16 @@ ALTER TABLE bench_large ADD PRIMARY KEY (id);
 ANALYZE bench_large;
 GRANT ALL ON bench_large TO {client}
 """
-# Who asks a user's rows what their app asked: they may read everything, and not even a function with its owner's rights
-# has an administrator's.
+# Who asks a user's rows what their app asked: they may read everything. Policies are for roles of the stack's, which a
+# dump has none of.
 _READER = (
     f"CREATE ROLE {CLIENT} LOGIN",
     f"GRANT pg_read_all_data TO {CLIENT}",
-    f"""DO $$ DECLARE it regprocedure; BEGIN FOR it IN SELECT oid FROM pg_proc WHERE prosecdef LOOP
-    EXECUTE format('ALTER ROUTINE %s OWNER TO {CLIENT}', it); END LOOP; END $$""",  # noqa: S608 - a name of ours
+    *(f"CREATE ROLE {role} ROLE {CLIENT}" for role in ("app", "report")),
 )
+# Not even a function with its owner's rights has an administrator's.
+_NO_ADMINISTRATOR = f"""DO $$ DECLARE it regprocedure; BEGIN FOR it IN SELECT oid FROM pg_proc WHERE prosecdef LOOP
+    EXECUTE format('ALTER ROUTINE %s OWNER TO {CLIENT}', it); END LOOP; END $$"""  # noqa: S608 - a name of ours
 _ROWS = "COPY (SELECT n, now(), md5(n::text), n * 1.5 FROM generate_series(1, {rows}) n) TO PROGRAM 'cat > bench.copy'"
 
 
@@ -118,10 +120,11 @@ class Instance:
     def load(self, dump: Path) -> None:
         """A user's database out of a dump, which nothing changes from then on, and a role that may read it."""
         self.room.run("createdb", "--template", "template0", pgbench.DATABASE)
+        self.do(*_READER)
         words = ("--exit-on-error", "--no-owner", "--no-privileges", "-d", pgbench.DATABASE, str(dump))
         self.room.run("pg_restore", *words, timeout=_HOURS)
         self.do(
-            *_READER,
+            _NO_ADMINISTRATOR,
             "ANALYZE",
             f"ALTER DATABASE {pgbench.DATABASE} SET default_transaction_read_only = on",
             "CHECKPOINT",
