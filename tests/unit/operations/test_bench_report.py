@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from profiles import REFERENCE
 from stackctl.bench.contenders import Contender
 from stackctl.bench.counters import Counters
 from stackctl.bench.pairing import Measured
@@ -12,8 +11,7 @@ from stackctl.bench.slices import Slice
 from stackctl.bench.workloads import catalogue
 from stackctl.engine.rooms import Limits
 from stackctl.hardware.model import DiskLimit
-from stackctl.operations.bench import Asked, _scale
-from stackctl.operations.bench_report import Compared, Run, _blocks, result_of
+from stackctl.operations.bench_report import Compared, Run, _blocks
 from stackctl.operations.result import Table
 from stackctl.units import MIB, Bytes
 
@@ -46,12 +44,3 @@ def test_what_updates_left_behind_is_told_with_latency_over_time() -> None:
 def test_reads_leave_nothing_behind() -> None:
     shown = tables(Measured(catalogue()["read"], side(1), side(2)))
     assert not [title for title in shown if "left behind" in title]
-
-
-def test_rows_of_the_users_have_no_scale() -> None:
-    """Nor has a run on them one of ours: nothing was made that is so large."""
-    assert [_scale(each) for each in (Asked(), Asked(quick=True), Asked(quick=True, scale=5))] == [100, 20, 5]
-    for asked, expected in ((Asked(from_statements=True), None), (Asked(scale=7), 7)):
-        limits = Limits(Bytes(1), Bytes(1), 1, DiskLimit())
-        run = Run(limits, "", _scale(asked), 1, datetime.now(UTC), 1, [])
-        assert result_of(run, REFERENCE, "embedded", []).data["scale"] == expected

@@ -25,11 +25,11 @@ from stackctl.hardware.usage import Usage
 PLACE = Path("/var/tmp")  # noqa: S108 - a folder of mode 0700 with a name that nobody can guess
 _PORT = "5432"
 _LINES = 40
-# The servers end by SIGQUIT, at once; their files go when they are gone. What copies a user's rows into them is at work
-# on the server of a stack, and would go on.
+# The servers end by SIGQUIT, at once; their files go when they are gone.
 _CLEAN = """
 cat >/dev/null
 for round in 1 2 3 4 5 6 7 8 9 10; do
+    # What copies a user's rows is at work on the server of a stack, and would go on.
     for place in $(grep -lasF -- "$1/" /proc/[0-9]*/cmdline); do
         place="${place%/cmdline}"
         read -r name <"$place/comm" && [ "$name" = pg_dump ] && kill "${place#/proc/}"

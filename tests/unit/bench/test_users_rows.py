@@ -51,7 +51,7 @@ def a_server() -> Iterator[tuple[EmbeddedRooms, Instance]]:
     user = SystemUser("nobody", nobody.pw_uid, nobody.pw_gid) if os.geteuid() == 0 else None
     runner = Runner()
     # Not pytest's own directory: only root can enter that one.
-    with tempfile.TemporaryDirectory(prefix="bench-instance-") as made:
+    with tempfile.TemporaryDirectory(prefix="bench-rows-") as made:
         base = Path(made)
         give(base, user)
         rooms = EmbeddedRooms(base, _reachable(find_server(runner, 18), base, user), runner, user)
