@@ -21,7 +21,7 @@ from stackctl.engine.embedded.rooms import EmbeddedRooms, _folder, _reachable
 from stackctl.engine.ownership import give
 from stackctl.engine.rooms import Limits
 from stackctl.engine.runner import Runner, SystemUser
-from stackctl.errors import EngineFailed
+from stackctl.errors import EngineFailed, Unhealthy
 from stackctl.hardware.model import DiskLimit
 from stackctl.units import Bytes
 
@@ -108,3 +108,14 @@ def test_statements_are_asked_with_values_that_the_server_answers(loaded: tuple[
     )
     done = rooms.client(instance.room, "pgbench", *how, timeout=60)
     assert (done.returncode, pgbench.told(done.stdout, done.stderr).failed) == (0, 0), done.stderr
+
+
+def test_the_server_of_a_room_is_known_by_its_folder(loaded: tuple[EmbeddedRooms, Instance]) -> None:
+    """It is another user's process where root runs it, and comes back with all that it had."""
+    _, instance = loaded
+    assert instance.room.usage().memory > 0
+    instance.room.kill()
+    with pytest.raises(Unhealthy, match="does not run"):
+        instance.room.usage()
+    instance.start()
+    assert instance.session("SELECT count(*) FROM tokens") == "2\n"

@@ -50,16 +50,17 @@ def _works_in(process: psutil.Process, folder: Path) -> bool:
 
 
 def is_at_work(pid: int, path: Path, user: SystemUser | None) -> bool:
-    """Whether a process of `user`, without one of ours, has `path` in its command line, or works in it.
+    """Whether a process of `user`, without one of ours, has `path` in its command line.
 
-    What ends a process whose number the account wrote down asks this first: as root it could end any.
+    What ends a process whose number the account wrote down asks this first: as root it could end any. In a container
+    even root may not see in which folder the process of another user works.
     """
     try:
         process = psutil.Process(pid)
-        whose, words, place = process.uids().real, process.cmdline(), Path(process.cwd())
+        whose, words = process.uids().real, process.cmdline()
     except (psutil.Error, OSError, ValueError, OverflowError):
         return False
-    return whose == (os.geteuid() if user is None else user.uid) and (str(path) in words or place == path.resolve())
+    return whose == (os.geteuid() if user is None else user.uid) and str(path) in words
 
 
 def end_all(found: Sequence[psutil.Process]) -> None:

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from stackctl.engine.embedded.account import ensure_account
-from stackctl.engine.embedded.generations import postmaster_of
 from stackctl.engine.embedded.processes import is_at_work, kill_tree
 from stackctl.engine.embedded.programs import Server, find_pooler, find_server
 from stackctl.engine.logs import tail_files
@@ -97,10 +96,13 @@ class EmbeddedRoom:
         return "\n".join(tail_files([self.home / "log"], _LINES))
 
     def _postmaster(self) -> int:
+        try:
+            pid = int((self.data / "postmaster.pid").read_text().split("\n", 1)[0])
+        except (OSError, ValueError) as error:
+            raise Unhealthy(f"the server of {self.name} does not run: {error}", hint="see its log") from error
         # The file is the account's, which could name any process in it.
-        pid = postmaster_of(self.data)
-        if pid is None or not is_at_work(pid, self.data, self.user):
-            raise Unhealthy(f"the server of {self.name} does not run", hint="see its log")
+        if not is_at_work(pid, self.data, self.user):
+            raise Unhealthy(f"the server of {self.name} does not run: {pid} is another process", hint="see its log")
         return pid
 
 

@@ -105,12 +105,12 @@ def test_what_a_log_leads_to_is_not_told(rooms: EmbeddedRooms, room: EmbeddedRoo
 
 def test_only_a_server_on_the_rooms_data_is_killed(room: EmbeddedRoom, start: Start) -> None:
     """Its number is out of a file that names another process."""
-    other = start("cat", cwd="/")
+    other = start("cat", cwd=room.data)
     (room.data / "postmaster.pid").write_text(f"{other.pid}\n/elsewhere\n")
-    with pytest.raises(Unhealthy, match="does not run"):
+    with pytest.raises(Unhealthy, match="is another process"):
         room.kill()
     assert other.poll() is None
-    server = start("cat", cwd=room.data)
+    server = start("sh", "-c", "read -r word", "-D", str(room.data))
     (room.data / "postmaster.pid").write_text(f"{server.pid}\n{room.data}\n")
     room.kill()
     assert not psutil.pid_exists(server.pid)
@@ -125,7 +125,7 @@ def test_only_a_pooler_with_the_rooms_file_is_killed(
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
     ini = room.socket / "pgbouncer.ini"
-    other, pooler = start("cat", cwd="/"), start("sh", "-c", "cat", str(ini), cwd="/")
+    other, pooler = start("cat", cwd="/"), start("sh", "-c", "read -r word", str(ini), cwd="/")
     for process in (other, pooler):
         with rooms.pooler(room, ini):
             ini.with_suffix(".pid").write_text(f"{process.pid}\n")
@@ -134,7 +134,7 @@ def test_only_a_pooler_with_the_rooms_file_is_killed(
 
 
 def test_a_process_of_somebody_else_is_not_the_accounts(tmp_path: Path, start: Start) -> None:
-    process = start("cat", cwd=tmp_path)
+    process = start("sh", "-c", "read -r word", str(tmp_path))
     account = SystemUser("postgres", os.geteuid() + 1, 1)
     assert is_at_work(process.pid, tmp_path, None)
     assert not is_at_work(process.pid, tmp_path, account)
