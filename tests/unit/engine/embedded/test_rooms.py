@@ -11,6 +11,7 @@ from typing import Any
 import psutil
 import pytest
 
+from running_postgres import wait_until
 from stackctl.bench.app import Gunicorn
 from stackctl.bench.contenders import Contender
 from stackctl.bench.instance import Instance
@@ -46,6 +47,8 @@ def start() -> Iterator[Start]:
 
     def begin(*words: str, **how: Any) -> subprocess.Popen[bytes]:
         started.append(subprocess.Popen(words, stdin=subprocess.PIPE, **how))
+        # The kernel shows its words a moment after it has begun.
+        wait_until(psutil.Process(started[-1].pid).cmdline)
         return started[-1]
 
     yield begin
