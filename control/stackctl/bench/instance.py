@@ -35,6 +35,16 @@ ALTER TABLE bench_large ADD PRIMARY KEY (id);
 VACUUM (ANALYZE) bench_large;
 GRANT ALL ON bench_large TO {client}
 """
+# Who asks a user's rows what their app asked: they may read everything. Policies are for roles of the stack's, which a
+# dump has none of.
+_READER = (
+    f"CREATE ROLE {CLIENT} LOGIN",
+    f"GRANT pg_read_all_data TO {CLIENT}",
+    *(f"CREATE ROLE {role} ROLE {CLIENT}" for role in ("app", "report")),
+)
+# Not even a function with its owner's rights has an administrator's.
+_NO_ADMINISTRATOR = f"""DO $$ DECLARE it regprocedure; BEGIN FOR it IN SELECT oid FROM pg_proc WHERE prosecdef LOOP
+    EXECUTE format('ALTER ROUTINE %s OWNER TO {CLIENT}', it); END LOOP; END $$"""  # noqa: S608 - a name of ours
 _ROWS = "COPY (SELECT n, now(), md5(n::text), n * 1.5 FROM generate_series(1, {rows}) n) TO PROGRAM 'cat > bench.copy'"
 
 
@@ -121,27 +131,31 @@ class Instance:
         self.room.run("psql", *PSQL, "-d", pgbench.DATABASE, "-c", sql, check=False, timeout=60)
 
     def load(self, dump: Path) -> None:
-        """A user's database out of a dump, which nothing changes from then on."""
+        """A user's database out of a dump, which nothing changes from then on, and a role that may read it."""
         self.room.run("createdb", "--template", "template0", pgbench.DATABASE)
+        self.do(*_READER)
         words = ("--exit-on-error", "--no-owner", "--no-privileges", "-d", pgbench.DATABASE, str(dump))
         self.room.run("pg_restore", *words, timeout=_HOURS)
-        # As a database that is in use is: else index-only scans would cost more, and an autovacuum be measured.
         self.do(
+            _NO_ADMINISTRATOR,
+            # As a database that is in use is: else index-only scans would cost more, and an autovacuum be measured.
             "VACUUM (ANALYZE)",
             f"ALTER DATABASE {pgbench.DATABASE} SET default_transaction_read_only = on",
             "CHECKPOINT",
         )
 
-    def session(self, *statements: str) -> str:
-        """Run statements, or commands of psql, in one session; what they printed."""
-        words = [word for statement in statements for word in ("-c", statement)]
-        return self.room.run(
-            "psql", *PSQL, "-v", "ON_ERROR_STOP=1", "-d", pgbench.DATABASE, *words, timeout=_HOURS
-        ).stdout
+    def session(self, *statements: str, role: str = ADMINISTRATOR) -> str:
+        """Run statements, or commands of psql, in one session of `role`; what they printed.
 
-    def ask(self, sql: str) -> list[dict[str, Any]]:
+        They may have values of a user's rows, and so are no words of a command line, which everybody here can read.
+        """
+        lines = [each if each.startswith("\\") else f"{each.strip().rstrip(';')}\n;" for each in statements]
+        words = (*PSQL, "-v", "ON_ERROR_STOP=1", "-U", role, "-d", pgbench.DATABASE)
+        return self.room.run("psql", *words, input="\n".join([*lines, ""]), timeout=_HOURS).stdout
+
+    def ask(self, sql: str, role: str = ADMINISTRATOR) -> list[dict[str, Any]]:
         """Rows of a query of ours."""
-        return rows(self.session(as_json(sql)))
+        return rows(self.session(as_json(sql), role=role))
 
     def counters(self) -> Counters:
         """What it counted until now. Raises Unhealthy."""

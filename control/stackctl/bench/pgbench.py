@@ -45,19 +45,21 @@ def words(
     log: Path | None,
     sampling: float,
     rows: int = 0,
+    role: str = "",
     progress: bool = False,
 ) -> tuple[str, ...]:
     """Words that run `script` for `seconds`, or once; latencies go to files that begin with `log`.
 
-    With `progress` the rate of each second is told.
+    It comes as `role`, or without one as the administrator. With `progress` the rate of each second is told.
 
     The script knows the `scale` of the tables and the `rows` of the one that is larger than memory.
     """
     length = ("-t", "1") if once else ("-T", str(max(1, round(seconds))))
     telling = ("-P", "1") if progress else ()
+    login = ("-U", role) if role else ()
     logging = ("--log", f"--log-prefix={log}", f"--sampling-rate={sampling}") if log else ()
     return (
-        *("-n", "-f", str(script), "-D", f"scale={scale}", "-D", f"rows={rows}"),
+        *(*login, "-n", "-f", str(script), "-D", f"scale={scale}", "-D", f"rows={rows}"),
         *("-c", str(clients), "-j", str(min(clients, 2)), *length, *telling),
         *("-M", "prepared" if prepared else "simple", *logging, DATABASE),
     )

@@ -39,8 +39,7 @@ def running_pooler(rooms: Rooms, instance: Instance) -> Iterator[str]:
     folder = instance.room.socket
     ini = folder / "pgbouncer.ini"
     values = {"folder": folder, "client": CLIENT, "port": _PORT, "connections": instance.contender.pool}
-    ini.write_text(_INI.format(database=pgbench.DATABASE, **values))
-    ini.chmod(0o644)
+    rooms.write(ini, _INI.format(database=pgbench.DATABASE, **values))
     door, deadline = folder / f".s.PGSQL.{_PORT}", time.monotonic() + _READY_SECONDS
     # It was killed the last time, and would take these for those of one that runs.
     for left in (door, ini.with_suffix(".pid")):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -16,8 +16,13 @@ _NAME = r'"?([\w ]+?)"?'
 # function made of a column is none.
 _COLUMN = rf"(?<!\w)(?<!\w\()(?<!\w\(\(){_NAME}\.{_NAME}\)*(?:::[\w ]+(?:\(\d+\))?)?\)*"
 _CONDITION = re.compile(rf"{_COLUMN} (=|<>|<=|>=|<|>|~~\*|~~) (ANY )?(.+?)(?= AND | OR |$)")
+# All that may stand on the other side: a parameter, or a piece of a pattern, in brackets and with casts. What is
+# reckoned from a parameter tells nothing of its values.
+_CAST = r'::[\w". ]+(?:\(\d+(?:,\d+)?\))?(?:\[\])*'
+_PIECE = re.compile(rf"[(\s]*(?:\$(\d+)|'(?:[^']|'')*')[)\s]*(?:{_CAST}[)\s]*)*")
 _CONDITIONS = ("Index Cond", "Recheck Cond", "Filter", "Hash Cond", "Merge Cond", "Join Filter", "One-Time Filter")
-_DICE = 10_000
+# A run of fewer transactions than this may well never come to a call that is one of so many.
+_MANY = 10_000
 
 
 @dataclass(frozen=True)
@@ -87,13 +92,15 @@ def columns(plan: Mapping[str, Any]) -> dict[int, Column]:
 
 def _parts(operator: str, other: str) -> list[tuple[int, Part | None]]:
     """The parameters on the other side of an operator: one alone, or the pieces of a pattern."""
-    pieces = other.partition(", ")[0] if "like_escape" in other else other
-    numbers = [int(found) for found in _PARAMETER.findall(pieces)]
-    if operator.startswith("~~") and len(numbers) > 1:
+    searches = operator.startswith("~~")
+    pattern = other.removeprefix("like_escape(").partition(", ")[0] if other.startswith("like_escape(") else other
+    found = [_PIECE.fullmatch(piece) for piece in (pattern.split(" || ") if searches else [pattern])]
+    # Of what is reckoned from parameters nobody knows how it is like the column.
+    numbers = [int(match[1]) for match in found if match and match[1]] if all(found) else []
+    if searches and len(numbers) > 1:
         word = 1 if len(numbers) > 2 else 0
         return [(each, Part.WORD if place == word else Part.WILDCARD) for place, each in enumerate(numbers)]
-    # Of an expression with more of them nobody knows which one is like the column.
-    return [(numbers[0], None)] if len(numbers) == 1 else []
+    return [(each, None) for each in numbers]
 
 
 def _nodes(plan: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
@@ -115,12 +122,19 @@ def script(asked: Mapping[Seen, Sequence[str]]) -> str:
     calls = sum(seen.calls for seen in asked)
     if not calls:
         raise ValueError("a script needs a statement that was called")
-    lines, upto = [rf"\set dice random(1, {_DICE})"], 0.0
+    # As many sides as there were calls: rounded to fewer, what was called seldom would be asked never.
+    lines, upto = [rf"\set dice random(1, {calls})"], 0
     for number, (seen, variants) in enumerate(asked.items()):
-        upto += seen.calls / calls * _DICE
+        upto += seen.calls
         last = number == len(asked) - 1
-        lines.append(r"\else" if last and number else rf"\{'elif' if number else 'if'} :dice <= {max(1, round(upto))}")
+        lines.append(r"\else" if last and number else rf"\{'elif' if number else 'if'} :dice <= {upto}")
         lines.append(rf"\set variant random(1, {len(variants)})")
         for place, text in enumerate(variants, 1):
             lines += [rf"\if :variant = {place}", f"{text.strip().rstrip(';')};", r"\endif"]
     return "\n".join([*lines, r"\endif", ""])
+
+
+def rare(asked: Collection[Seen]) -> dict[str, int]:
+    """Statements that a run may never come to, and how many calls of others each of theirs was one of."""
+    calls = sum(seen.calls for seen in asked)
+    return {seen.text: calls // seen.calls for seen in asked if seen.calls * _MANY < calls}

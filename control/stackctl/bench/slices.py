@@ -7,7 +7,7 @@ import secrets
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import psycopg
@@ -56,7 +56,7 @@ class Slice:
 class Field:
     """Where slices are taken: the rooms, the scale of the tables, each server's memory, the rows of a larger table.
 
-    `gunicorn` is the app that both sides have before them.
+    `gunicorn` is the app that both sides have before them, `written` the scripts that clients can read.
     """
 
     rooms: Rooms
@@ -64,6 +64,7 @@ class Field:
     memory: Bytes
     gunicorn: Gunicorn
     rows: int = 0
+    written: set[str] = field(default_factory=set)
 
     def take(self, instance: Instance, workload: Workload) -> Slice:
         """One slice. Raises EngineFailed with the words of pgbench."""
@@ -148,6 +149,7 @@ class Field:
             self._file(script),
             scale=self.scale,
             rows=self.rows,
+            role=workload.role,
             clients=workload.clients,
             seconds=seconds,
             once=once,
@@ -166,9 +168,9 @@ class Field:
     def _file(self, script: str) -> Path:
         """The script where the clients can read it; always the same file for the same script."""
         path = self.rooms.scratch / f"script-{abs(hash(script))}.sql"
-        if not path.exists():
-            path.write_text(script)
-            path.chmod(0o644)
+        if script not in self.written:
+            self.rooms.write(path, script)
+            self.written.add(script)
         return path
 
 

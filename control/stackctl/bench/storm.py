@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import random
 import re
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -65,7 +66,8 @@ class Storm:
         """Let it blow for `seconds`. What is under way then ends uncounted. Raises psycopg.Error without its pool."""
         # It warns of each client that has no place to be cancelled from, which is what an interrupted storm is full of.
         logging.getLogger("psycopg").addHandler(logging.NullHandler())
-        return asyncio.run(self._blow(seconds))
+        with _without_variables():
+            return asyncio.run(self._blow(seconds))
 
     async def _blow(self, seconds: float) -> Stormed:
         async with self._pool() as pool:
@@ -135,3 +137,13 @@ class Storm:
             "delta": self.chance.randint(-5000, 5000),
         }
         return sql.SQL(_NAME.sub(lambda found: str(values[found[1]]), _DRAWN.sub("", self.script)))
+
+
+@contextmanager
+def _without_variables() -> Iterator[None]:
+    """Leave out what the operator set for libpq, which may lead elsewhere: the clients of all other work have none."""
+    kept = {name: os.environ.pop(name) for name in tuple(os.environ) if name.startswith("PG")}
+    try:
+        yield
+    finally:
+        os.environ.update(kept)

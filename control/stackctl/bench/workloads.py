@@ -43,6 +43,8 @@ class Workload:
     With `checkpoints` slices go on until both servers have written so much WAL that it forced so many, or
     `most_seconds` have gone by. `sampling` is the part of the transactions whose latency is written down.
 
+    pgbench comes as `role`, or as the administrator.
+
     For `settling` seconds before it counts, the sessions of a slice work: a new one meets each page of the server's
     shared memory for the first time, which costs it more the more there is, and an app's pool keeps its sessions.
     """
@@ -65,6 +67,7 @@ class Workload:
     most_seconds: float = 600
     sampling: float = 1.0
     settling: float = 0
+    role: str = ""
     quick: bool = False
 
 

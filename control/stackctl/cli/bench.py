@@ -44,9 +44,11 @@ def bench(
     """Measure configurations side by side on throwaway servers; your own data and stack are not touched."""
     from stackctl.operations.bench import Asked, bench_command
 
-    chosen = {"--workloads": workloads, "--script": script, "--from-statements": from_statements}
-    if len(given := [name for name, value in chosen.items() if value]) > 1:
-        raise UsageError(f"{' and '.join(given)} contradict each other", hint="leave one of them out")
+    work = {"--workloads": workloads, "--script": script, "--from-statements": from_statements}
+    tables = {"--from-statements": from_statements, "--scale": scale}
+    for chosen in (work, tables):
+        if len(given := [name for name, value in chosen.items() if value]) > 1:
+            raise UsageError(f"{' and '.join(given)} contradict each other", hint="leave one of them out")
     asked = Asked(_names(peers), _names(workloads), conf, script, quick, scale, rounds, seed, chart, from_statements)
     session.finish(bench_command(session.request(flags, sets), session.runner(), session.output.note, asked))
 

@@ -13,6 +13,8 @@ from stackctl.hardware.usage import Usage
 from stackctl.units import Bytes
 
 ADMINISTRATOR = "postgres"
+# $1 is a file in a folder of the database's account, and this runs as that: to root it could hold out a link.
+WRITE = 'umask 077; rm -f -- "$1" && set -C && cat >"$1"'
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,9 @@ class Room(Protocol):
     def socket(self) -> Path:
         """The folder of its socket."""
 
-    def run(self, program: str, *arguments: str, check: bool = True, timeout: float = 60) -> Completed:
+    def run(
+        self, program: str, *arguments: str, check: bool = True, timeout: float = 60, input: str | None = None
+    ) -> Completed:
         """Run one of PostgreSQL's programs within the limits, as the account that owns the data."""
 
     def kill(self) -> None:
@@ -70,6 +74,9 @@ class Rooms(Protocol):
 
     def room(self, name: str, limits: Limits) -> Room:
         """A new room."""
+
+    def write(self, path: Path, text: str) -> None:
+        """A new file for clients or the pooler, in a folder that they see, in the place of what has its name."""
 
     def leave(self, room: Room) -> None:
         """Remove a room with all that is in it."""

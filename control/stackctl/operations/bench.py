@@ -56,7 +56,7 @@ def bench_command(request: Request, runner: Runner, note: Note, asked: Asked) ->
     prepared, smaller = fitting(request, runner, workloads)
     named = _contenders(prepared, asked)
     source = source_of(recorded_engine(open_recorded(request), runner)) if asked.from_statements else None
-    limits, scale = limits_of(prepared), asked.scale or (QUICK_SCALE if asked.quick else FULL_SCALE)
+    limits, scale = limits_of(prepared), _scale(asked)
     refuse_without_disk(prepared, scale, workloads, source)
     began, moment = time.monotonic(), datetime.now(UTC)
     with rooms_of(prepared, runner, note, pooler=any(each.pooler for each in workloads)) as rooms:
@@ -100,6 +100,13 @@ def _measure(ground: Ground, named: Sequence[Contender]) -> bool:
     if first and not ground.compared:
         raise first
     return True
+
+
+def _scale(asked: Asked) -> int:
+    """0 where the tables are the user's."""
+    if asked.from_statements:
+        return 0
+    return asked.scale or (QUICK_SCALE if asked.quick else FULL_SCALE)
 
 
 def _workloads(asked: Asked) -> list[Workload]:

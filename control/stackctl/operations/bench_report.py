@@ -48,7 +48,10 @@ class Compared:
 
 @dataclass(frozen=True)
 class Run:
-    """What was measured, and how: the limits of each server and what enforced them, the tables' scale, the seed."""
+    """What was measured, and how: the limits of each server and what enforced them, the tables' scale, the seed.
+
+    A scale of 0 are tables of the user's.
+    """
 
     limits: Limits
     limited: str
@@ -66,7 +69,7 @@ def result_of(run: Run, profile: HardwareProfile, engine: str, warnings: Sequenc
         "postgres": profile.postgres,
         "ram_bytes": profile.ram,
         "limits": {**asdict(run.limits), "disk": str(run.limits.disk) or None, "enforced": run.limited},
-        "scale": run.scale,
+        "scale": run.scale or None,
         "seed": run.seed,
         "began_at": run.began.isoformat(timespec="seconds"),
         "seconds": round(run.seconds, 1),

@@ -6,7 +6,7 @@ import secrets
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from stackctl.bench.instance import Instance
+from stackctl.bench.instance import CLIENT, Instance
 from stackctl.bench.replay import Seen
 from stackctl.bench.statements import replayed
 from stackctl.bench.workloads import Workload
@@ -17,6 +17,7 @@ from stackctl.units import Bytes
 _DATABASE = "app"
 _HOURS = 6 * 3600.0
 _MOST = 10
+_WRITE_IT = "--script takes what you write yourself"
 # Those that only read, by their first word and by what locks rows; the server refuses one that writes all the same.
 _TOP = rf"""
 SELECT s.query, sum(s.calls)::bigint AS calls
@@ -24,7 +25,7 @@ FROM pg_stat_statements s JOIN pg_database d ON d.oid = s.dbid JOIN pg_roles r O
 WHERE d.datname = current_database() AND r.rolname IN ('app', 'report') AND s.toplevel
   AND s.query ~* '^\s*(SELECT|WITH|VALUES|TABLE)\M' AND s.query !~* '\mFOR\s+(NO\s+KEY\s+)?(UPDATE|KEY\s+SHARE|SHARE)\M'
   AND s.query ~* '\mFROM\M'
-GROUP BY s.query ORDER BY sum(s.total_exec_time) DESC LIMIT {_MOST}
+GROUP BY s.query HAVING sum(s.calls) > 0 ORDER BY sum(s.total_exec_time) DESC LIMIT {_MOST}
 """  # noqa: S608 - a number
 
 
@@ -36,20 +37,24 @@ class Statements:
     dump: Path
 
     def asked(self, workload: Workload, instance: Instance) -> tuple[Workload, list[Problem]]:
-        """`workload` with the statements, their values out of `instance`, and why others are not among them.
+        """`workload` with the statements, their values out of `instance`, and which others are not, or hardly, asked.
 
         Raises ProfileError where none can.
         """
         found = replayed(self.seen, instance)
         reasons = [
-            Problem("statement_left_out", f"{_short(text)}: {reason}", "--script takes what you write yourself")
+            Problem("statement_left_out", f"{_short(text)}: {reason}", _WRITE_IT)
             for text, reason in found.left_out.items()
         ]
         if not found.statements:
             said = "; ".join(each.message for each in reasons)
             raise ProfileError(f"none of the statements can be asked again: {said}", hint="--script FILE")
+        seldom = [
+            Problem("statement_rare", f"{_short(text)}: one of {calls} calls, which a run may never come to", _WRITE_IT)
+            for text, calls in found.rare.items()
+        ]
         about = f"{found.statements} of your statements, on a copy of your rows"
-        return replace(workload, script=found.script, about=about), reasons
+        return replace(workload, script=found.script, about=about, role=CLIENT), [*reasons, *seldom]
 
 
 @dataclass(frozen=True)

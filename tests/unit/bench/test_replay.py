@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stackctl.bench.replay import Column, Part, Seen, bound, columns, filled, script
+from stackctl.bench.replay import Column, Part, Seen, bound, columns, filled, rare, script
 
 SEARCH = Seen(
     "SELECT tools.name FROM tools WHERE tools.id > $1::BIGINT AND (tools.name ILIKE $4 || $2::VARCHAR || $5 ESCAPE $6)"
@@ -53,6 +53,18 @@ def test_a_search_that_is_put_together_from_pieces() -> None:
         ("(t.id > ($1 + $2))", {}),
         ("(length(t.name) > $1)", {}),
         ("(lower((t.name)::text) = $1)", {}),
+        # What is reckoned from one is not like the column either: an interval is no time.
+        ("(t.made > (now() - ($1)::interval))", {}),
+        ("(t.price > ($1 * '2'::numeric))", {}),
+        ("((t.name)::text ~~ upper(($1)::text))", {}),
+        ("(t.price > (($1)::numeric(10,2)))", {1: ("price", ">", False)}),
+        ("((t.id = ANY (($1)::integer[])) AND (t.on_off = $2))", {1: ("id", "=", True), 2: ("on_off", "=", False)}),
+        (
+            '((t.word = ($1)::public.citext) OR (t.kind = ($2)::"char"))',
+            {1: ("word", "=", False), 2: ("kind", "=", False)},
+        ),
+        ("(t.made >= ($1)::timestamp with time zone)", {1: ("made", ">=", False)}),
+        ("((t.name)::text ~~* (('it''s %'::text || ($1)::text) || '%'::text))", {1: ("name", "~~*", False)}),
         # A relation that is not scanned, such as a subquery, has no rows to take values from.
         ("(x.id = $1)", {}),
     ],
@@ -77,8 +89,8 @@ def test_values_stand_in_the_place_of_parameters() -> None:
 def test_each_statement_is_asked_as_often_as_it_was_called() -> None:
     text = script({Seen("SELECT 1", 30): ["SELECT 1;"], Seen("SELECT $1", 10): ["SELECT 'a'", "SELECT 'b'"]})
     assert text == (
-        "\\set dice random(1, 10000)\n"
-        "\\if :dice <= 7500\n\\set variant random(1, 1)\n\\if :variant = 1\nSELECT 1;\n\\endif\n"
+        "\\set dice random(1, 40)\n"
+        "\\if :dice <= 30\n\\set variant random(1, 1)\n\\if :variant = 1\nSELECT 1;\n\\endif\n"
         "\\else\n\\set variant random(1, 2)\n"
         "\\if :variant = 1\nSELECT 'a';\n\\endif\n\\if :variant = 2\nSELECT 'b';\n\\endif\n"
         "\\endif\n"
@@ -88,4 +100,15 @@ def test_each_statement_is_asked_as_often_as_it_was_called() -> None:
 
 
 def test_one_statement_alone_is_always_asked() -> None:
-    assert script({Seen("SELECT 1", 3): ["SELECT 1"]}).splitlines()[1] == r"\if :dice <= 10000"
+    assert script({Seen("SELECT 1", 3): ["SELECT 1"]}).splitlines()[1] == r"\if :dice <= 3"
+
+
+def test_what_was_called_seldom_has_a_side_of_the_dice_too() -> None:
+    """And is named where a run may never throw it."""
+    asked = {Seen("SELECT 1", 50_000_000): ["a"], Seen("SELECT 2", 500): ["b"], Seen("SELECT 3", 400): ["c"]}
+    lines = script(asked).splitlines()
+    assert lines[0] == r"\set dice random(1, 50000900)"
+    assert [each for each in lines if "dice <=" in each] == [r"\if :dice <= 50000000", r"\elif :dice <= 50000500"]
+    assert lines.count(r"\else") == 1
+    assert rare(asked) == {"SELECT 2": 100_001, "SELECT 3": 125_002}
+    assert rare({Seen("SELECT 1", 9_999): ["a"], Seen("SELECT 2", 1): ["b"]}) == {}

@@ -59,6 +59,8 @@ COMMANDS = ["init", "size", "render", "plan", "up", "down", "status", "health", 
         (("up", "--ram", "900T"), 10, "larger_than_host", "profile.ram: 900 TiB is more than this host's"),
         (("plan", "--cpus", "1000"), 10, "larger_than_host", "profile.cpus: 1000 is more than this host's"),
         (("logs",), 21, "no_engine", "nothing was brought up in"),
+        (("bench", "--from-statements", "--scale", "5"), 2, "usage", "--from-statements and --scale contradict"),
+        (("bench", "--from-statements", "--script", "a"), 2, "usage", "--script and --from-statements contradict"),
         (("logs", "--follow"), 2, "usage", "--json and --follow contradict"),
         (("logs", "app", "-f", "--slow"), 2, "usage", "--json and --follow contradict"),
     ],
@@ -70,7 +72,7 @@ def test_failures(cli_json, tmp_path, words, exit_code, code, message):
     first = next((problem for problem in answer["errors"] if problem["code"] == code), None)
     assert first is not None, answer["errors"]
     assert first["message"].startswith(message)
-    assert answer["command"] == next((word for word in words if word in (*COMMANDS, "no-such")), "")
+    assert answer["command"] == next((word for word in words if word in (*COMMANDS, "bench", "no-such")), "")
     # A refused command leaves nothing behind.
     assert list(tmp_path.iterdir()) == []
 

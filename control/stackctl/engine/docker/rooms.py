@@ -16,7 +16,7 @@ from stackctl.engine.docker.client import DATABASE_USER, bind, database_user, op
 from stackctl.engine.docker.disk import held_disk
 from stackctl.engine.docker.place import data_folder
 from stackctl.engine.ownership import give
-from stackctl.engine.rooms import ADMINISTRATOR, Limits, Room
+from stackctl.engine.rooms import ADMINISTRATOR, WRITE, Limits, Room
 from stackctl.engine.runner import Completed, Runner
 from stackctl.errors import ImageUnavailable, Unhealthy
 from stackctl.hardware.usage import CGROUP_FILES, Usage, of_cgroup
@@ -33,14 +33,16 @@ kill -s KILL -- -1
 for turn in $(seq 600); do kill -0 "$server" || exit 0; sleep 0.1; done 2>/dev/null
 """
 _FILE = re.compile(r"^==> (.+) <==$", re.MULTILINE)
-# What the Engine was asked for before a killed run ended may come after it. $1 is the label, $2 a folder.
+# What the Engine was asked for before a killed run ended may come after it. $1 is the label, $2 a folder: what copies a
+# user's rows into that is a container of the stack's, and would go on.
 _CLEAN = """
+ours() { docker ps --all --quiet --filter "label=$1"; docker ps --all --quiet --filter "volume=$2"; }
 cat >/dev/null
 for round in 1 2 3; do
-    docker ps --all --quiet --filter "label=$1" | xargs -r docker rm --force --volumes
+    ours "$1" "$2" | sort -u | xargs -r docker rm --force --volumes
     docker volume ls --quiet --filter "label=$1" | xargs -r docker volume rm
     sleep 1
-    left="$(docker ps --all --quiet --filter "label=$1")$(docker volume ls --quiet --filter "label=$1")"
+    left="$(ours "$1" "$2")$(docker volume ls --quiet --filter "label=$1")"
     [ "$left" ] || break
 done
 rm -rf "$2"
@@ -57,11 +59,14 @@ class DockerRoom:
     socket: Path
     runner: Runner
 
-    def run(self, program: str, *arguments: str, check: bool = True, timeout: float = 60) -> Completed:
+    def run(
+        self, program: str, *arguments: str, check: bool = True, timeout: float = 60, input: str | None = None
+    ) -> Completed:
         """Inside the container."""
         login = ("--env", f"PGHOST={self.socket}", "--env", f"PGPORT={_PORT}", "--env", f"PGUSER={ADMINISTRATOR}")
-        argv = ["docker", "exec", "--env", "LC_ALL=C.UTF-8", *login, self.container, program, *arguments]
-        return self.runner.run(argv, check=check, timeout=timeout, quiet=True)
+        reads = () if input is None else ("--interactive",)
+        argv = ["docker", "exec", *reads, "--env", "LC_ALL=C.UTF-8", *login, self.container, program, *arguments]
+        return self.runner.run(argv, input=input, check=check, timeout=timeout, quiet=True)
 
     def kill(self) -> None:
         """SIGKILL for all in the container but its first process, which the kernel spares; the server is gone then."""
@@ -116,6 +121,11 @@ class DockerRooms:
         room = DockerRoom(name, container, data, place, self.runner)
         room.run("mkdir", "-p", "-m", "0700", str(data))
         return room
+
+    def write(self, path: Path, text: str) -> None:
+        """In the container of the clients, where links lead nowhere else."""
+        argv = ["docker", "exec", "--interactive", f"{self._token}-clients", "sh", "-c", WRITE, "sh", str(path)]
+        self.runner.run(argv, input=text, quiet=True, timeout=60)
 
     def leave(self, room: Room) -> None:
         """Remove the container, the volume, and the folder of the socket."""

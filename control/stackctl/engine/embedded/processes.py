@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Sequence
 from contextlib import suppress
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import psutil
 
+from stackctl.engine.runner import SystemUser
 from stackctl.units import Bytes
 
 _SECONDS = 10.0
@@ -45,6 +47,20 @@ def _works_in(process: psutil.Process, folder: Path) -> bool:
         return False
     named = any(Path(word).is_relative_to(folder) for word in words)
     return name.startswith(("pg_", "postgres", "psql")) and (named or place.is_relative_to(folder))
+
+
+def is_at_work(pid: int, path: Path, user: SystemUser | None) -> bool:
+    """Whether a process of `user`, without one of ours, has `path` in its command line.
+
+    What ends a process whose number the account wrote down asks this first: as root it could end any. In a container
+    even root may not see in which folder the process of another user works.
+    """
+    try:
+        process = psutil.Process(pid)
+        whose, words = process.uids().real, process.cmdline()
+    except (psutil.Error, OSError, ValueError, OverflowError):
+        return False
+    return whose == (os.geteuid() if user is None else user.uid) and str(path) in words
 
 
 def end_all(found: Sequence[psutil.Process]) -> None:

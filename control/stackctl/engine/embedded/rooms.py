@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from stackctl.engine.embedded.account import ensure_account
-from stackctl.engine.embedded.processes import kill_tree
+from stackctl.engine.embedded.processes import is_at_work, kill_tree
 from stackctl.engine.embedded.programs import Server, find_pooler, find_server
+from stackctl.engine.logs import tail_files
 from stackctl.engine.ownership import give
-from stackctl.engine.rooms import ADMINISTRATOR, Limits, Room
+from stackctl.engine.rooms import ADMINISTRATOR, WRITE, Limits, Room
 from stackctl.engine.runner import Completed, Runner, SystemUser
 from stackctl.errors import Unhealthy
 from stackctl.hardware.process_tree import ProcessTree
@@ -27,6 +28,11 @@ _LINES = 10_000
 _CLEAN = """
 cat >/dev/null
 for round in 1 2 3 4 5 6 7 8 9 10; do
+    # What copies a user's rows is at work on the server of a stack, and would go on.
+    for place in $(grep -lasF -- "$1/" /proc/[0-9]*/cmdline); do
+        place="${place%/cmdline}"
+        read -r name <"$place/comm" && [ "$name" = pg_dump ] && kill "${place#/proc/}"
+    done
     for pid in "$1"/*/data/postmaster.pid "$1"/*/pgbouncer.pid; do
         [ -f "$pid" ] && read -r number <"$pid" && kill -s QUIT "$number"
     done
@@ -57,7 +63,9 @@ class EmbeddedRoom:
         """Beside the data."""
         return self.home
 
-    def run(self, program: str, *arguments: str, check: bool = True, timeout: float = 60) -> Completed:
+    def run(
+        self, program: str, *arguments: str, check: bool = True, timeout: float = 60, input: str | None = None
+    ) -> Completed:
         """As the account; without a room of its own, so that its cost is not told from the machine's."""
         login = {"PGHOST": str(self.socket), "PGPORT": _PORT, "PGUSER": ADMINISTRATOR}
         return self.runner.run(
@@ -65,6 +73,7 @@ class EmbeddedRoom:
             user=self.user,
             cwd=self.home,
             env={"LC_ALL": "C.UTF-8", "TZ": "UTC", **login},
+            input=input,
             clean=True,
             check=check,
             timeout=timeout,
@@ -85,15 +94,17 @@ class EmbeddedRoom:
 
     def log(self) -> str:
         """Its file."""
-        with suppress(OSError):
-            return "\n".join((self.home / "log").read_text(errors="replace").splitlines()[-_LINES:])
-        return ""
+        return "\n".join(tail_files([self.home / "log"], _LINES))
 
     def _postmaster(self) -> int:
         try:
-            return int((self.data / "postmaster.pid").read_text().split("\n", 1)[0])
+            pid = int((self.data / "postmaster.pid").read_text().split("\n", 1)[0])
         except (OSError, ValueError) as error:
             raise Unhealthy(f"the server of {self.name} does not run: {error}", hint="see its log") from error
+        # The file is the account's, which could name any process in it.
+        if not is_at_work(pid, self.data, self.user):
+            raise Unhealthy(f"the server of {self.name} does not run: {pid} is another process", hint="see its log")
+        return pid
 
 
 @dataclass(frozen=True)
@@ -115,6 +126,11 @@ class EmbeddedRooms:
         """A folder; nothing here enforces the limits."""
         return EmbeddedRoom(name, _folder(self.base / name, self.user), self.server, self.runner, self.user)
 
+    def write(self, path: Path, text: str) -> None:
+        """As the account."""
+        argv = ["sh", "-c", WRITE, "sh", str(path)]
+        self.runner.run(argv, user=self.user, cwd=Path("/"), input=text, clean=True, quiet=True, timeout=60)
+
     def leave(self, room: Room) -> None:
         """Remove its folder; its server was stopped."""
         shutil.rmtree(self.base / room.name)
@@ -128,7 +144,9 @@ class EmbeddedRooms:
             yield
         finally:
             with suppress(OSError, ValueError):
-                kill_tree(int(ini.with_suffix(".pid").read_text()))
+                pid = int(ini.with_suffix(".pid").read_text())
+                if is_at_work(pid, ini, self.user):
+                    kill_tree(pid)
 
     def client(self, room: Room, program: str, *arguments: str, timeout: float) -> Completed:
         """Any process is outside: there are no limits."""
