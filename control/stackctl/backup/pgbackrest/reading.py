@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from stackctl.backup.gaps import own_segments
 from stackctl.backup.model import Backup
-from stackctl.backup.pgbackrest.faults import first_words, number, outage, unread_error
+from stackctl.backup.pgbackrest.faults import cut_short, first_words, number, outage, unread_error
 from stackctl.backup.pgbackrest.stored import StanzaStored
 from stackctl.backup.pgbackrest.tool import Tool
 from stackctl.backup.pgbackrest.verify import WHOLE, findings, report, unread
@@ -59,6 +59,8 @@ def in_need(backup: Backup, found: Sequence[Finding], there: frozenset[str]) -> 
 
 def _verify(tool: Tool, programs: Programs, *options: str) -> Completed:
     done = tool.tried(programs, "verify", "--output=text", "--verbose", "--log-level-console=info", *options)
+    if ended := cut_short(done.returncode, done.stdout + done.stderr):
+        raise ended
     for _, code, said in unread(done.stdout):
         if not unread_error(code, said) and (error := outage(code, said, tool.where)):
             raise error
