@@ -15,6 +15,8 @@ from stackctl.backup.restore_plan import Candidate
 from stackctl.backup.tail import Tail
 
 _Entry = TypeVar("_Entry", bound=Backup | Unreadable)
+# Of the folder of dumps, where nobody can say which are in it.
+_DUMPS = "dumps"
 _BEGINNING = datetime.min.replace(tzinfo=UTC)
 
 
@@ -55,11 +57,22 @@ class Joined:
 
     def entry(self, identifier: str) -> Backup | Unreadable | None:
         """The one with this id, looked for only where it can be."""
-        return (self._plain if is_dump(identifier) else self._main).entry(identifier)
+        if not is_dump(identifier):
+            return self._main.entry(identifier)
+        try:
+            return self._plain.entry(identifier)
+        except OSError as error:
+            return self._unread(identifier, error)
 
     def dumps(self) -> Sequence[Backup | Unreadable]:
-        """The dumps, oldest first."""
-        return self._plain.dumps()
+        """The dumps, oldest first; where their folder is out of reach, that, as it says nothing of the others."""
+        try:
+            return self._plain.dumps()
+        except OSError as error:
+            return [self._unread(_DUMPS, error)]
+
+    def _unread(self, what: str, error: OSError) -> Unreadable:
+        return Unreadable(what, f"{self._plain.backups_folder}: {error.strerror or error}", error)
 
     def place(self, backup: Backup) -> str:
         """Where it is: an absolute folder of this machine, or a URL."""

@@ -51,8 +51,14 @@ class WithDumps:
             yield
 
     def _beside(self, what: str, note: Note, *, shared: bool = False) -> AbstractContextManager[None]:
-        there = self._native.stored().has_dumps()
-        return self._native.working(what, note, shared=shared) if there else nullcontext()
+        return self._native.working(what, note, shared=shared) if self._has_dumps() else nullcontext()
+
+    def _has_dumps(self) -> bool:
+        try:
+            return self._native.stored().has_dumps()
+        except OSError:
+            # Out of reach, they keep nobody from the others; what is to be done with one says why it cannot be.
+            return False
 
     def as_it_is(self, what: str) -> AbstractContextManager[None]:
         """For what is no work on dumps."""

@@ -1,5 +1,7 @@
 """Dumps of a project whose other backups pgBackRest takes: one list, and a store that may be away."""
 
+import errno
+import os
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -240,6 +242,57 @@ def test_without_a_dump_a_store_that_is_away_is_the_error_that_it_was(machine):
     made.away = True
     with pytest.raises(EngineFailed, match="the store cannot be reached"):
         list_command(made.request, None)
+
+
+@pytest.fixture
+def stale(monkeypatch):
+    """A folder of a network disk that went away: the kernel gives no list of it."""
+    listdir = os.listdir
+
+    def lose(folder):
+        def instead(place="."):
+            if os.fspath(place) == str(folder):
+                raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), str(folder))
+            return listdir(place)
+
+        monkeypatch.setattr(os, "listdir", instead)
+
+    return lose
+
+
+def test_a_folder_of_dumps_that_is_out_of_reach_keeps_nobody_from_the_store(machine, stale):
+    made = machine()
+    identifier = dump(made)
+    folder = made.repository() / "backups"
+    stale(folder)
+    with open_backups(made.request, None).backups.working("stackctl backup", print):
+        assert [each.id for each in open_backups(made.request, None).backups.stored().backups()] == ["F1", "F2"]
+    found = list_command(made.request, None)
+    assert ([each["id"] for each in found.data["backups"]], found.exit_code) == (["F1", "F2"], 0)
+    assert [each.message for each in found.warnings] == [f"dumps: {folder}: Stale file handle"]
+    assert unready_repository(made.project, made) == []
+    told = noted_backups(made.project.work / noted.FOLDER)
+    assert [each.id for each in told] == ["F1", "F2", identifier], "it may be there still"
+    (made.project.work / noted.FOLDER / "backups.json").unlink()
+    assert unready_repository(made.project, made) == []
+    assert [each.id for each in noted_backups(made.project.work / noted.FOLDER)] == ["F1", "F2"]
+
+
+def test_what_is_to_be_done_with_dumps_says_that_they_are_out_of_reach(machine, stale):
+    made = machine()
+    identifier = dump(made)
+    folder = made.repository() / "backups"
+    stale(folder)
+    found = verify_command(made.request, None, None, print)
+    assert (found.exit_code, found.data["verified"], found.data["findings"]) == (20, ["F1", "F2"], [])
+    assert found.data["unread"] == [{"what": str(folder), "reason": "cannot be read: Stale file handle"}]
+    for asked in (show_command, lambda *words: verify_command(*words, print)):
+        with pytest.raises(EngineFailed, match=f"{identifier}: {folder}: Stale file handle"):
+            asked(made.request, None, identifier)
+    with pytest.raises(EngineFailed, match="Stale file handle"):
+        restore(made, identifier)
+    with pytest.raises(EngineFailed, match="Stale file handle"):
+        dump(made)
 
 
 def test_dumps_go_by_their_own_number_once_it_was_shown(machine):
