@@ -30,6 +30,11 @@ def _moment(entry: Backup | Unreadable) -> datetime:
     return _BEGINNING if isinstance(entry, Unreadable) else entry.finished_at
 
 
+def is_of_dumps(entry: Unreadable) -> bool:
+    """Whether it is a dump, or the folder of them: nothing is built on one, and it needs no WAL."""
+    return entry.id == _DUMPS or is_dump(entry.id)
+
+
 class Joined:
     """What `main` keeps, and the dumps in a folder of this machine; of whatever else is in that, nothing."""
 

@@ -246,16 +246,19 @@ def test_without_a_dump_a_store_that_is_away_is_the_error_that_it_was(machine):
 
 @pytest.fixture
 def stale(monkeypatch):
-    """A folder of a network disk that went away: the kernel gives no list of it."""
-    listdir = os.listdir
+    """A folder, or a file, of a network disk that went away: the kernel gives nothing of it."""
 
-    def lose(folder):
-        def instead(place="."):
-            if os.fspath(place) == str(folder):
-                raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), str(folder))
-            return listdir(place)
+    def lose(lost):
+        def failing(first):
+            def instead(place=".", *words, **more):
+                if os.fspath(place) == str(lost):
+                    raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), str(lost))
+                return first(place, *words, **more)
 
-        monkeypatch.setattr(os, "listdir", instead)
+            return instead
+
+        monkeypatch.setattr(os, "listdir", failing(os.listdir))
+        monkeypatch.setattr(os, "open", failing(os.open))
 
     return lose
 
@@ -307,6 +310,30 @@ def test_dumps_go_by_their_own_number_once_it_was_shown(machine):
     assert kept[second] == "one of the last 1 dump"
     assert expire_command(made.request, None, print, apply=True).exit_code == 0
     assert listed(made) == [second, "F1", "F2"]
+    assert [words for words in made.told if "--set" in words[1]] == [["expire", "--set=F0"]]
+
+
+def test_a_dump_that_nobody_can_read_keeps_nothing_else(machine, stale):
+    """Its record is damaged, or the disk does not give it, or their folder is away: nothing is built on it."""
+    made = machine()
+    made.backups[:1] = [described("F0", 3, timestamp=stamped(1000)), described("F1", 4, timestamp=stamped(900))]
+    broken, _ = dumped(made, 200), dumped(made, 100)
+    record = made.repository() / "backups" / broken / "backup.json"
+    record.write_text("{}")
+
+    def judged():
+        found = expire_command(made.request, None, print, apply=False)
+        gone = [each["id"] for each in found.data["expired"]]
+        return gone, found.data["wal"]["files"], [(each.message.split(":")[0], each.hint) for each in found.warnings]
+
+    alone = "it is left alone; stackctl backup verify"
+    # WAL begins with segment 2, and what stays with 4; pgBackRest lets that of the other cluster go, too.
+    assert judged() == (["F0"], 3, [(broken, alone)])
+    stale(record)
+    assert judged() == (["F0"], 3, [(broken, alone)])
+    stale(made.repository() / "backups")
+    assert judged() == (["F0"], 3, [("dumps", alone)])
+    assert expire_command(made.request, None, print, apply=True).data["applied"]
     assert [words for words in made.told if "--set" in words[1]] == [["expire", "--set=F0"]]
 
 
