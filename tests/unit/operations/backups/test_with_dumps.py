@@ -386,14 +386,21 @@ def test_of_the_native_engine_that_had_the_folder_before_only_dumps_are_its_own(
         show_command(made.request, None, other)
 
 
-def test_what_an_interrupted_dump_left_is_removed_by_the_next_run(machine):
+@pytest.mark.parametrize("finished", [False, True])
+def test_what_an_interrupted_dump_left_is_removed_by_the_next_run_that_works_on_them(machine, finished):
     made = machine()
     plain, said = Repository(made.repository()), []
     plain.create()
+    identifier = dumped(made, 24) if finished else ""
     half, folder = plain.begin(Kind.LOGICAL, NOW)
     with open_backups(made.request, None).backups.working("stackctl backup", said.append):
+        assert folder.exists(), "it may be of another project that has the folder too"
+    assert verify_command(made.request, None, None, said.append).exit_code == 0
+    assert (said[:1], made.ended) == ([f"removed what an interrupted run left of {half}"], [folder])
+    if finished:
+        _, folder = plain.begin(Kind.LOGICAL, NOW)
+        keep_command(made.request, None, print, identifier, "audit")
         assert not folder.exists()
-    assert (said, made.ended) == ([f"removed what an interrupted run left of {half}"], [folder])
 
 
 def test_what_another_project_is_at_in_the_folder_is_left_alone(machine):
@@ -408,6 +415,34 @@ def test_what_another_project_is_at_in_the_folder_is_left_alone(machine):
         with pytest.raises(Locked, match="stackctl backup of another"):
             dump(made)
     assert folder.exists()
+
+
+def test_it_is_waited_for_only_to_work_on_dumps(machine):
+    """One dump, whoever's it is, keeps no backup, no drill and no restore of the other kind from the store."""
+    made = machine()
+    made.backups[:1] = [described("F0", 2, timestamp=stamped(1000)), described("F1", 2, timestamp=stamped(900))]
+    identifier = dumped(made, 950)
+    other = Repository(made.repository())
+    with other.locked("stackctl backup of another"):
+        with open_backups(made.request, None).backups.working("stackctl backup", print):
+            pass
+        assert verify_command(made.request, None, "F2", print).exit_code == 0
+        keep_command(made.request, None, print, "F2", "audit")
+        assert expire_command(made.request, None, print, apply=True).exit_code == 0
+        assert listed(made) == [identifier, "F1", "F2"]
+        dumped(made, 940)
+        made.told = []
+        for asked in (
+            lambda: verify_command(made.request, None, identifier, print),
+            lambda: verify_command(made.request, None, None, print),
+            lambda: keep_command(made.request, None, print, identifier, "audit"),
+            lambda: expire_command(made.request, None, print, apply=True),
+        ):
+            with pytest.raises(Locked, match="stackctl backup of another"):
+                asked()
+        assert made.told == [], "nothing was read for long in vain"
+    assert expire_command(made.request, None, print, apply=True).exit_code == 0
+    assert identifier not in listed(made)
 
 
 def test_one_run_of_a_project_at_a_time_dumps_too(machine):
