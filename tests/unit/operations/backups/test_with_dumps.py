@@ -27,6 +27,8 @@ from stackctl.operations.backups.expire import expire_command, keep_command
 from stackctl.operations.backups.schedule import schedule_command
 from stackctl.operations.backups.status import status_command
 from stackctl.operations.observing.backups import seen
+from stackctl.operations.restore import Wanted as Restored
+from stackctl.operations.restore import restore_command
 from stackctl.operations.result import Request
 from stackctl.operations.state import State, save
 from stackctl.settings.backup import backup_settings
@@ -352,6 +354,22 @@ def test_what_no_dump_can_be_is_refused_as_for_plain_files(machine):
         drill_command(made.request, None, print, identifier)
     with pytest.raises(RestoreRefused, match="F2 is no dump"):
         restore(made, "F2")
+
+
+@pytest.mark.parametrize(("running", "keys"), [(False, True), (True, False)])
+def test_what_a_dry_run_cannot_ask_is_not_asked(machine, running, keys):
+    """On a machine on which nothing ran yet, an image that is missing would be an error of Docker's."""
+    made = machine()
+    made.running, made.at_hand = lambda: running, lambda: False
+    if keys:
+        made.project.repository_keys.mkdir(parents=True)
+        (made.project.repository_keys / "keys.conf").touch()
+    before = sorted(made.folder.rglob("*"))
+    wanted = Restored("latest", None, made.folder / "copy")
+    with pytest.raises(RestoreRefused, match="programs and keys for the repository are not on this machine") as refused:
+        restore_command(made.request, None, print, wanted, dry_run=True)
+    assert (refused.value.hint, made.asked) == ("stackctl up brings them here", [])
+    assert sorted(made.folder.rglob("*")) == before
 
 
 @pytest.mark.parametrize("section", ["{encryption: on}", f"{STORE[:-1]}, encryption: on}}"])
