@@ -307,6 +307,21 @@ def test_what_pgbackrest_did_not_read_is_not_called_good(tmp_path, verify, sente
     assert set(marks(server).values()) == {True}
 
 
+def test_what_another_machine_took_or_let_go_meanwhile_is_no_damage(tmp_path):
+    """pgBackRest lists them when it begins, and reads for hours."""
+    server = Server(*TWO)
+    mine, first = engine(server, tmp_path), server.run
+
+    def run(program, *words, **how):
+        done = first(program, *words, **how)
+        if "verify" in words:
+            server.backups = [*server.backups[:2], described("F3", 5)]
+        return done
+
+    server.run = run
+    assert mine.verify(mine.stored().backups()[:2], everything=True, note=print) == []
+
+
 SEGMENT = "000000010000000000000004"
 NAMED = (
     f"2026-11-22 14:32:36.443 P02   INFO: invalid result 17-1/0000000100000000/{SEGMENT}-{'0' * 40}.zst: "

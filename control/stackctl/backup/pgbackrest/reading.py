@@ -35,9 +35,12 @@ def read_everything(tool: Tool, programs: Programs, stored: StanzaStored) -> lis
     Where the first segment of an archive is damaged, pgBackRest reads nothing at all: then the backups are read one by
     one, each with the WAL of its time.
     """
+    before = stored.backups()
     done = _verify(tool, programs)
     if not _stopped(tool, done):
-        return _found(tool, done, stored.backups())
+        # Another machine may have taken one meanwhile, or let one go.
+        there = {backup.id for backup in StanzaStored(tool).backups()}
+        return _found(tool, done, [backup for backup in before if backup.id in there])
     firsts = [min(names) for names in stored.names().values() if names]
     what = firsts[0] if len(firsts) == 1 else WHOLE
     where = "" if len(firsts) == 1 else f", the first segment of an archive, which is one of {', '.join(firsts)}"
