@@ -207,6 +207,17 @@ def test_a_byte_that_changed_in_a_dump_is_found_by_all_that_reads_it(machine):
     assert show_command(made.request, None, identifier).data["status"] == Status.OK
 
 
+@pytest.mark.parametrize(
+    ("encryption", "anew"), [("off", "take a new one: stackctl backup --logical"), ("on", "keep the others")]
+)
+def test_for_a_damaged_dump_another_one_is_taken_where_that_is_not_refused(machine, encryption, anew):
+    made = machine(f"{STORE[:-1]}, encryption: {encryption}}}")
+    identifier = dumped(made, 24)
+    (made.repository() / "backups" / identifier / "data").rmdir()
+    (problem,) = verify_command(made.request, None, identifier, print).errors
+    assert problem.hint == f"do not rely on it; {anew}"
+
+
 def test_a_dump_whose_record_is_lost_is_told_by_the_reading_of_everything(machine):
     made = machine()
     broken, gone = dumped(made, 48), dumped(made, 24)
