@@ -45,11 +45,14 @@ class Server:
         extra=(),
         says="",
         denied=(),
+        cut_short=None,
     ):
         self.backups, self.verify, self.code, self.fails = list(backups), verify, code, fails
         self.slow, self.orphans, self.meanwhile = slow, orphans, list(meanwhile)
         # Checksums by path, "" for what cannot be read; every file has the same one.
         self.sums, self.extra, self.says, self.denied = sums or {}, extra, says, denied
+        # The exit status, and what was said, of files the reading of which came to no end.
+        self.cut_short = cut_short or {}
         self.told = []
         self.ended = []
 
@@ -109,6 +112,10 @@ class Server:
         lines = []
         for path in paths:
             sum = self.sums.get(path, "1" * 40)
+            if path in self.cut_short:
+                code, said = self.cut_short[path]
+                lines += [f"{code} {'0' * 40} {path}", f": {said}"]
+                continue
             if path in self.denied:
                 lines += [f"41 {'0' * 40} {path}", f": ERROR: [041]: {DENIED}"]
                 continue

@@ -15,6 +15,8 @@ from stackctl.backup.restore_plan import Candidate
 from stackctl.backup.tail import Tail
 
 _Entry = TypeVar("_Entry", bound=Backup | Unreadable)
+# Of the folder of dumps, where nobody can say which are in it.
+_DUMPS = "dumps"
 _BEGINNING = datetime.min.replace(tzinfo=UTC)
 
 
@@ -26,6 +28,11 @@ def in_order(*sorts: Iterable[_Entry]) -> list[_Entry]:
 def _moment(entry: Backup | Unreadable) -> datetime:
     # What cannot be read says no time: it comes right behind the one before it.
     return _BEGINNING if isinstance(entry, Unreadable) else entry.finished_at
+
+
+def is_of_dumps(entry: Unreadable) -> bool:
+    """Whether it is a dump, or the folder of them: nothing is built on one, and it needs no WAL."""
+    return entry.id == _DUMPS or is_dump(entry.id)
 
 
 class Joined:
@@ -55,11 +62,22 @@ class Joined:
 
     def entry(self, identifier: str) -> Backup | Unreadable | None:
         """The one with this id, looked for only where it can be."""
-        return (self._plain if is_dump(identifier) else self._main).entry(identifier)
+        if not is_dump(identifier):
+            return self._main.entry(identifier)
+        try:
+            return self._plain.entry(identifier)
+        except OSError as error:
+            return self._unread(identifier, error)
 
     def dumps(self) -> Sequence[Backup | Unreadable]:
-        """The dumps, oldest first."""
-        return self._plain.dumps()
+        """The dumps, oldest first; where their folder is out of reach, that, as it says nothing of the others."""
+        try:
+            return self._plain.dumps()
+        except OSError as error:
+            return [self._unread(_DUMPS, error)]
+
+    def _unread(self, what: str, error: OSError) -> Unreadable:
+        return Unreadable(what, f"{self._plain.backups_folder}: {error.strerror or error}", error)
 
     def place(self, backup: Backup) -> str:
         """Where it is: an absolute folder of this machine, or a URL."""

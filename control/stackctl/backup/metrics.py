@@ -11,6 +11,7 @@ from prometheus_client.core import GaugeMetricFamily
 from stackctl.backup.considered import past
 from stackctl.backup.drilled import last_drill
 from stackctl.backup.model import Backup, Kind, Status
+from stackctl.backup.retention import restorable
 
 _NEWEST = {
     "timestamp_seconds": "When the newest good backup of this kind was finished",
@@ -52,12 +53,13 @@ def families(seen: Seen, now: datetime) -> Iterator[GaugeMetricFamily]:
 
     A good backup that is dated in the future is not there, as it would stay the newest for as long.
     """
-    known = past(seen.backups, now)
-    yield from _newest(known)
+    # By all of them: what a good one is built on may be dated in the future.
+    known, good = past(seen.backups, now), past(_good(seen.backups), now)
+    yield from _newest(good)
     counts = GaugeMetricFamily("stackctl_backups", "Backups in the repository", labels=["kind", "status"])
     for kind in Kind:
         for status in Status:
-            backups = known if status is Status.OK else seen.backups
+            backups = good if status is Status.OK else seen.backups
             found = [each for each in backups if (each.kind, each.status) == (kind, status)]
             counts.add_metric([kind, status], len(found))
     yield counts
@@ -79,8 +81,14 @@ def lateness(late: Mapping[str, bool]) -> Iterator[GaugeMetricFamily]:
     yield family
 
 
-def _newest(backups: Sequence[Backup]) -> Iterator[GaugeMetricFamily]:
-    newest = {each.kind: each for each in backups if each.status is Status.OK}
+def _good(backups: Sequence[Backup]) -> list[Backup]:
+    """Those that can be restored, with all that they are built on; nothing is built on a dump."""
+    whole = {backup.id for backup in restorable(backups)}
+    return [each for each in backups if each.id in whole or (each.kind is Kind.LOGICAL and each.status is Status.OK)]
+
+
+def _newest(good: Sequence[Backup]) -> Iterator[GaugeMetricFamily]:
+    newest = {each.kind: each for each in good}
     for name, words in _NEWEST.items():
         family = GaugeMetricFamily(f"stackctl_backup_{name}", words, labels=["kind"])
         for kind, backup in newest.items():

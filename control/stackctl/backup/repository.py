@@ -111,9 +111,9 @@ class Repository:
         return sorted(str(path.relative_to(self.root)) for path in found)
 
     def _listed(self, folder: Path) -> list[Path]:
-        """What is in a folder, but for the work of a run that is not over, and for copies that were kept."""
+        """What is in a folder, but for the work of a run that is not over or was killed, and copies that were kept."""
         there = folder.iterdir() if folder.is_dir() else ()
-        return [path for path in there if not (path.is_dir() and path.name.startswith((_NEW, COPY, KEPT)))]
+        return [path for path in there if not (path.is_dir() and path.name.startswith((_NEW, _GONE, COPY, KEPT)))]
 
     def path(self, identifier: str) -> Path:
         """The folder of one backup."""

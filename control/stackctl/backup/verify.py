@@ -85,9 +85,12 @@ def verify_all(repository: Repository, told: Told = lambda _bytes: None) -> list
 
 def verify_records(repository: Repository) -> list[Finding]:
     """Of a folder that is for dumps: those whose records are damaged, and what beside them is no backup at all."""
-    found = [_of_record(entry) for entry in repository.dumps() if isinstance(entry, Unreadable)]
     within = f"{repository.backups_folder.name}/"
-    return found + [_stranger(name) for name in repository.strangers() if name.startswith(within)]
+    try:
+        found = [_of_record(entry) for entry in repository.dumps() if isinstance(entry, Unreadable)]
+        return found + [_stranger(name) for name in repository.strangers() if name.startswith(within)]
+    except OSError as error:
+        return [unread(str(error.filename or repository.backups_folder), error)]
 
 
 def _stranger(name: str) -> Finding:

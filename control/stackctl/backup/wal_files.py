@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -15,6 +16,8 @@ from stackctl.errors import EngineFailed
 _HOURS = 3600.0
 # The reader ends with 1 where the WAL does; it was not what ended with another one.
 _READ = (0, 1)
+# With 1 it ends too where the system gave it no more. What has fewer bytes than it should does end there.
+_KEPT_BACK = re.compile(r"could not (?:open|read)\b(?!.*: read \d+ of \d+).*")
 
 
 class WalUnread(EngineFailed):
@@ -64,4 +67,6 @@ def dumped(
         said = done.stderr.strip().splitlines()
         why = f": {said[-1]}" if said else ""
         raise WalUnread(f"pg_waldump ended with {done.returncode}{why}", hint="--verbose shows the command")
+    if kept_back := _KEPT_BACK.search(done.stderr):
+        raise WalUnread(f"pg_waldump: {kept_back[0]}", hint="stackctl wal verify names the files and the reason")
     return done.stdout

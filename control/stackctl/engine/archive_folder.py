@@ -11,6 +11,7 @@ from stackctl.errors import unwritable
 
 WAL = "wal"
 TAIL = "tail"
+BACKUPS = "backups"
 
 
 def make_root(repository: Path, user: SystemUser | None) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from stackctl.backup.gaps import Gap, find_gaps, gaps_of, healed, needed
 from stackctl.backup.model import Backup
 from stackctl.backup.protocol import Stored, WalArchive
+from stackctl.backup.repository import is_dump
 from stackctl.backup.retention import restorable
 from stackctl.backup.verify import Finding, Unread
 from stackctl.backup.wal_name import Segment, parse_segment
@@ -80,11 +81,17 @@ def found_code(found: Sequence[Finding], gaps: Sequence[Problem]) -> int:
     return Damaged.exit_code if found else WalGap.exit_code if gaps else 0
 
 
-def found_problem(finding: Finding) -> Problem:
-    """The error of a file that is not as it was written, or could not be read."""
+def found_problem(finding: Finding, *, takes_dumps: bool = True) -> Problem:
+    """The error of a file that is not as it was written, or could not be read.
+
+    Where the project `takes_dumps`, another one may take the place of a dump.
+    """
     if isinstance(finding, Unread):
         return Problem("unread", f"{finding.what}: {finding.reason}", finding.hint)
-    hint = "do not rely on it; take a new one: stackctl backup"
+    anew = "take a new one: stackctl backup"
+    if is_dump(finding.what):
+        anew = f"{anew} --logical" if takes_dumps else "keep the others"
+    hint = f"do not rely on it; {anew}"
     if f"/{TAIL}" in finding.what:
         hint = "the server has it still: SELECT pg_switch_wal() sends it to the archive; look at the repository's disk"
     return Problem("damaged", f"{finding.what}: {finding.reason}", hint)

@@ -135,6 +135,7 @@ def verify_command(request: Request, runner: Runner, identifier: str | None, not
     # Of an archive that cannot be read, nobody knows what it lacks.
     gaps = [] if identifier or unread else gap_problems(held_archives(opened.backups.stored(), None))
     data = {"verified": [backup.id for backup in chosen if backup.id not in unread], **found_data(found)}
+    takes_dumps = opened.recorded.project.takes_dumps
     if not found and not gaps:
         what = "1 backup is as it was" if len(chosen) == 1 else f"{len(chosen)} backups are as they were"
         return Result(data, [Line(f"{what} written.", "good")], opened.recorded.warnings)
@@ -142,7 +143,7 @@ def verify_command(request: Request, runner: Runner, identifier: str | None, not
         data,
         [Table(["backup", "what is wrong"], [[finding.what, finding.reason] for finding in found])] if found else [],
         opened.recorded.warnings,
-        errors=[*(found_problem(finding) for finding in found), *gaps],
+        errors=[*(found_problem(finding, takes_dumps=takes_dumps) for finding in found), *gaps],
         exit_code=found_code(found, gaps),
     )
 

@@ -32,14 +32,14 @@ _CLOCK = "see that the clock of this machine is right (date), then take one that
 
 
 def judge_backups(
-    stored: Stored, use: ArchiveUse | None, now: datetime, scheduled: Sequence[Job] = ()
+    stored: Stored, use: ArchiveUse | None, now: datetime, scheduled: Sequence[Job] = (), *, takes_dumps: bool = True
 ) -> tuple[Check, ...]:
     """Age of the newest good physical backup, gaps without one behind them, damaged ones, a last drill that failed.
 
     A backup that is older than it should be fails, as does none where there was one, or where one is scheduled.
     """
     backups = of_cluster(stored.backups(), use.system if use else None)
-    return (*_age_and_gaps(stored, backups, use, now, scheduled), *_damaged(backups), *_drill(backups))
+    return (*_age_and_gaps(stored, backups, use, now, scheduled), *_damaged(backups, takes_dumps), *_drill(backups))
 
 
 def _age_and_gaps(
@@ -82,13 +82,17 @@ def _aged(good: Sequence[Backup], done: Sequence[Backup], now: datetime, steps: 
     return Check("backup", model.Status.FAIL, evidence, "stackctl backup")
 
 
-def _damaged(backups: Sequence[Backup]) -> tuple[Check, ...]:
+def _damaged(backups: Sequence[Backup], takes_dumps: bool) -> tuple[Check, ...]:
     """One check, where there are any: nothing looks for them again until the next verification is due."""
-    found = [each.id for each in backups if each.status is Status.DAMAGED]
+    damaged = [each for each in backups if each.status is Status.DAMAGED]
+    found, kinds = [each.id for each in damaged], {each.kind for each in damaged}
     if not found:
         return ()
     evidence = f"{counted(len(found), 'backup')} marked damaged: {', '.join(found[-_FEW:])}"
-    hint = "stackctl backup verify names what is wrong; keep the others, and take a new one: stackctl backup --full"
+    commands = ["stackctl backup --full"] if kinds - {Kind.LOGICAL} else []
+    commands += ["stackctl backup --logical"] if takes_dumps and Kind.LOGICAL in kinds else []
+    anew = f", and take a new one: {'; '.join(commands)}" if commands else ""
+    hint = f"stackctl backup verify names what is wrong; keep the others{anew}"
     return (Check("backup_damaged", model.Status.WARN, evidence, hint),)
 
 

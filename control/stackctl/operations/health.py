@@ -63,8 +63,8 @@ def _backups(recorded: Recorded, engine: Engine, facts: Facts) -> tuple[Check, .
     images = recorded.state.images if recorded.state else ""
     try:
         stored = backups_of(recorded.project, engine, images).stored()
-        folder = recorded.project.folder
-        judged = judge_backups(stored, facts.archive, datetime.now(UTC), scheduled_jobs(folder))
+        folder, dumps = recorded.project.folder, recorded.project.takes_dumps
+        judged = judge_backups(stored, facts.archive, datetime.now(UTC), scheduled_jobs(folder), takes_dumps=dumps)
         return (*judged, *judge_schedule(folder, stored, facts.archive))
     except StackError as error:
         return (Check("backup", Status.FAIL, str(error), error.hint),)

@@ -26,12 +26,14 @@ from stackctl.errors import Damaged, EngineFailed, Problem, RestoreRefused
 from stackctl.hardware.detect import on_one_device
 from stackctl.operations.backup import Opened, find, open_backups, working
 from stackctl.operations.candidates import candidates, leading_to, present_candidates
-from stackctl.operations.restoring.look import readable, unread
+from stackctl.operations.restoring.look import can_read, unread
 from stackctl.operations.restoring.plan import Plan, last_kept, planned, refuse_full
 from stackctl.operations.restoring.rooms import rooms
 from stackctl.operations.restoring.runs import measured
 from stackctl.operations.result import Line, Request, Result
 from stackctl.units import counted
+
+_BRINGS = "stackctl up brings them here"
 
 
 @dataclass(frozen=True)
@@ -113,10 +115,10 @@ def put(data: Path, into: Path, look: Look) -> None:
 
 def _shown(opened: Opened, goal: Target, identifier: str | None, into: Path, note: Note) -> Result:
     """The plan alone. What an interrupted run left stays: this changes nothing."""
+    ready = can_read(opened.recorded.project, opened.engine, _BRINGS)
     with opened.backups.as_it_is("stackctl restore --dry-run"):
-        reading = readable(opened.engine)
-        plan = _plan(opened, goal, identifier, into, note, reading=reading)
-    unknown = [] if reading else unread("stackctl up brings them here")
+        plan = _plan(opened, goal, identifier, into, note, reading=ready)
+    unknown = [] if ready else unread(_BRINGS)
     return Result(_planned_data(plan), plan.shown(), (*opened.recorded.warnings, *unknown))
 
 

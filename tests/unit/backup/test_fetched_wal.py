@@ -44,7 +44,7 @@ class Programs:
             return self._says.get("sh") or SimpleNamespace(returncode=0)
         names = sorted(path.name for path in Path(words[3]).iterdir())
         assert words[4:] == (names[0], names[-1])
-        return SimpleNamespace(stdout="".join(self._says.get(name, "") for name in names), returncode=1)
+        return SimpleNamespace(stdout="".join(self._says.get(name, "") for name in names), returncode=1, stderr="")
 
 
 def planned(says, folder, stanza):

@@ -9,6 +9,7 @@ import pytest
 from stackctl.backup.last_commit import last_commit
 from stackctl.backup.plain_wal import PlainWal
 from stackctl.backup.repository import Repository
+from stackctl.backup.wal_files import WalUnread
 from stackctl.backup.wal_name import lsn
 from stackctl.backup.windows import Window
 from stackctl.errors import Damaged
@@ -30,7 +31,7 @@ class Programs:
     def run(self, _program, *words, **_how):
         place, first = Path(words[words.index("--path") + 1]), words[-2]
         self.read.append((place / first).read_bytes())
-        return SimpleNamespace(stdout=SAID, returncode=1)
+        return SimpleNamespace(stdout=SAID, returncode=1, stderr="")
 
 
 @pytest.fixture
@@ -97,7 +98,7 @@ class Server:
     def run(self, _program, *_words, **_how):
         found = [number for number in self.brought[-1] if number in self._committing]
         lines = [f"rmgr: Transaction, desc: COMMIT 2026-03-01 12:00:{number:02}.5 UTC" for number in found]
-        return SimpleNamespace(stdout="\n".join(lines), returncode=0)
+        return SimpleNamespace(stdout="\n".join(lines), returncode=0, stderr="")
 
 
 REACH = {"begin": lsn("0/5000000"), "end": lsn("0/14000000")}
@@ -126,3 +127,21 @@ def test_it_gives_up_after_sixty_four_and_ends_where_the_backup_does(tmp_path):
     assert last_commit(quiet, long, BEGIN, quiet, tmp_path) is None
     assert min(min(each) for each in quiet.brought) == 5
     assert quiet.brought[-1][0] == 99 - 64
+
+
+DENIED = 'pg_waldump: error: could not open file "w/wal/000000010000000000000013": Permission denied'
+FAILED = "pg_waldump: error: could not read from file 000000010000000000000013, offset 0: Input/output error"
+SHORT = "pg_waldump: error: could not read from file 000000010000000000000013, offset 8192: read 0 of 8192"
+GONE = 'pg_waldump: error: could not find file "000000010000000000000013": No such file or directory'
+
+
+@pytest.mark.parametrize(("said", "ends"), [(DENIED, False), (FAILED, False), (SHORT, True), (GONE, True)])
+def test_a_file_that_cannot_be_read_is_not_taken_for_the_end(tmp_path, said, ends):
+    """A restore to a later time would be refused, although the archive reaches it."""
+    server, reach = Server(), Window("000001", timeline=1, **REACH)
+    server.run = lambda *_words, **_how: SimpleNamespace(stdout="", stderr=f"{said}\n", returncode=1)
+    if ends:
+        assert last_commit(server, reach, BEGIN, server, tmp_path) == BEGIN
+    else:
+        with pytest.raises(WalUnread, match=r"could not (open|read)"):
+            last_commit(server, reach, BEGIN, server, tmp_path)

@@ -56,6 +56,23 @@ def test_the_newest_good_backup_of_each_kind():
     assert found["stackctl_backups", ("kind", "logical"), ("status", "ok")] == 0
 
 
+def test_what_is_built_on_a_damaged_one_is_not_good():
+    """Or an alert on old backups would stay silent where nothing can be restored."""
+    base = replace(FULL, id="000002", finished_at=LATER - timedelta(days=9), status=Status.DAMAGED)
+    step = replace(FULL, id="000003", kind=Kind.INCREMENTAL, parent="000002", finished_at=LATER - timedelta(hours=2))
+    dump = replace(FULL, id="000004-dump", kind=Kind.LOGICAL)
+    found = samples(replace(NOTHING, backups=(base, step, dump)))
+    kinds = [labels for name, *labels in found if name == "stackctl_backup_timestamp_seconds"]
+    assert kinds == [[("kind", "logical")]]
+    counted = {name: found["stackctl_backups", ("kind", name), ("status", "ok")] for name in ("incremental", "logical")}
+    assert counted == {"incremental": 0, "logical": 1}
+    assert found["stackctl_backups", ("kind", "incremental"), ("status", "damaged")] == 0, "its own bytes are right"
+    healed = samples(replace(NOTHING, backups=(replace(base, status=Status.OK), step)))
+    # Two hours before April 10, 12:00.
+    assert healed["stackctl_backup_timestamp_seconds", ("kind", "incremental")] == NOON_SECONDS + 10 * 86400 - 7200
+    assert healed["stackctl_backups", ("kind", "incremental"), ("status", "ok")] == 1
+
+
 def test_what_never_was_has_no_sample_but_a_count():
     found = samples(NOTHING)
     assert {name for name, *_ in found} == {"stackctl_backups", "stackctl_repository_free_bytes"}

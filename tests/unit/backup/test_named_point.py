@@ -94,7 +94,7 @@ class Reader:
     def run(self, _program, *words, **_how):
         place = Path(words[words.index("--path") + 1])
         self.words, self.read = words[-2:], {path.name: path.readlink().name for path in place.iterdir()}
-        return SimpleNamespace(stdout=SAID, returncode=1)
+        return SimpleNamespace(stdout=SAID, returncode=1, stderr="")
 
 
 def test_it_reads_what_recovery_would_read_of_each_timeline(tmp_path):
@@ -142,7 +142,7 @@ class Few:
         lines = [
             f"rmgr: XLOG len: 98, lsn: 0/{each.value:08X}, prev 0/0, desc: RESTORE_POINT half way" for each in there
         ]
-        return SimpleNamespace(stdout="\n".join(lines), returncode=1)
+        return SimpleNamespace(stdout="\n".join(lines), returncode=1, stderr="")
 
 
 @pytest.mark.parametrize(
@@ -175,4 +175,12 @@ def test_a_reader_that_was_killed_found_nothing_out(tmp_path):
     files = Few([2])
     files.run = lambda *_words, **_how: SimpleNamespace(stdout="", stderr="docker: cannot start\n", returncode=125)
     with pytest.raises(WalUnread, match="pg_waldump ended with 125: docker: cannot start"):
+        points_in(files, files, tmp_path, candidate("0/2000028", "0/2000120", "0/9000000"), GOAL, None)
+
+
+def test_nor_did_one_that_could_not_read_a_file(tmp_path):
+    files = Few([2])
+    said = 'pg_waldump: error: could not open file "w/wal/000000010000000000000002": Permission denied\n'
+    files.run = lambda *_words, **_how: SimpleNamespace(stdout="", stderr=said, returncode=1)
+    with pytest.raises(WalUnread, match="Permission denied"):
         points_in(files, files, tmp_path, candidate("0/2000028", "0/2000120", "0/9000000"), GOAL, None)

@@ -17,6 +17,7 @@ from stackctl.backup.noted import noted_backups
 from stackctl.backup.pgbackrest.engine import PgBackRestEngine
 from stackctl.backup.pgbackrest.info import notes, read_info
 from stackctl.backup.pgbackrest.tool import Tool
+from stackctl.backup.protocol import AWAY
 from stackctl.backup.restore import Replay, nothing
 from stackctl.backup.restore_plan import Candidate, choose
 from stackctl.backup.target import Target
@@ -306,6 +307,21 @@ def test_what_pgbackrest_did_not_read_is_not_called_good(tmp_path, verify, sente
     assert set(marks(server).values()) == {True}
 
 
+def test_what_another_machine_took_or_let_go_meanwhile_is_no_damage(tmp_path):
+    """pgBackRest lists them when it begins, and reads for hours."""
+    server = Server(*TWO)
+    mine, first = engine(server, tmp_path), server.run
+
+    def run(program, *words, **how):
+        done = first(program, *words, **how)
+        if "verify" in words:
+            server.backups = [*server.backups[:2], described("F3", 5)]
+        return done
+
+    server.run = run
+    assert mine.verify(mine.stored().backups()[:2], everything=True, note=print) == []
+
+
 SEGMENT = "000000010000000000000004"
 NAMED = (
     f"2026-11-22 14:32:36.443 P02   INFO: invalid result 17-1/0000000100000000/{SEGMENT}-{'0' * 40}.zst: "
@@ -391,6 +407,43 @@ def test_a_first_segment_that_cannot_be_read_is_no_damage(tmp_path):
     assert annotated(server) == {}
     with pytest.raises(EngineFailed, match="Permission denied"), mine.workshop(1, print) as workshop:
         workshop.build(mine.stored().backups()[0])
+
+
+# How one ends that was killed, by itself or in a process of its own, that was asked to, or that Docker did not start.
+CUT_SHORT = (
+    (137, "2026-11-22 14:32:36.443 P00   INFO: verify command begin 2.55.1\n", ""),
+    (63, "2026-11-22 14:32:36.443 P00  ERROR: [063]: terminated on signal [SIGTERM]\n", ""),
+    (32, "2026-11-22 14:32:36.443 P00  ERROR: [032]: local-1 process terminated unexpectedly on signal [9]\n", ""),
+    (125, "", "docker: Error response from daemon: no space left on device\n"),
+    (-9, "", ""),
+)
+
+
+@pytest.mark.parametrize(("code", "said", "error"), CUT_SHORT)
+def test_a_verification_that_was_ended_says_nothing_of_what_it_was_to_read(tmp_path, code, said, error):
+    server = Server(*TWO)
+    first = server.run
+    server.run = lambda program, *words, **how: (
+        Completed((), code, said, error) if "verify" in words else first(program, *words, **how)
+    )
+    mine = engine(server, tmp_path)
+    for everything in (True, False):
+        with pytest.raises(EngineFailed, match=f"pgbackrest ended with {code}") as caught:
+            mine.verify(mine.stored().backups(), everything=everything, note=print)
+        assert "dmesg" in caught.value.hint
+    with pytest.raises(EngineFailed) as caught, mine.workshop(1, print) as workshop:
+        workshop.build(mine.stored().backups()[0])
+    assert caught.value.problems[0].code == AWAY, "a drill ends with it, and leaves the backup's status alone"
+    assert annotated(server) == {}
+
+
+@pytest.mark.parametrize("said", ["", "ERROR: [063]: terminated on signal [SIGTERM]"])
+def test_nor_does_a_file_the_reading_of_which_was_ended(tmp_path, said):
+    code, path = 63 if said else 137, "backup/shop/F2/backup.manifest"
+    server = Server(*TWO, cut_short={path: (code, said)})
+    with pytest.raises(EngineFailed, match=f"pgbackrest ended with {code}"):
+        verified(server, tmp_path)
+    assert annotated(server) == {}
 
 
 def test_a_damaged_first_segment_ends_it_and_the_backups_are_read_one_by_one(tmp_path):

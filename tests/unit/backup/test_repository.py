@@ -13,6 +13,7 @@ import pytest
 from stackctl.backup import catalog, checksums
 from stackctl.backup.model import Backup, Kind
 from stackctl.backup.repository import Repository, Unreadable
+from stackctl.backup.verify import verify_records
 from stackctl.backup.wal_name import lsn
 from stackctl.errors import Locked
 
@@ -155,6 +156,14 @@ def test_a_record_from_before_there_were_drills_is_read_and_one_with_a_drill_too
     tried = replace(drilled, drill_tried_at=NOON.replace(hour=13), drill_failing="starts")
     repository.update(tried)
     assert repository.read(taken.id) == tried
+
+
+def test_what_a_killed_expiry_left_is_no_damage(repository):
+    """With pgBackRest, nothing of plain files is removed that is no dump."""
+    taken = take(repository)
+    repository.path(taken.id).rename(repository.backups_folder / f".gone-{taken.id}")
+    assert repository.strangers() == []
+    assert verify_records(repository) == []
 
 
 def test_a_repository_of_pgbackrest_beside_it_is_no_damage(repository):

@@ -25,13 +25,13 @@ def repository(tmp_path):
     return made
 
 
-def take(repository, days, system):
+def take(repository, days, system, kind=Kind.FULL):
     at = NOW - timedelta(days=days)
-    identifier, folder = repository.begin(Kind.FULL, at)
+    identifier, folder = repository.begin(kind, at)
     (folder / "data").mkdir(parents=True)
     (folder / "data" / "PG_VERSION").write_text("17\n")
     start = lsn("0/2000028")
-    made = Backup(identifier, Kind.FULL, "native", at, at, 0, 17, system, "", 1, start, lsn("0/2000120"))
+    made = Backup(identifier, kind, "native", at, at, 0, 17, system, "", 1, start, lsn("0/2000120"))
     return repository.finish(folder, made)
 
 
@@ -109,6 +109,25 @@ def test_a_damaged_one_is_told_as_long_as_it_is_there(repository):
     checks = {check.id: check for check in judge_backups(repository, running("7"), NOW)}
     assert (checks["backup"].status, checks["backup_damaged"].status) == (Status.OK, Status.WARN)
     assert checks["backup_damaged"].evidence == f"1 backup marked damaged: {old.id}"
+
+
+@pytest.mark.parametrize(
+    ("kinds", "takes_dumps", "anew"),
+    [
+        ((Kind.FULL,), True, ", and take a new one: stackctl backup --full"),
+        ((Kind.LOGICAL,), True, ", and take a new one: stackctl backup --logical"),
+        ((Kind.FULL, Kind.LOGICAL), True, ", and take a new one: stackctl backup --full; stackctl backup --logical"),
+        ((Kind.FULL, Kind.LOGICAL), False, ", and take a new one: stackctl backup --full"),
+        # Beside encrypted backups it would be refused.
+        ((Kind.LOGICAL,), False, ""),
+    ],
+)
+def test_what_is_to_be_taken_for_a_damaged_one_is_of_its_kind(repository, kinds, takes_dumps, anew):
+    for kind in kinds:
+        repository.update(replace(take(repository, 1, "7", kind), status=BackupStatus.DAMAGED))
+    checks = judge_backups(repository, running("7"), NOW, takes_dumps=takes_dumps)
+    (found,) = [check for check in checks if check.id == "backup_damaged"]
+    assert found.hint == f"stackctl backup verify names what is wrong; keep the others{anew}"
 
 
 def test_what_is_built_on_a_damaged_one_is_not_good(repository):

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from stackctl.backup.model import Backup
-from stackctl.backup.pgbackrest.faults import first_words, outage, unread_error
+from stackctl.backup.pgbackrest.faults import cut_short, first_words, outage, unread_error
 from stackctl.backup.pgbackrest.tool import Tool
 from stackctl.backup.protocol import AWAY
 from stackctl.backup.verify import Finding, unread
@@ -224,6 +224,8 @@ def _seen(tool: Tool, line: re.Match[str], said: Sequence[str]) -> _Seen:
     text, code = "\n".join(said), int(line["code"])
     if code == 0:
         return _Seen(line["sum"], text)
+    if ended := cut_short(code, text):
+        raise ended
     why = first_words(text)
     error = unread_error(code, why)
     if not error and (away := outage(code, text.split("]: ", 1)[-1], tool.where)):

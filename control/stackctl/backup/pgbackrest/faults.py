@@ -42,6 +42,9 @@ _OUTAGE = (_HOST_CONNECT, _SERVICE)
 # A file or a folder could not be opened or read, for the system's reason, which it says at the end.
 _READING = (41, 42, 53)
 _REASON = re.compile(r": \[(?P<errno>\d+)\] (?P<words>[^\[\]]*)\Z")
+# Its own errors end it with their numbers. Another one is of what started it, or of a signal that ended it.
+_OWN = range(25, 126)
+_TERMINATED = 63
 _PAGES = re.compile(r"invalid page checksums? found in file (?P<file>\S+) at (?P<pages>pages? .*)")
 # A file of the repository, wherever that is; others are the database's.
 _OURS = re.compile(r"'[^']*/(archive|backup)/[^/']+/[^']*'")
@@ -161,6 +164,17 @@ def unread_error(number: int, said: str) -> OSError | None:
         return None
     error = OSError(int(match["errno"]), match["words"])
     return None if is_verdict(error) or error.errno in NO_FILE else error
+
+
+def cut_short(code: int, said: str) -> EngineFailed | None:
+    """The error for a run that ended with `code` before it knew anything: it was ended, or could not be started."""
+    own = code in _OWN and number(said) not in (None, _TERMINATED)
+    if code == 0 or (own and "terminated unexpectedly" not in said):
+        return None
+    last = said.strip().splitlines()[-1:]
+    told = f": {first_words(said) if _ERROR.search(said) else last[0].strip()}" if last else ""
+    hint = "see dmesg for what ended it, such as a lack of memory, and run it again"
+    return EngineFailed(f"pgbackrest ended with {code} before its end{told}", hint=hint, code=AWAY)
 
 
 def first_words(said: str) -> str:

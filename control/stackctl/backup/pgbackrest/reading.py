@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from stackctl.backup.gaps import own_segments
 from stackctl.backup.model import Backup
-from stackctl.backup.pgbackrest.faults import first_words, number, outage, unread_error
+from stackctl.backup.pgbackrest.faults import cut_short, first_words, number, outage, unread_error
 from stackctl.backup.pgbackrest.stored import StanzaStored
 from stackctl.backup.pgbackrest.tool import Tool
 from stackctl.backup.pgbackrest.verify import WHOLE, findings, report, unread
@@ -35,9 +35,12 @@ def read_everything(tool: Tool, programs: Programs, stored: StanzaStored) -> lis
     Where the first segment of an archive is damaged, pgBackRest reads nothing at all: then the backups are read one by
     one, each with the WAL of its time.
     """
+    before = stored.backups()
     done = _verify(tool, programs)
     if not _stopped(tool, done):
-        return _found(tool, done, stored.backups())
+        # Another machine may have taken one meanwhile, or let one go.
+        there = {backup.id for backup in StanzaStored(tool).backups()}
+        return _found(tool, done, [backup for backup in before if backup.id in there])
     firsts = [min(names) for names in stored.names().values() if names]
     what = firsts[0] if len(firsts) == 1 else WHOLE
     where = "" if len(firsts) == 1 else f", the first segment of an archive, which is one of {', '.join(firsts)}"
@@ -59,6 +62,8 @@ def in_need(backup: Backup, found: Sequence[Finding], there: frozenset[str]) -> 
 
 def _verify(tool: Tool, programs: Programs, *options: str) -> Completed:
     done = tool.tried(programs, "verify", "--output=text", "--verbose", "--log-level-console=info", *options)
+    if ended := cut_short(done.returncode, done.stdout + done.stderr):
+        raise ended
     for _, code, said in unread(done.stdout):
         if not unread_error(code, said) and (error := outage(code, said, tool.where)):
             raise error

@@ -113,7 +113,7 @@ def scheduler(repository: Path, source: str | None, memory: str, work: str) -> d
 
     `source`, `memory` and `work` are the repository, the folder of what it remembers, and that in which runs of
     pgBackRest work, as compose.yaml names them; `source` is None where the repository is in an object store, and no
-    dumps are taken.
+    dumps are taken, nor were before.
 
     Root needs the rights to give files to the database's account, to read them, and to run programs as it. Everybody
     else has files of their own, and needs none.

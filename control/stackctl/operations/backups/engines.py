@@ -5,20 +5,21 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 from stackctl.backup import lock
 from stackctl.backup.model import Backup
+from stackctl.backup.noted import noted_backups
 from stackctl.backup.pgbackrest.engine import PgBackRestEngine
 from stackctl.backup.pgbackrest.tool import Tool
 from stackctl.backup.protocol import BackupEngine
-from stackctl.backup.repository import Repository
+from stackctl.backup.repository import Repository, is_dump
+from stackctl.engine import noted
 from stackctl.engine.base import Engine
 from stackctl.engine.project import Project
 from stackctl.errors import Locked, Problem, ProfileError, StackError
-from stackctl.operations.backups.access import on_disk
 from stackctl.operations.backups.native import NativeEngine
 from stackctl.operations.backups.with_dumps import WithDumps
 from stackctl.render import pgbackrest
@@ -106,9 +107,13 @@ def pgbackrest_engine(project: Project, engine: Engine) -> PgBackRestEngine:
                 yield
 
     def dumps() -> list[Backup]:
-        place = Repository(engine.repository())
-        with on_disk(place.root):
-            return [entry for entry in place.dumps() if isinstance(entry, Backup)]
+        try:
+            return [entry for entry in Repository(engine.repository()).dumps() if isinstance(entry, Backup)]
+        except OSError:
+            # Out of reach, they are as they were last told of: what is known of the others is told all the same.
+            with suppress(StackError):
+                return [each for each in noted_backups(project.work / noted.FOLDER) if is_dump(each.id)]
+            return []
 
     tool = Tool(engine, project.name, str(remote or folder), folder)
     return PgBackRestEngine(tool, project.work, lambda: datetime.now(UTC), hold, dumps)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from stackctl.backup.joined import is_of_dumps
 from stackctl.backup.model import Backup
 from stackctl.backup.protocol import Stored
 from stackctl.backup.repository import Unreadable
@@ -45,7 +46,7 @@ def policy_of(settings: BackupSettings) -> Policy:
 def judge(stored: Stored, settings: BackupSettings, cluster: str | None = None) -> Verdict:
     """Apply the policy to what is there now, of one `cluster`, or of each by itself where that is not known.
 
-    While a backup cannot be read, no WAL goes: it may need it.
+    While a backup cannot be read, no WAL goes: it may need it. A dump needs none.
     """
     backups = stored.backups()
     mine = [backup for backup in backups if cluster in (None, backup.system)]
@@ -53,7 +54,8 @@ def judge(stored: Stored, settings: BackupSettings, cluster: str | None = None) 
     verdict = retain(mine, policy_of(settings), datetime.now(UTC), histories=histories)
     others = {each.id: f"of another cluster ({each.system})" for each in backups if cluster not in (None, each.system)}
     verdict = replace(verdict, reasons={**verdict.reasons, **others})
-    return Verdict(verdict, *((0, 0) if _unreadable(stored) else stored.unneeded(_kept(stored, verdict), cluster)))
+    may_need = any(not is_of_dumps(entry) for entry in _unread(stored))
+    return Verdict(verdict, *((0, 0) if may_need else stored.unneeded(_kept(stored, verdict), cluster)))
 
 
 def _kept(stored: Stored, verdict: Retention) -> list[Backup]:
@@ -130,8 +132,8 @@ def _refuse_unknown(stored: Stored, cluster: str) -> None:
 
 def _refuse_unread(stored: Stored) -> None:
     """What is built on a backup whose record cannot be read just now would count for nothing, and go."""
-    for entry in stored.entries():
-        if isinstance(entry, Unreadable) and entry.error is not None:
+    for entry in _unread(stored):
+        if entry.error is not None and not is_of_dumps(entry):
             raise EngineFailed(f"{entry.id}: {entry.reason}: nothing was deleted", hint="mend what is named")
 
 
@@ -154,10 +156,16 @@ def _blocks(verdict: Verdict, *, applied: bool, known: bool) -> list[Block]:
     return [table, Line(f"stackctl backup expire {'' if known else '--cluster SYSTEM '}--apply deletes {many}")]
 
 
+def _unread(stored: Stored) -> list[Unreadable]:
+    return [entry for entry in stored.entries() if isinstance(entry, Unreadable)]
+
+
 def _unreadable(stored: Stored) -> list[Problem]:
-    hint = "it is left alone, and so is all WAL; stackctl backup verify"
     return [
-        Problem("unreadable", f"{entry.id}: {entry.reason}", hint)
-        for entry in stored.entries()
-        if isinstance(entry, Unreadable)
+        Problem(
+            "unreadable",
+            f"{entry.id}: {entry.reason}",
+            f"it is left alone{'' if is_of_dumps(entry) else ', and so is all WAL'}; stackctl backup verify",
+        )
+        for entry in _unread(stored)
     ]

@@ -37,22 +37,24 @@ class WithDumps:
         """What both hold."""
         return Joined(self._main.stored(), self._native.stored())
 
-    @contextmanager
-    def working(self, what: str, note: Note, *, shared: bool = False) -> Iterator[None]:
-        """Hold the lock; what is alone at work has to do with dumps, too, where there are any."""
-        with self._main.working(what, note, shared=shared), nullcontext() if shared else self._beside(what, note):
-            yield
+    def working(self, what: str, note: Note, *, shared: bool = False) -> AbstractContextManager[None]:
+        """Hold the lock of the other backups; the folder of dumps is locked by what comes to have to do with one."""
+        return self._main.working(what, note, shared=shared)
 
     @contextmanager
     def dumping(self, what: str, note: Note, *, shared: bool = False) -> Iterator[None]:
         """Hold both locks. What only reads makes no folder."""
-        own = self._native.working if not shared else self._beside
-        with self._main.working(what, note, shared=shared), own(what, note, shared=shared):
+        beside = not shared or self._has_dumps()
+        own = self._native.working(what, note, shared=shared) if beside else nullcontext()
+        with self._main.working(what, note, shared=shared), own:
             yield
 
-    def _beside(self, what: str, note: Note, *, shared: bool = False) -> AbstractContextManager[None]:
-        there = self._native.stored().has_dumps()
-        return self._native.working(what, note, shared=shared) if there else nullcontext()
+    def _has_dumps(self) -> bool:
+        try:
+            return self._native.stored().has_dumps()
+        except OSError:
+            # Out of reach, they keep nobody from the others; what is to be done with one says why it cannot be.
+            return False
 
     def as_it_is(self, what: str) -> AbstractContextManager[None]:
         """For what is no work on dumps."""
@@ -69,10 +71,15 @@ class WithDumps:
     def verify(self, chosen: Sequence[Backup], *, everything: bool, note: Note) -> list[Finding]:
         """Each reads its own; what is wrong in the folder of dumps with none of them belongs to everything."""
         dumps, others = _divided(chosen)
-        found = self._main.verify(others, everything=everything, note=note) if others or everything else []
-        if dumps:
-            found += self._native.verify(dumps, everything=False, note=note)
+        # First, as it may be locked: nobody is to read for hours in vain.
+        found = self._verified(dumps, note) if dumps or (everything and self._has_dumps()) else []
+        if others or everything:
+            found = self._main.verify(others, everything=everything, note=note) + found
         return found + (verify_records(self._native.stored()) if everything else [])
+
+    def _verified(self, dumps: Sequence[Backup], note: Note) -> list[Finding]:
+        with self._native.working("stackctl backup verify", note):
+            return self._native.verify(dumps, everything=False, note=note)
 
     def verify_wal(self, note: Note) -> list[Finding]:
         """Read every archived byte."""
@@ -80,12 +87,20 @@ class WithDumps:
 
     def record(self, backup: Backup) -> None:
         """Where it is."""
-        (self._native if is_dump(backup.id) else self._main).record(backup)
+        if not is_dump(backup.id):
+            self._main.record(backup)
+            return
+        with self._native.working("stackctl backup keep", _untold):
+            self._native.record(backup)
 
     def expire(self, gone: Sequence[Backup], kept: Sequence[Backup], *, wal: bool, cluster: str | None = None) -> None:
         """Delete dumps, and let `main` delete the others and WAL."""
         dumps, others = _divided(gone)
-        self._native.expire(dumps, (), wal=False)
+        if dumps:
+            with self._native.working("stackctl backup expire", _untold):
+                # Another project that has the folder, too, may have let it go by now.
+                there = {entry.id for entry in self._native.stored().dumps()}
+                self._native.expire([dump for dump in dumps if dump.id in there], (), wal=False)
         self._main.expire(others, _divided(kept)[1], wal=wal, cluster=cluster)
 
     def workplace(self) -> Path:
@@ -109,6 +124,10 @@ class WithDumps:
     ) -> AbstractContextManager[Restoration]:
         """Restore one of all files near `into`."""
         return self._main.restoring(chosen, goal, into, inspect, note)
+
+
+def _untold(_said: str) -> None:
+    """What an interrupted run left is removed all the same."""
 
 
 def _divided(backups: Sequence[Backup]) -> tuple[list[Backup], list[Backup]]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from stackctl.engine.base import Engine, Note
+from stackctl.engine.project import Project
 from stackctl.engine.runner import Runner
 from stackctl.errors import Problem, ProfileError, RestoreRefused
 from stackctl.operations.backups.engines import backups_of
@@ -42,14 +43,23 @@ def plan_alone(prepared: Prepared, asked: Asked, note: Note) -> tuple[Plan, list
     """The plan, and what could not be found out for it. Raises as `make_plan`."""
     project, engine = prepared.opened.project, prepared.engine
     backups = backups_of(project, engine, prepared.choice.images)
+    ready = can_read(project, engine, _ASKS)
+    with backups.as_it_is(_WHAT):
+        return make_plan(prepared, backups, asked, note, reading=ready), unread(_ASKS) if not ready else []
+
+
+def can_read(project: Project, engine: Engine, hint: str) -> bool:
+    """Whether WAL can be read with nothing made before.
+
+    Raises RestoreRefused, with a hint at what brings it here, where without that nobody knows what backups there are.
+    """
     ready = readable(engine)
     if project.pgbackrest is not None and not (ready and (project.repository_keys / FILE).is_file()):
         raise RestoreRefused(
             "the programs and keys for the repository are not on this machine yet, and --dry-run makes nothing",
-            hint=_ASKS,
+            hint=hint,
         )
-    with backups.as_it_is(_WHAT):
-        return make_plan(prepared, backups, asked, note, reading=ready), unread(_ASKS) if not ready else []
+    return ready
 
 
 def unread(hint: str) -> list[Problem]:

@@ -12,7 +12,8 @@ from typing import NoReturn
 
 from stackctl.backup import lock
 from stackctl.backup.gaps import passed
-from stackctl.backup.model import Backup, Kind, Status
+from stackctl.backup.model import Backup
+from stackctl.backup.retention import restorable
 from stackctl.engine.base import Note
 from stackctl.engine.beat import BEAT, FOLDER
 from stackctl.engine.project import Project
@@ -90,8 +91,8 @@ def known(opened: Opened, memory: Memory) -> Known:
 
 
 def _good(backups: Sequence[Backup], system: str) -> bool:
-    """Whether one is a good physical backup of this cluster."""
-    return any(each.system == system and each.kind is not Kind.LOGICAL and each.status is Status.OK for each in backups)
+    """Whether one is a physical backup of this cluster that can be restored."""
+    return any(each.system == system for each in restorable(backups))
 
 
 def _not_to_heal(opened: Opened, use: ArchiveUse, archives: Sequence[Held]) -> str:

@@ -1,5 +1,7 @@
 """Dumps of a project whose other backups pgBackRest takes: one list, and a store that may be away."""
 
+import errno
+import os
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,6 +27,8 @@ from stackctl.operations.backups.expire import expire_command, keep_command
 from stackctl.operations.backups.schedule import schedule_command
 from stackctl.operations.backups.status import status_command
 from stackctl.operations.observing.backups import seen
+from stackctl.operations.restore import Wanted as Restored
+from stackctl.operations.restore import restore_command
 from stackctl.operations.result import Request
 from stackctl.operations.state import State, save
 from stackctl.settings.backup import backup_settings
@@ -203,6 +207,17 @@ def test_a_byte_that_changed_in_a_dump_is_found_by_all_that_reads_it(machine):
     assert show_command(made.request, None, identifier).data["status"] == Status.OK
 
 
+@pytest.mark.parametrize(
+    ("encryption", "anew"), [("off", "take a new one: stackctl backup --logical"), ("on", "keep the others")]
+)
+def test_for_a_damaged_dump_another_one_is_taken_where_that_is_not_refused(machine, encryption, anew):
+    made = machine(f"{STORE[:-1]}, encryption: {encryption}}}")
+    identifier = dumped(made, 24)
+    (made.repository() / "backups" / identifier / "data").rmdir()
+    (problem,) = verify_command(made.request, None, identifier, print).errors
+    assert problem.hint == f"do not rely on it; {anew}"
+
+
 def test_a_dump_whose_record_is_lost_is_told_by_the_reading_of_everything(machine):
     made = machine()
     broken, gone = dumped(made, 48), dumped(made, 24)
@@ -242,6 +257,60 @@ def test_without_a_dump_a_store_that_is_away_is_the_error_that_it_was(machine):
         list_command(made.request, None)
 
 
+@pytest.fixture
+def stale(monkeypatch):
+    """A folder, or a file, of a network disk that went away: the kernel gives nothing of it."""
+
+    def lose(lost):
+        def failing(first):
+            def instead(place=".", *words, **more):
+                if os.fspath(place) == str(lost):
+                    raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), str(lost))
+                return first(place, *words, **more)
+
+            return instead
+
+        monkeypatch.setattr(os, "listdir", failing(os.listdir))
+        monkeypatch.setattr(os, "open", failing(os.open))
+
+    return lose
+
+
+def test_a_folder_of_dumps_that_is_out_of_reach_keeps_nobody_from_the_store(machine, stale):
+    made = machine()
+    identifier = dump(made)
+    folder = made.repository() / "backups"
+    stale(folder)
+    with open_backups(made.request, None).backups.working("stackctl backup", print):
+        assert [each.id for each in open_backups(made.request, None).backups.stored().backups()] == ["F1", "F2"]
+    found = list_command(made.request, None)
+    assert ([each["id"] for each in found.data["backups"]], found.exit_code) == (["F1", "F2"], 0)
+    assert [each.message for each in found.warnings] == [f"dumps: {folder}: Stale file handle"]
+    assert unready_repository(made.project, made) == []
+    told = noted_backups(made.project.work / noted.FOLDER)
+    assert [each.id for each in told] == ["F1", "F2", identifier], "it may be there still"
+    (made.project.work / noted.FOLDER / "backups.json").unlink()
+    assert unready_repository(made.project, made) == []
+    assert [each.id for each in noted_backups(made.project.work / noted.FOLDER)] == ["F1", "F2"]
+
+
+def test_what_is_to_be_done_with_dumps_says_that_they_are_out_of_reach(machine, stale):
+    made = machine()
+    identifier = dump(made)
+    folder = made.repository() / "backups"
+    stale(folder)
+    found = verify_command(made.request, None, None, print)
+    assert (found.exit_code, found.data["verified"], found.data["findings"]) == (20, ["F1", "F2"], [])
+    assert found.data["unread"] == [{"what": str(folder), "reason": "cannot be read: Stale file handle"}]
+    for asked in (show_command, lambda *words: verify_command(*words, print)):
+        with pytest.raises(EngineFailed, match=f"{identifier}: {folder}: Stale file handle"):
+            asked(made.request, None, identifier)
+    with pytest.raises(EngineFailed, match="Stale file handle"):
+        restore(made, identifier)
+    with pytest.raises(EngineFailed, match="Stale file handle"):
+        dump(made)
+
+
 def test_dumps_go_by_their_own_number_once_it_was_shown(machine):
     made = machine()
     older = [described("F0", 2, timestamp=stamped(1000)), described("F1", 2, timestamp=stamped(900))]
@@ -254,6 +323,30 @@ def test_dumps_go_by_their_own_number_once_it_was_shown(machine):
     assert kept[second] == "one of the last 1 dump"
     assert expire_command(made.request, None, print, apply=True).exit_code == 0
     assert listed(made) == [second, "F1", "F2"]
+    assert [words for words in made.told if "--set" in words[1]] == [["expire", "--set=F0"]]
+
+
+def test_a_dump_that_nobody_can_read_keeps_nothing_else(machine, stale):
+    """Its record is damaged, or the disk does not give it, or their folder is away: nothing is built on it."""
+    made = machine()
+    made.backups[:1] = [described("F0", 3, timestamp=stamped(1000)), described("F1", 4, timestamp=stamped(900))]
+    broken, _ = dumped(made, 200), dumped(made, 100)
+    record = made.repository() / "backups" / broken / "backup.json"
+    record.write_text("{}")
+
+    def judged():
+        found = expire_command(made.request, None, print, apply=False)
+        gone = [each["id"] for each in found.data["expired"]]
+        return gone, found.data["wal"]["files"], [(each.message.split(":")[0], each.hint) for each in found.warnings]
+
+    alone = "it is left alone; stackctl backup verify"
+    # WAL begins with segment 2, and what stays with 4; pgBackRest lets that of the other cluster go, too.
+    assert judged() == (["F0"], 3, [(broken, alone)])
+    stale(record)
+    assert judged() == (["F0"], 3, [(broken, alone)])
+    stale(made.repository() / "backups")
+    assert judged() == (["F0"], 3, [("dumps", alone)])
+    assert expire_command(made.request, None, print, apply=True).data["applied"]
     assert [words for words in made.told if "--set" in words[1]] == [["expire", "--set=F0"]]
 
 
@@ -272,6 +365,22 @@ def test_what_no_dump_can_be_is_refused_as_for_plain_files(machine):
         drill_command(made.request, None, print, identifier)
     with pytest.raises(RestoreRefused, match="F2 is no dump"):
         restore(made, "F2")
+
+
+@pytest.mark.parametrize(("running", "keys"), [(False, True), (True, False)])
+def test_what_a_dry_run_cannot_ask_is_not_asked(machine, running, keys):
+    """On a machine on which nothing ran yet, an image that is missing would be an error of Docker's."""
+    made = machine()
+    made.running, made.at_hand = lambda: running, lambda: False
+    if keys:
+        made.project.repository_keys.mkdir(parents=True)
+        (made.project.repository_keys / "keys.conf").touch()
+    before = sorted(made.folder.rglob("*"))
+    wanted = Restored("latest", None, made.folder / "copy")
+    with pytest.raises(RestoreRefused, match="programs and keys for the repository are not on this machine") as refused:
+        restore_command(made.request, None, print, wanted, dry_run=True)
+    assert (refused.value.hint, made.asked) == ("stackctl up brings them here", [])
+    assert sorted(made.folder.rglob("*")) == before
 
 
 @pytest.mark.parametrize("section", ["{encryption: on}", f"{STORE[:-1]}, encryption: on}}"])
@@ -306,14 +415,21 @@ def test_of_the_native_engine_that_had_the_folder_before_only_dumps_are_its_own(
         show_command(made.request, None, other)
 
 
-def test_what_an_interrupted_dump_left_is_removed_by_the_next_run(machine):
+@pytest.mark.parametrize("finished", [False, True])
+def test_what_an_interrupted_dump_left_is_removed_by_the_next_run_that_works_on_them(machine, finished):
     made = machine()
     plain, said = Repository(made.repository()), []
     plain.create()
+    identifier = dumped(made, 24) if finished else ""
     half, folder = plain.begin(Kind.LOGICAL, NOW)
     with open_backups(made.request, None).backups.working("stackctl backup", said.append):
+        assert folder.exists(), "it may be of another project that has the folder too"
+    assert verify_command(made.request, None, None, said.append).exit_code == 0
+    assert (said[:1], made.ended) == ([f"removed what an interrupted run left of {half}"], [folder])
+    if finished:
+        _, folder = plain.begin(Kind.LOGICAL, NOW)
+        keep_command(made.request, None, print, identifier, "audit")
         assert not folder.exists()
-    assert (said, made.ended) == ([f"removed what an interrupted run left of {half}"], [folder])
 
 
 def test_what_another_project_is_at_in_the_folder_is_left_alone(machine):
@@ -328,6 +444,34 @@ def test_what_another_project_is_at_in_the_folder_is_left_alone(machine):
         with pytest.raises(Locked, match="stackctl backup of another"):
             dump(made)
     assert folder.exists()
+
+
+def test_it_is_waited_for_only_to_work_on_dumps(machine):
+    """One dump, whoever's it is, keeps no backup, no drill and no restore of the other kind from the store."""
+    made = machine()
+    made.backups[:1] = [described("F0", 2, timestamp=stamped(1000)), described("F1", 2, timestamp=stamped(900))]
+    identifier = dumped(made, 950)
+    other = Repository(made.repository())
+    with other.locked("stackctl backup of another"):
+        with open_backups(made.request, None).backups.working("stackctl backup", print):
+            pass
+        assert verify_command(made.request, None, "F2", print).exit_code == 0
+        keep_command(made.request, None, print, "F2", "audit")
+        assert expire_command(made.request, None, print, apply=True).exit_code == 0
+        assert listed(made) == [identifier, "F1", "F2"]
+        dumped(made, 940)
+        made.told = []
+        for asked in (
+            lambda: verify_command(made.request, None, identifier, print),
+            lambda: verify_command(made.request, None, None, print),
+            lambda: keep_command(made.request, None, print, identifier, "audit"),
+            lambda: expire_command(made.request, None, print, apply=True),
+        ):
+            with pytest.raises(Locked, match="stackctl backup of another"):
+                asked()
+        assert made.told == [], "nothing was read for long in vain"
+    assert expire_command(made.request, None, print, apply=True).exit_code == 0
+    assert identifier not in listed(made)
 
 
 def test_one_run_of_a_project_at_a_time_dumps_too(machine):

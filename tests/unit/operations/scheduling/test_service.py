@@ -1,5 +1,6 @@
 """What the scheduler knows of a repository of either engine and of the server that archives to it."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -8,7 +9,7 @@ import pytest
 
 from stackctl.backup.archive import cksum
 from stackctl.backup.generation import Generations
-from stackctl.backup.model import Backup, Kind
+from stackctl.backup.model import Backup, Kind, Status
 from stackctl.backup.repository import Repository
 from stackctl.backup.wal_name import Segment, lsn
 from stackctl.errors import Unhealthy
@@ -55,15 +56,12 @@ class World:
             file.write_bytes(b"x")
             file.rename(folder / f"{name}-{cksum(file)}-1")
 
-    def take(self, system="7"):
-        identifier, folder = self.repository.begin(Kind.FULL, NOON)
+    def take(self, system="7", kind=Kind.FULL, parent=None):
+        identifier, folder = self.repository.begin(kind, NOON)
         (folder / "data").mkdir()
-        self.repository.finish(
-            folder,
-            Backup(
-                identifier, Kind.FULL, "native", NOON, NOON, 0, 17, system, "", 1, lsn("0/2000028"), lsn("0/2000120")
-            ),
-        )
+        wal = {"timeline": 1, "wal_start": lsn("0/2000028"), "wal_stop": lsn("0/2000120")}
+        taken = Backup(identifier, kind, "native", NOON, NOON, 0, 17, system, "", **wal, parent=parent)
+        self.repository.finish(folder, taken)
 
     def look(self):
         recorded = SimpleNamespace(state=None)
@@ -97,6 +95,16 @@ def test_another_cluster_is_no_loss_where_nothing_of_the_first_could_be_restored
     assert world.look().lost == ""
     world.system = "10"
     assert (world.look().lost, world.memory.system) == ("", "10")
+
+
+def test_what_is_built_on_a_damaged_backup_is_no_reason_to_wait(world):
+    (full,) = world.repository.backups()
+    world.take(kind=Kind.INCREMENTAL, parent=full.id)
+    world.look()
+    world.system = "8"
+    assert world.look().lost == "7"
+    world.repository.update(replace(full, status=Status.DAMAGED))
+    assert world.look().lost == "", "nothing of the first could be restored"
 
 
 def test_a_gap_is_healed_once_archiving_goes_on(world):
