@@ -161,7 +161,10 @@ class Field:
         done = self.rooms.client(instance.room, "pgbench", *words, timeout=_HOURS)
         # It prints a rate with 2 also, of the clients that went on, or of the time until there was none.
         if done.returncode != 0:
-            raise EngineFailed(f"{workload.name}: {pgbench.reason(done.stderr)}", hint=f"it ran on {instance.name}")
+            said = pgbench.reason(done.stderr)
+            # What the server says of a statement on a user's rows may have a value of theirs.
+            said = said.partition("ERROR:")[0].rstrip(" :") if workload.role else said
+            raise EngineFailed(f"{workload.name}: {said}", hint=f"it ran on {instance.name}")
         told = pgbench.told(done.stdout, done.stderr)
         return replace(told, rate=pgbench.settled(done.stderr, workload.settling)) if settles else told
 

@@ -143,7 +143,8 @@ class Ground:
             what = f"the kernel killed a process of {' and '.join(dead)}, as it does where memory is short: {error}"
             hint = f"{human(self.limits.memory)} are what a server has here: a larger --ram, or smaller settings"
             return EngineFailed(what, hint=hint)
-        for each, was in servers:
+        # Of a user's rows, those words may have a value.
+        for each, was in servers if self.statements is None else ():
             if (words := last_words(each.room, was)) and words not in str(error):
                 what = f"{error}; the log of {each.name} has: {words}"
                 return EngineFailed(what, hint=error.hint, code=error.problems[0].code, exit_code=error.exit_code)

@@ -42,6 +42,13 @@ def test_a_run_that_lost_a_client_is_not_measured(tmp_path: Path) -> None:
     assert refused.value.hint == "it ran on guide"
 
 
+def test_what_a_server_says_of_a_users_rows_is_not_told(tmp_path: Path) -> None:
+    errors = 'pgbench: error: client 3 script 0 aborted in command 1 query 0: ERROR:  invalid input syntax: "secret"\n'
+    with pytest.raises(EngineFailed) as refused:
+        take(tmp_path, ended(2, PRINTED.format(rate=9000, done=9000, failed=0), errors), replace(WORK, role="client"))
+    assert str(refused.value) == "work: pgbench: error: client 3 script 0 aborted in command 1 query 0"
+
+
 def test_a_server_that_crashed_in_a_slice_is_not_measured(tmp_path: Path) -> None:
     """A storm's clients come again, and its counters would be those of another life."""
     with pytest.raises(EngineFailed, match="the server crashed in a slice"):

@@ -24,6 +24,7 @@ from stackctl.hardware.usage import Usage
 PLACE = Path("/var/tmp")  # noqa: S108 - a folder of mode 0700 with a name that nobody can guess
 _PORT = "5432"
 _LINES = 10_000
+_GONE = "where it crashed, dmesg says whether memory was short"
 # The servers end by SIGQUIT, at once; their files go when they are gone.
 _CLEAN = """
 cat >/dev/null
@@ -88,8 +89,7 @@ class EmbeddedRoom:
         """The tree of processes."""
         found = self.tree.usage(self._postmaster())
         if found is None:
-            hint = "where it crashed, dmesg says whether memory was short"
-            raise Unhealthy(f"the server of {self.name} is gone", hint=hint)
+            raise Unhealthy(f"the server of {self.name} is gone", hint=_GONE)
         return found
 
     def log(self) -> str:
@@ -100,10 +100,10 @@ class EmbeddedRoom:
         try:
             pid = int((self.data / "postmaster.pid").read_text().split("\n", 1)[0])
         except (OSError, ValueError) as error:
-            raise Unhealthy(f"the server of {self.name} does not run: {error}", hint="see its log") from error
+            raise Unhealthy(f"the server of {self.name} does not run: {error}", hint=_GONE) from error
         # The file is the account's, which could name any process in it.
         if not is_at_work(pid, self.data, self.user):
-            raise Unhealthy(f"the server of {self.name} does not run: {pid} is another process", hint="see its log")
+            raise Unhealthy(f"the server of {self.name} does not run: {pid} is another process", hint=_GONE)
         return pid
 
 
